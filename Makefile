@@ -1,0 +1,45 @@
+# Two commands do everything on a machine with Python >= 3.11, g++, cmake and make:
+#   make demo    train a digit classifier in Gluon, deploy it from Python and from C++, compare
+#   make test    every check: format, lint, types, import contracts, C++ build and tests, Python tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test setup lint types imports cpp pytest bench docs clean
+
+demo: $(STAMP) cpp
+	$(BIN)/python samples/digits/demo.py
+
+test: lint types imports cpp pytest
+
+setup: $(STAMP)
+
+# The environment is made again whenever what it is made from changes.
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $(STAMP)
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+imports: $(STAMP)
+	$(BIN)/lint-imports
+
+cpp: $(STAMP)
+	cpp_loader/build.sh $(abspath $(BIN))/python
+
+pytest: $(STAMP) cpp
+	$(BIN)/python -m pytest -n 2
+
+bench: $(STAMP)
+	$(BIN)/python tests/bench/run.py
+
+clean:
+	rm -rf $(VENV) .deps cpp_loader/build build

@@ -1,0 +1,75 @@
+"""Every error gluonnx raises, in one tree.
+
+Each class also inherits what callers of MXNet catch today (`MXNetError`, `ValueError`, ...), so existing `except`
+clauses keep working. Messages have one form:
+
+    <where>: <what is wrong>: expected <X>, got <name>=<value>. <What to do>.
+"""
+
+__all__ = [
+    "AttributeValueError",
+    "DeferredInitializationError",
+    "DeviceError",
+    "ExportError",
+    "FormatError",
+    "GraphError",
+    "InputError",
+    "LoweringError",
+    "MXNetError",
+    "NotImplementedForSymbol",
+    "ParameterError",
+    "ParameterFileError",
+    "UnknownOperatorError",
+]
+
+
+class MXNetError(RuntimeError):
+    """Base of every error, under the name that MXNet programs catch (`mx.base.MXNetError`)."""
+
+
+class InputError(MXNetError, ValueError):
+    """An operator or block was given the wrong number, rank, shape or dtype of inputs."""
+
+
+class AttributeValueError(MXNetError, ValueError):
+    """An operator attribute is unknown, missing or has a value that the operator does not accept."""
+
+
+class UnknownOperatorError(MXNetError, AttributeError):
+    """No operator of this name is in the table."""
+
+
+class DeviceError(MXNetError):
+    """A context names a device that this machine does not have."""
+
+
+class GraphError(MXNetError, ValueError):
+    """A symbol graph is inconsistent: duplicate names, a missing argument, an output that does not exist."""
+
+
+class NotImplementedForSymbol(MXNetError, TypeError):  # noqa: N818 - MXNet's name
+    """A Python operation that needs values was used on a Symbol, which has none."""
+
+
+class ParameterError(MXNetError, ValueError):
+    """A parameter is missing, not initialized, of the wrong shape or on another context."""
+
+
+class DeferredInitializationError(ParameterError):
+    """A parameter is used before its shape is known."""
+
+
+class FormatError(MXNetError, ValueError):
+    """A file is not what its reader expects; the message carries the path and, where there is one, the byte offset."""
+
+
+class ParameterFileError(ParameterError, OSError):
+    """Parameters in a file do not fit the block they are loaded into."""
+
+
+class LoweringError(MXNetError, NotImplementedError):
+    """ONNX cannot express this operator (or this use of it); the message says which and why."""
+
+
+class ExportError(MXNetError):
+    """An export was refused: the written model could not be shown to compute what the net computes."""
