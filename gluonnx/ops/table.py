@@ -166,9 +166,7 @@ class Operator:
 
         The rule's positional parameters name the inputs whose shapes it reads, its keywords the attributes.
         """
-        positional = tuple(
-            p.name for p in inspect.signature(rule).parameters.values() if p.kind is not p.KEYWORD_ONLY
-        )
+        positional = tuple(p.name for p in inspect.signature(rule).parameters.values() if p.kind is not p.KEYWORD_ONLY)
         self._parameter_rule = (rule, positional, _keywords(rule, self))
         return rule
 
