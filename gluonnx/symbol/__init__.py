@@ -1,0 +1,1 @@
+"""Symbols: the graph, its composition, inference and executors."""
