@@ -15,7 +15,7 @@ caller: `training` (bool), `generator` (the random generator of the device) and 
     def _(data, *, num_hidden, flatten):
         return {"weight": ..., "bias": ...}
 
-The lowering and the parameter rule name only the attributes they read.
+The lowering and the parameter rule name only the attributes they read; `**attrs` reads all of them.
 """
 
 import inspect
@@ -417,7 +417,10 @@ def no_effect(name: str, annotation: Any, default: Any) -> Attribute:
 
 
 def _keywords(rule: Callable[..., Any], op: Operator) -> frozenset[str]:
-    keywords = frozenset(p.name for p in inspect.signature(rule).parameters.values() if p.kind is p.KEYWORD_ONLY)
+    parameters = inspect.signature(rule).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return frozenset(name for name, spec in op.attributes.items() if spec.has_effect)
+    keywords = frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
     unknown = keywords - op.attributes.keys()
     if unknown:
         raise TypeError(f"{op.name}: a rule reads attributes that are not declared: {sorted(unknown)}")
