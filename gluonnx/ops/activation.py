@@ -360,10 +360,10 @@ def softmax_output(
 
     The classes are axis 1 (`multi_output`), the last axis (`preserve_shape`) or all elements of a sample. `label` holds
     class numbers (the shape of `data` without the class axis; only the first N are read where a class is any element of
-    a sample), or probabilities where it has the shape of `data`. Labels equal to `ignore_label` give no gradient under `use_ignore`. The gradient is multiplied
-    by `grad_scale` and divided by the number of samples (`batch`) or of labels other than `ignore_label` (`valid`);
-    under `multi_output`, unless `valid`, also by the number of positions. Under `out_grad` MXNet 1.9.1 multiplies it by
-    the output, and so does this.
+    a sample), or probabilities where it has the shape of `data`. Labels equal to `ignore_label` give no gradient
+    under `use_ignore`. The gradient is multiplied by `grad_scale` and divided by the number of samples (`batch`) or of
+    labels other than `ignore_label` (`valid`); under `multi_output`, unless `valid`, also by the number of positions.
+    Under `out_grad` MXNet 1.9.1 multiplies it by the output, and so does this.
     """
     if not (data.requires_grad and torch.is_grad_enabled()):
         return _softmax_output_probability(data, multi_output, preserve_shape)
@@ -458,7 +458,8 @@ def _regression_output(
     def regression_output(data: Tensor, label: Tensor, *, grad_scale: float = 1.0) -> Tensor:
         if data.numel() != label.numel():
             raise InputError(
-                f"{name}: label does not fit the data: expected label={tuple(data.shape)}, got label={tuple(label.shape)}."
+                f"{name}: label does not fit the data: expected label={tuple(data.shape)}, "
+                f"got label={tuple(label.shape)}."
             )
         if not (data.requires_grad and torch.is_grad_enabled()):
             return link(data)
