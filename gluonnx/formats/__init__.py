@@ -5,7 +5,16 @@ array files; `symbol_json` owns the text of graphs, and `symbol_upgrade` the cha
 """
 
 from gluonnx.formats.files import FileSet, atomic_write, publish, read_bytes, write_bytes_atomic
-from gluonnx.formats.params import Array, ArrayFile, Csr, RowSparse, parse_params, read_params, serialize_params, write_params
+from gluonnx.formats.params import (
+    Array,
+    ArrayFile,
+    Csr,
+    RowSparse,
+    parse_params,
+    read_params,
+    serialize_params,
+    write_params,
+)
 from gluonnx.formats.symbol_json import (
     EntryRecord,
     GraphRecord,
