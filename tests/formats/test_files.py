@@ -23,19 +23,20 @@ class TestAtomicWrite:
             assert not (tmp_path / "a").exists()
         assert contents(tmp_path) == {"a": b"onetwo"}
 
-    def test_an_error_leaves_the_old_file(self, tmp_path):
-        (tmp_path / "a").write_bytes(b"old")
-        with pytest.raises(ZeroDivisionError), atomic_write(tmp_path / "a") as file:
-            file.write(b"new")
-            file.flush()
-            raise ZeroDivisionError
-        assert contents(tmp_path) == {"a": b"old"}
+    @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+    @pytest.mark.parametrize("old", [{}, {"a": b"old"}])
+    def test_an_error_leaves_the_old_file(self, tmp_path, error, old):
+        def interrupted():
+            with atomic_write(tmp_path / "a") as file:
+                file.write(b"new")
+                file.flush()
+                raise error
 
-    def test_an_interrupt_leaves_nothing(self, tmp_path):
-        with pytest.raises(KeyboardInterrupt), atomic_write(tmp_path / "a") as file:
-            file.write(b"new")
-            raise KeyboardInterrupt
-        assert contents(tmp_path) == {}
+        for name, data in old.items():
+            (tmp_path / name).write_bytes(data)
+        with pytest.raises(error):
+            interrupted()
+        assert contents(tmp_path) == old
 
     def test_a_file_closed_by_its_writer_is_kept(self, tmp_path):
         with atomic_write(tmp_path / "a") as file:
@@ -68,18 +69,14 @@ class TestAtomicWrite:
         assert contents(tmp_path) == {"a": b"x"}
 
     def test_missing_folder(self, tmp_path):
-        with pytest.raises(
-            FileAccessError, match=r"no/a: cannot be written: expected a folder .*/no, got none"
-        ) as caught:
+        with pytest.raises(FileAccessError, match=r"no/a: cannot .*: expected a folder .*/no, got none") as caught:
             write_bytes_atomic(tmp_path / "no" / "a", b"x")
         assert caught.value.errno == errno.ENOENT
         assert isinstance(caught.value, OSError)
 
     def test_folder_is_a_file(self, tmp_path):
         (tmp_path / "file").write_bytes(b"")
-        with pytest.raises(
-            FileAccessError, match=r"file/a: cannot be written: the system says `Not a directory`"
-        ) as caught:
+        with pytest.raises(FileAccessError, match=r"file/a: .*the system says `Not a directory`") as caught:
             write_bytes_atomic(tmp_path / "file" / "a", b"x")
         assert caught.value.errno == errno.ENOTDIR
 
@@ -96,7 +93,7 @@ class TestAtomicWrite:
     @not_root
     def test_folder_not_writable(self, tmp_path):
         (tmp_path / "locked").mkdir(mode=0o555)
-        with pytest.raises(FileAccessError, match="Permission denied.*Check the permissions") as caught:
+        with pytest.raises(FileAccessError, match=r"Permission denied.*Check the permissions") as caught:
             write_bytes_atomic(tmp_path / "locked" / "a", b"x")
         assert caught.value.errno == errno.EACCES
 
@@ -105,9 +102,7 @@ class TestAtomicWrite:
             raise PermissionError(errno.EACCES, "Permission denied")
 
         monkeypatch.setattr(os, "open", deny)
-        with pytest.raises(
-            FileAccessError, match=r"a: cannot be written: the system says `Permission denied`"
-        ) as caught:
+        with pytest.raises(FileAccessError, match=r"a: cannot be written: .*`Permission denied`") as caught:
             write_bytes_atomic(tmp_path / "a", b"x")
         assert caught.value.errno == errno.EACCES
         assert contents(tmp_path) == {}
@@ -170,26 +165,23 @@ class TestFileSet:
         (tmp_path / "a").write_bytes(b"old a")
         (tmp_path / "c").write_bytes(b"old c")
         replace = Path.replace
+        failed = []
 
-        def fail_on_c(self, target):
-            if Path(target).name == "c" and (tmp_path / "b").exists():
+        def fail_once_on_c(self, target):
+            if Path(target).name == "c" and not failed:
+                failed.append(target)
                 raise OSError(errno.EIO, "Input/output error")
             return replace(self, target)
 
         def no_links(self, target):
             raise OSError(errno.EPERM, "Operation not permitted")
 
-        monkeypatch.setattr(Path, "replace", fail_on_c)
+        monkeypatch.setattr(Path, "replace", fail_once_on_c)
         if not has_links:
             monkeypatch.setattr(Path, "hardlink_to", no_links)
         with pytest.raises(FileAccessError, match=r"c: cannot be replaced: the system says `Input/output error`"):
             publish({tmp_path / name: lambda file: file.write(b"new") for name in "abc"})
-        if has_links:
-            assert contents(tmp_path) == {"a": b"old a", "c": b"old c"}
-        else:
-            monkeypatch.undo()
-            assert (tmp_path / "a").read_bytes() == b"old a"
-            assert not (tmp_path / "b").exists()
+        assert contents(tmp_path) == {"a": b"old a", "c": b"old c"}
 
     def test_all_are_replaced(self, tmp_path):
         for _ in range(2):
@@ -197,9 +189,9 @@ class TestFileSet:
             assert contents(tmp_path) == {"a": b"new", "b": b"new"}
 
     def test_a_path_twice(self, tmp_path):
-        with pytest.raises(ValueError, match="written twice in one set"), FileSet() as files:
-            files.create(tmp_path / "a")
-            files.create(tmp_path / "." / "a")
+        writers = {tmp_path / "a": lambda file: None, tmp_path / "x" / ".." / "a": lambda file: None}
+        with pytest.raises(ValueError, match="written twice in one set"):
+            publish(writers)
         assert contents(tmp_path) == {}
 
 
