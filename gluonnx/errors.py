@@ -20,6 +20,7 @@ __all__ = [
     "NotImplementedForSymbol",
     "ParameterError",
     "ParameterFileError",
+    "ParameterMismatchError",
     "UnknownOperatorError",
 ]
 
@@ -72,7 +73,11 @@ class FileAccessError(MXNetError, OSError):
         self.errno = errno
 
 
-class ParameterFileError(ParameterError, OSError):
+class ParameterMismatchError(ParameterError, AssertionError):
+    """A parameter is asked to be something that it is not: another shape, dtype, value or name."""
+
+
+class ParameterFileError(ParameterMismatchError):
     """Parameters in a file do not fit the block they are loaded into."""
 
 
