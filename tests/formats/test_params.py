@@ -1,6 +1,8 @@
 import hashlib
 import io
+import os
 import struct
+import threading
 import tracemalloc
 from contextlib import suppress
 
@@ -228,6 +230,15 @@ class TestErrors:
         with pytest.raises(FileAccessError, match=r"none\.params: cannot be read: .*No such file") as caught:
             read_params(tmp_path / "none.params")
         assert caught.value.errno == 2
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+    def test_a_pipe_is_read_whole(self, tmp_path):
+        os.mkfifo(tmp_path / "pipe")
+        writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(file_of(self.good),))
+        writer.start()
+        file = read_params(tmp_path / "pipe")
+        writer.join()
+        assert file.arrays[0].tolist() == [0, 0]
 
     def test_names_twice(self):
         file = parse_params(file_of(self.good, self.good, names=[b"a", b"a"]), "net.params")
