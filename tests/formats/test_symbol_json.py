@@ -254,7 +254,7 @@ class TestErrors:
     @pytest.mark.parametrize("depth", [10, 500, *range(900, 1000, 7), 5000])
     def test_lists_in_lists(self, depth):
         deep = "[" * depth + "]" * depth
-        with pytest.raises(FormatError, match="deep: .*(expected an object, got|nested too deeply)"):
+        with pytest.raises(FormatError, match=r"deep: .*(expected an object, got|nested too deeply)"):
             parse_symbol_json('{"nodes": [' + deep + '], "arg_nodes": [], "heads": []}', "deep")
 
     def test_missing_file(self, tmp_path):
