@@ -6,6 +6,7 @@ and no environment variable reaches that logger, so on such a machine the stream
 """
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["C", "ort", "without_stderr_lines"]
+__all__ = ["C", "ort", "reason", "without_stderr_lines"]
 
 ADAPTERS = Path("/sys/class/drm")
 DISCOVERY_WARNING = b"device_discovery.cc"
@@ -47,6 +48,13 @@ def without_stderr_lines(marker: bytes) -> Iterator[None]:
             kept = b"".join(line for line in capture if marker not in line and line.strip() != COLOR_RESET)
             if kept:
                 os.write(2, kept)
+
+
+def reason(err: Exception) -> str:
+    """The first line of ONNX Runtime's message, without error codes, source paths and C++ signatures."""
+    line = str(err).strip().partition("\n")[0].removeprefix("Error in execution: ")
+    line = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", line)
+    return re.sub(r"/\S+\.(?:cc|h):\d+ (?:[^()]*\([^()]*\)(?: const)? )?", "", line).strip().rstrip(".")
 
 
 def _import_onnxruntime() -> tuple[Any, Any]:
