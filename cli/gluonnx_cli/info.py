@@ -18,6 +18,7 @@ Examples:
   gluonnx info net.onnx
   gluonnx info net.onnx --json
 """
+LABEL_WIDTH = 12
 
 
 def register(app: typer.Typer) -> None:
@@ -37,25 +38,17 @@ def info(model: ModelArgument, as_json: AsJson = False) -> None:
 
 
 def _print_table(found: "ModelInfo") -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
     rows = [
         *(("input", _tensor_text(tensor)) for tensor in found.inputs),
         *(("output", _tensor_text(tensor)) for tensor in found.outputs),
         ("opset", ", ".join(f"{domain} {version}" for domain, version in found.opsets.items())),
         ("producer", found.producer or "not given"),
         ("parameters", f"{found.parameters:,}"),
-        ("operators", ", ".join(f"{name} x{count}" for name, count in found.operators.items())),
+        ("operators", ", ".join(f"{name} x{count}" for name, count in found.operators.items()) or "none"),
         ("metadata", ", ".join(found.metadata) or "none"),
     ]
     for label, text in rows:
-        table.add_row(label, Text(text))
-    Console(highlight=False).print(table)
+        typer.echo(f"{label:<{LABEL_WIDTH}}{text}")
 
 
 def _tensor_text(tensor: "TensorDescription") -> str:

@@ -1,5 +1,6 @@
 import types
 
+import numpy as np
 import onnxruntime
 import pytest
 from gluonnx_runtime import Device, Session, SessionDeviceError, devices, providers, session
@@ -19,7 +20,6 @@ def test_cuda_options():
 def broken_cuda(monkeypatch):
     """A machine with a CUDA device whose libraries are missing: ONNX Runtime drops the provider from the session."""
     asked = []
-    printed = []
 
     def inference_session(model, options, providers, enable_fallback):
         asked.append((providers, enable_fallback))
@@ -34,7 +34,7 @@ def broken_cuda(monkeypatch):
     monkeypatch.setattr(providers, "ort", fake)
     monkeypatch.setattr(providers, "missing_cuda_libraries", lambda: ("libcublasLt.so.13",))
     monkeypatch.setattr(session, "resolve_device", lambda text: devices.CPU if text == "cpu" else Device("cuda", 0))
-    return types.SimpleNamespace(asked=asked, printed=printed)
+    return types.SimpleNamespace(asked=asked)
 
 
 def test_named_cuda_that_does_not_load_is_an_error(gemm, broken_cuda, capfd):
@@ -66,8 +66,6 @@ def test_cuda_graph_session_runs_only_through_bindings(gemm, broken_cuda, monkey
     """The rules of a captured graph, on a session that merely believes it has one."""
     monkeypatch.setattr(session, "create_session", lambda model, options, device, **_: (_cpu_session(model), device))
     monkeypatch.setattr(session, "resolve_device", lambda text: Device("cuda", 0))
-    import numpy as np
-
     opened = Session(gemm, device="cuda", cuda_graph=True, cuda_stream=0)
     assert opened.has_cuda_graph
     data, output = np.ones((1, 4), np.float32), np.empty((1, 3), np.float32)
