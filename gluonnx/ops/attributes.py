@@ -1,0 +1,188 @@
+"""Operator attributes: one codec between MXNet's text (`"(3, 3)"`, `"True"`, `"None"`) and typed Python values.
+
+The annotation of a torch function's keyword is the attribute's type. The types are `int`, `float`, `bool`, `str`,
+`Shape` (a tuple of ints), `DTypeName` (a canonical dtype name), a `Literal` of strings, and any of these `| None`.
+"""
+
+import operator as _operator
+import re
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, NewType, Union
+
+import numpy as np
+
+from gluonnx.errors import AttributeValueError
+from gluonnx.ops.dtypes import as_dtype
+
+Shape = tuple[int, ...]
+"""A tuple of ints; a lone int means a tuple of one."""
+DTypeName = NewType("DTypeName", str)
+"""The canonical name of a dtype, such as `"float32"`."""
+
+REQUIRED: Any = object()
+"""Default of an attribute that has none."""
+
+_TRUE = frozenset({"True", "true", "1"})
+_FALSE = frozenset({"False", "false", "0"})
+_INT = re.compile(r"[+-]?\d+L?")
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One typed attribute of an operator.
+
+    Attributes:
+        name: Its keyword.
+        describe: What it accepts, in words, for messages and documentation.
+        parse: Text or Python value to typed value; raises `ValueError` or `TypeError`.
+        default: Value when absent, or `REQUIRED`.
+        has_effect: Whether the operator reads it (`workspace` and the cuDNN switches are accepted and not read).
+    """
+
+    name: str
+    describe: str
+    parse: Callable[[Any], Any]
+    default: Any = REQUIRED
+    has_effect: bool = True
+
+    @property
+    def required(self) -> bool:
+        """Whether a call must give it."""
+        return self.default is REQUIRED
+
+
+def attribute(name: str, annotation: Any, default: Any = REQUIRED, *, has_effect: bool = True) -> Attribute:
+    """Make an attribute from a keyword's annotation.
+
+    Raises:
+        TypeError: The annotation is none of the attribute types (an error in a declaration).
+    """
+    describe, parse = _codec(annotation)
+    return Attribute(name, describe, parse, default, has_effect)
+
+
+def to_text(value: Any) -> str:
+    """Return the text MXNet stores for an attribute given as `value` (`str`, numpy scalars as plain numbers)."""
+    return value if isinstance(value, str) else str(_plain(value))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.dtype):
+        return value.name
+    if isinstance(value, type) and issubclass(value, np.generic):
+        return np.dtype(value).name
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, tuple):
+        return tuple(_plain(v) for v in value)
+    if isinstance(value, (list, np.ndarray)):
+        return [_plain(v) for v in value]
+    return value
+
+
+def _codec(annotation: Any) -> tuple[str, Callable[[Any], Any]]:
+    origin = typing.get_origin(annotation)
+    if origin in (Union, types.UnionType):
+        inner = [a for a in typing.get_args(annotation) if a is not type(None)]
+        if len(inner) == 1:
+            describe, parse = _codec(inner[0])
+            return f"{describe} or None", _optional(parse)
+    if origin is Literal:
+        choices = typing.get_args(annotation)
+        return "one of " + ", ".join(repr(c) for c in choices), _choice(choices)
+    if annotation == Shape:
+        return "a tuple of ints", _parse_shape
+    if annotation is DTypeName:
+        return "a dtype", _parse_dtype
+    simple: dict[Any, tuple[str, Callable[[Any], Any]]] = {
+        int: ("an int", _parse_int),
+        float: ("a float", _parse_float),
+        bool: ("a bool", _parse_bool),
+        str: ("a str", _parse_str),
+    }
+    if annotation not in simple:
+        raise TypeError(f"not an attribute type: {annotation!r}")
+    return simple[annotation]
+
+
+def _optional(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def parse_optional(value: Any) -> Any:
+        return None if value is None or (isinstance(value, str) and value == "None") else parse(value)
+
+    return parse_optional
+
+
+def _choice(choices: tuple[str, ...]) -> Callable[[Any], str]:
+    def parse_choice(value: Any) -> str:
+        text = str(value)
+        if text not in choices:
+            raise ValueError(text)
+        return text
+
+    return parse_choice
+
+
+def _parse_int(value: Any) -> int:
+    if isinstance(value, str):
+        text = value.strip()
+        if not _INT.fullmatch(text):
+            # MXNet writes some whole numbers as floats, and booleans as words.
+            if text in _TRUE or text in _FALSE:
+                return int(text in _TRUE)
+            number = float(text)
+            if number != int(number):
+                raise ValueError(value)
+            return int(number)
+        return int(text.rstrip("L"))
+    if isinstance(value, (float, np.floating)):
+        if value != int(value):
+            raise ValueError(value)
+        return int(value)
+    return _operator.index(value)
+
+
+def _parse_float(value: Any) -> float:
+    if isinstance(value, str):
+        text = value.strip()
+        if text in ("True", "False"):
+            return float(text == "True")
+        return float(text.rstrip("fF") if text.lower() not in ("inf", "-inf", "+inf") else text)
+    return float(value)
+
+
+def _parse_bool(value: Any) -> bool:
+    if isinstance(value, str):
+        text = value.strip()
+        if text in _TRUE:
+            return True
+        if text in _FALSE:
+            return False
+        raise ValueError(value)
+    if isinstance(value, (bool, np.bool_, int, np.integer)):
+        return bool(value)
+    raise TypeError(value)
+
+
+def _parse_str(value: Any) -> str:
+    return value if isinstance(value, str) else str(value)
+
+
+def _parse_shape(value: Any) -> Shape:
+    if isinstance(value, str):
+        text = value.strip()
+        if (text[:1], text[-1:]) in (("(", ")"), ("[", "]")):
+            return tuple(_parse_int(part) for part in text[1:-1].split(",") if part.strip())
+        return (_parse_int(text),)
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return tuple(_parse_int(v) for v in value)
+    return (_parse_int(value),)
+
+
+def _parse_dtype(value: Any) -> DTypeName:
+    try:
+        return DTypeName(as_dtype(value).name)
+    except AttributeValueError:
+        raise ValueError(value) from None

@@ -1,0 +1,427 @@
+"""The operator table: an operator is declared once, and everything else is computed from the declaration.
+
+The signature of the torch function is the schema. Positional parameters are inputs (`= None`: optional, `*data`: any
+number), keyword-only parameters are typed attributes, and three reserved keywords are what an operator may ask of its
+caller: `training` (bool), `generator` (the random generator of the device) and `device` (where to create arrays).
+
+    @operator("FullyConnected", source="MXNet 1.9.1 src/operator/nn/fully_connected-inl.h")
+    def fully_connected(data, weight, bias=None, *, num_hidden: int, no_bias: bool = False, flatten: bool = True):
+        ...
+
+    @fully_connected.onnx
+    def _(g, data, weight, bias=None, *, flatten): ...
+
+    @fully_connected.parameters
+    def _(data, *, num_hidden, flatten):
+        return {"weight": ..., "bias": ...}
+
+The lowering and the parameter rule name only the attributes they read; `**attrs` reads all of them.
+"""
+
+import inspect
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from gluonnx.errors import AttributeValueError, InputError, LoweringError, UnknownOperatorError
+from gluonnx.ops.attributes import REQUIRED, Attribute, attribute, to_text
+
+RUNTIME_KEYWORDS = frozenset({"training", "generator", "device"})
+"""Keywords of a torch function that its caller fills in; they are not attributes."""
+
+Attrs = Mapping[str, Any]
+Rule = TypeVar("Rule", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input of an operator.
+
+    Attributes:
+        name: Its name, which is also the suffix of the variable MXNet makes up for it (`conv0_weight`).
+        optional: May be left out.
+        auxiliary: Holds state that the operator updates while training (running statistics).
+    """
+
+    name: str
+    optional: bool = False
+    auxiliary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unsupported:
+    """Stands in for a lowering that ONNX cannot express."""
+
+    reason: str
+
+
+class Operator:
+    """One row of the table.
+
+    Attributes:
+        name: MXNet's registered name, the `op` of symbol-json.
+        aliases: Other registered names.
+        inputs: Declared inputs, in order. A variadic operator has one, its pattern.
+        variadic: Whether the last input repeats.
+        count_attribute: Attribute that holds the number of variadic inputs (`num_args`), if any.
+        attributes: Typed attributes, in MXNet's order.
+        forward: The torch function.
+        runtime: Which of `RUNTIME_KEYWORDS` the torch function takes.
+        method: Names under which NDArray and Symbol have it as a method.
+        view: Whether the torch function may return its input or a view of it. An imperative call outside `record`
+            copies then, because MXNet's operators never share memory with their inputs.
+        variable_init: Description of the initializer that a made-up variable carries, by input name.
+        source: Where its semantics are stated.
+    """
+
+    __slots__ = (
+        "_lowering",
+        "_outputs",
+        "_parameter_rule",
+        "_visible",
+        "_when",
+        "aliases",
+        "attributes",
+        "count_attribute",
+        "doc",
+        "forward",
+        "inputs",
+        "method",
+        "name",
+        "runtime",
+        "source",
+        "variable_init",
+        "variadic",
+        "view",
+    )
+
+    def __init__(
+        self,
+        forward: Callable[..., Any],
+        name: str,
+        aliases: Sequence[str],
+        *,
+        source: str,
+        aux: str,
+        outputs: str | Callable[[Attrs], Sequence[str]],
+        visible: int | Callable[[Attrs], int] | None,
+        when: Mapping[str, Callable[[Attrs], bool]],
+        count_attribute: str | None,
+        no_effect: Iterable[Attribute],
+        method: Sequence[str],
+        view: bool,
+        variable_init: Mapping[str, str],
+    ) -> None:
+        self.name = name
+        self.aliases = tuple(aliases)
+        self.forward = forward
+        self.source = source
+        self.doc = inspect.getdoc(forward) or ""
+        self.method = tuple(method)
+        self.view = view
+        self.variable_init = dict(variable_init)
+        self.count_attribute = count_attribute
+        self._outputs = outputs
+        self._visible = visible
+        self._when = dict(when)
+        self._lowering: tuple[Callable[..., Any], frozenset[str]] | Unsupported | None = None
+        self._parameter_rule: tuple[Callable[..., Any], tuple[str, ...], frozenset[str]] | None = None
+        hints = typing.get_type_hints(forward)
+        auxiliary = frozenset(aux.split())
+        inputs: list[Input] = []
+        attributes: dict[str, Attribute] = {}
+        runtime: set[str] = set()
+        self.variadic = False
+        for p in inspect.signature(forward).parameters.values():
+            if p.kind is p.KEYWORD_ONLY:
+                if p.name in RUNTIME_KEYWORDS:
+                    runtime.add(p.name)
+                else:
+                    default = REQUIRED if p.default is p.empty else p.default
+                    attributes[p.name] = attribute(p.name, hints[p.name], default)
+            else:
+                self.variadic = self.variadic or p.kind is p.VAR_POSITIONAL
+                inputs.append(Input(p.name, p.default is None, p.name in auxiliary))
+        for extra in no_effect:
+            attributes[extra.name] = extra
+        if count_attribute is not None:
+            attributes.setdefault(count_attribute, attribute(count_attribute, int, None, has_effect=False))
+        self.inputs = tuple(inputs)
+        self.attributes = attributes
+        self.runtime = frozenset(runtime)
+
+    def __repr__(self) -> str:
+        return f"<Operator {self.name}>"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The registered name and its aliases."""
+        return (self.name, *self.aliases)
+
+    # Declaration -----------------------------------------------------------------------------------------------------
+
+    def onnx(self, lowering: Rule) -> Rule:
+        """Decorator: declare the ONNX lowering `(g, *inputs, *, attributes it reads) -> Value or tuple of Values`."""
+        self._lowering = (lowering, _keywords(lowering, self))
+        return lowering
+
+    def no_onnx(self, reason: str) -> None:
+        """Declare that ONNX cannot express the operator, and why."""
+        self._lowering = Unsupported(reason)
+
+    def parameters(self, rule: Rule) -> Rule:
+        """Decorator: declare the shapes of parameter inputs from the shapes of the others.
+
+        The rule's positional parameters name the inputs whose shapes it reads, its keywords the attributes.
+        """
+        positional = tuple(p.name for p in inspect.signature(rule).parameters.values() if p.kind is not p.KEYWORD_ONLY)
+        self._parameter_rule = (rule, positional, _keywords(rule, self))
+        return rule
+
+    # Use -------------------------------------------------------------------------------------------------------------
+
+    def parse(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return every attribute the torch function reads, typed, with defaults filled in.
+
+        Args:
+            given: Attribute values as Python objects or as MXNet's text.
+
+        Raises:
+            AttributeValueError: An attribute is unknown, missing, or not of its type.
+        """
+        attributes = self.attributes
+        for key in given:
+            if key not in attributes:
+                raise AttributeValueError(
+                    f"{self.name}: unknown attribute: expected one of {', '.join(attributes) or 'none'}, got {key!r}."
+                )
+        parsed: dict[str, Any] = {}
+        for name, spec in attributes.items():
+            if name in given:
+                value = given[name]
+                try:
+                    typed = spec.parse(value)
+                except (ValueError, TypeError, OverflowError):
+                    raise AttributeValueError(
+                        f"{self.name}: attribute `{name}` has a wrong value: expected {spec.describe}, "
+                        f"got {name}={value!r}."
+                    ) from None
+            elif spec.required:
+                raise AttributeValueError(
+                    f"{self.name}: attribute `{name}` is missing: expected {spec.describe}. Pass `{name}=`."
+                )
+            else:
+                typed = spec.default
+            if spec.has_effect:
+                parsed[name] = typed
+        return parsed
+
+    def to_text(self, given: Mapping[str, Any]) -> dict[str, str]:
+        """Return attributes as MXNet's text, in the order given."""
+        return {key: to_text(value) for key, value in given.items()}
+
+    def active_inputs(self, attrs: Attrs, count: int | None = None) -> tuple[Input, ...]:
+        """Return the inputs that a node with these attributes has (no `bias` under `no_bias=True`).
+
+        Args:
+            attrs: Typed attributes.
+            count: Number of inputs of a variadic operator.
+        """
+        if self.variadic:
+            fixed, pattern = self.inputs[:-1], self.inputs[-1]
+            repeat = (count or 0) - len(fixed)
+            return (*fixed, *(Input(f"{pattern.name}{i}") for i in range(repeat)))
+        when = self._when
+        if not when:
+            return self.inputs
+        return tuple(i for i in self.inputs if i.name not in when or when[i.name](attrs))
+
+    def output_names(self, attrs: Attrs) -> tuple[str, ...]:
+        """Return the names of all outputs, hidden ones included."""
+        if callable(self._outputs):
+            return tuple(self._outputs(attrs))
+        return tuple(self._outputs.split())
+
+    def visible_outputs(self, attrs: Attrs) -> int:
+        """Return how many outputs a caller sees (BatchNorm hides its mean and variance)."""
+        if self._visible is None:
+            return len(self.output_names(attrs))
+        return self._visible(attrs) if callable(self._visible) else self._visible
+
+    @property
+    def is_single_output(self) -> bool:
+        """Whether the operator has exactly one output whatever its attributes."""
+        return isinstance(self._outputs, str) and " " not in self._outputs
+
+    @property
+    def auxiliary(self) -> tuple[int, ...]:
+        """Positions of auxiliary inputs. The torch function returns their new values (or None) after its outputs."""
+        return tuple(i for i, spec in enumerate(self.inputs) if spec.auxiliary)
+
+    @property
+    def unsupported_reason(self) -> str | None:
+        """Why the operator has no ONNX lowering, None if it has one."""
+        if isinstance(self._lowering, Unsupported):
+            return self._lowering.reason
+        return "no lowering is declared" if self._lowering is None else None
+
+    @property
+    def is_lowering_declared(self) -> bool:
+        """Whether the table says how, or why not, the operator is expressed in ONNX."""
+        return self._lowering is not None
+
+    def lower(self, g: Any, inputs: Sequence[Any], attrs: Attrs) -> tuple[Any, ...]:
+        """Add the operator to an ONNX graph and return its values, one for each output that the lowering gives.
+
+        Raises:
+            LoweringError: ONNX cannot express the operator, or this use of it.
+        """
+        if self._lowering is None or isinstance(self._lowering, Unsupported):
+            raise LoweringError(f"{self.name}: has no ONNX form: {self.unsupported_reason}.")
+        rule, keywords = self._lowering
+        result = rule(g, *inputs, **{k: attrs[k] for k in keywords})
+        return result if isinstance(result, tuple) else (result,)
+
+    @property
+    def has_parameter_rule(self) -> bool:
+        """Whether shapes of some inputs follow from the others."""
+        return self._parameter_rule is not None
+
+    def parameter_shapes(
+        self, shapes: Mapping[str, tuple[int, ...] | None], attrs: Attrs
+    ) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of parameter inputs; empty if the inputs that the rule reads are not all known.
+
+        Args:
+            shapes: Known input shapes by input name, None where unknown.
+            attrs: Typed attributes.
+        """
+        if self._parameter_rule is None:
+            return {}
+        rule, positional, keywords = self._parameter_rule
+        known = [shapes.get(name) for name in positional]
+        if any(s is None for s in known):
+            return {}
+        result: dict[str, tuple[int, ...]] = rule(*known, **{k: attrs[k] for k in keywords})
+        return result
+
+    def check_count(self, given: int, attrs: Attrs) -> None:
+        """Raise InputError unless `given` inputs fit the operator."""
+        if self.variadic:
+            if given < len(self.inputs):
+                raise InputError(f"{self.name}: too few inputs: expected at least {len(self.inputs)}, got {given}.")
+            return
+        active = self.active_inputs(attrs)
+        required = sum(not i.optional or i.name in self._when for i in active)
+        if not required <= given <= len(active):
+            names = ", ".join(i.name for i in active)
+            raise InputError(f"{self.name}: wrong number of inputs: expected {len(active)} ({names}), got {given}.")
+
+
+class _Table(Mapping[str, Operator]):
+    """Operators by every registered name."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, Operator] = {}
+
+    def __getitem__(self, name: str) -> Operator:
+        try:
+            return self._rows[name]
+        except KeyError:
+            raise UnknownOperatorError(
+                f"operator table: unknown operator: got {name!r}. docs/operators.md lists the operators there are."
+            ) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._rows
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, op: Operator) -> None:
+        for name in op.names:
+            if name in self._rows:
+                raise ValueError(f"operator {name!r} is declared twice")
+        for name in op.names:
+            self._rows[name] = op
+
+    def operators(self) -> tuple[Operator, ...]:
+        """Every operator once, in order of declaration."""
+        return tuple(dict.fromkeys(self._rows.values()))
+
+
+TABLE = _Table()
+"""The table."""
+
+
+def operator(
+    name: str,
+    *aliases: str,
+    source: str = "",
+    aux: str = "",
+    outputs: str | Callable[[Attrs], Sequence[str]] = "output",
+    visible: int | Callable[[Attrs], int] | None = None,
+    when: Mapping[str, Callable[[Attrs], bool]] | None = None,
+    count_attribute: str | None = None,
+    no_effect: Iterable[Attribute] = (),
+    method: str = "",
+    view: bool = False,
+    variable_init: Mapping[str, str] | None = None,
+) -> Callable[[Callable[..., Any]], Operator]:
+    """Declare an operator; the decorated torch function becomes its `Operator`.
+
+    Args:
+        name: MXNet's registered name.
+        aliases: Further registered names.
+        source: Where the semantics are stated.
+        aux: Inputs that hold state (space-separated). The torch function returns their new values after its outputs.
+        outputs: Output names, space-separated, or a function of the attributes.
+        visible: How many outputs a caller sees, if not all.
+        when: For an optional input, the condition on the attributes under which it is there.
+        count_attribute: Attribute that MXNet fills with the number of variadic inputs.
+        no_effect: Attributes that are accepted and not read.
+        method: Names of the NDArray and Symbol methods, space-separated.
+        view: Whether the torch function may return its input or a view of it.
+        variable_init: For an input that symbols make up, the description of its initializer (`["zero", {}]`).
+    """
+
+    def declare(forward: Callable[..., Any]) -> Operator:
+        op = Operator(
+            forward,
+            name,
+            aliases,
+            source=source,
+            aux=aux,
+            outputs=outputs,
+            visible=visible,
+            when=when or {},
+            count_attribute=count_attribute,
+            no_effect=no_effect,
+            method=method.split(),
+            view=view,
+            variable_init=variable_init or {},
+        )
+        TABLE.add(op)
+        return op
+
+    return declare
+
+
+def no_effect(name: str, annotation: Any, default: Any) -> Attribute:
+    """Declare an attribute that is accepted for MXNet's sake and changes nothing here."""
+    return attribute(name, annotation, default, has_effect=False)
+
+
+def _keywords(rule: Callable[..., Any], op: Operator) -> frozenset[str]:
+    parameters = inspect.signature(rule).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return frozenset(name for name, spec in op.attributes.items() if spec.has_effect)
+    keywords = frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+    unknown = keywords - op.attributes.keys()
+    if unknown:
+        raise TypeError(f"{op.name}: a rule reads attributes that are not declared: {sorted(unknown)}")
+    return keywords
