@@ -55,15 +55,21 @@ import_model.register(app)
 
 def _print_version(is_wanted: bool) -> None:
     if is_wanted:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            typer.echo(f"gluonnx {version('gluonnx')}")
-        except PackageNotFoundError:
-            from gluonnx._version import __version__
-
-            typer.echo(f"gluonnx {__version__}")
+        typer.echo(f"gluonnx {_library_version()}")
         raise typer.Exit
+
+
+def _library_version() -> str:
+    """Read from the library's version file, without importing the library (and torch with it)."""
+    import runpy
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    spec = find_spec("gluonnx")
+    assert spec is not None
+    assert spec.origin is not None
+    version: str = runpy.run_path(str(Path(spec.origin).with_name("_version.py")))["__version__"]
+    return version
 
 
 @app.callback()

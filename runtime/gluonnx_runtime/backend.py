@@ -10,7 +10,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -57,15 +57,14 @@ def reason(err: Exception) -> str:
     return re.sub(r"/\S+\.(?:cc|h):\d+ (?:[^()]*\([^()]*\)(?: const)? )?", "", line).strip().rstrip(".")
 
 
-def _import_onnxruntime() -> tuple[Any, Any]:
-    import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state
+def load_onnxruntime(adapters: Path) -> tuple[Any, Any]:
+    """Import onnxruntime and its C-level module, in silence where `adapters` would make it print."""
+    is_noisy = "onnxruntime" not in sys.modules and prints_on_import(adapters)
+    with without_stderr_lines(DISCOVERY_WARNING) if is_noisy else nullcontext():
+        import onnxruntime
+        from onnxruntime.capi import onnxruntime_pybind11_state
 
-    return onnxruntime, onnxruntime_pybind11_state
+        return onnxruntime, onnxruntime_pybind11_state
 
 
-if "onnxruntime" not in sys.modules and prints_on_import(ADAPTERS):
-    with without_stderr_lines(DISCOVERY_WARNING):
-        ort, C = _import_onnxruntime()
-else:
-    ort, C = _import_onnxruntime()
+ort, C = load_onnxruntime(ADAPTERS)

@@ -1,15 +1,17 @@
 """A small model and its arrays, and the command in this process or in a fresh one."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 from gluonnx_cli.main import app
 from onnx import TensorProto, helper, numpy_helper
-from typer.testing import CliRunner
 
 WEIGHT = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9], [10, 11, 12]], np.float32)
 DATA = np.arange(8, dtype=np.float32).reshape(2, 4)
@@ -48,9 +50,19 @@ def _write_model(name, nodes, outputs):
 
 @pytest.fixture
 def gluonnx():
-    """Call the command in this process; the result has exit_code, stdout and stderr."""
-    runner = CliRunner()
-    return lambda *arguments: runner.invoke(app, [str(argument) for argument in arguments], prog_name="gluonnx")
+    """Call the command in this process; the result has exit_code, stdout and stderr. What it raises comes through."""
+
+    def call(*arguments):
+        stdout, stderr = io.StringIO(), io.StringIO()
+        with (
+            contextlib.redirect_stdout(stdout),
+            contextlib.redirect_stderr(stderr),
+            pytest.raises(SystemExit) as caught,
+        ):
+            app([str(argument) for argument in arguments], prog_name="gluonnx")
+        return types.SimpleNamespace(exit_code=caught.value.code, stdout=stdout.getvalue(), stderr=stderr.getvalue())
+
+    return call
 
 
 @pytest.fixture

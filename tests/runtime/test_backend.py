@@ -85,3 +85,21 @@ def test_lines_survive_an_error(capfd):
     with pytest.raises(ImportError, match=r"broken"):
         fail()
     assert capfd.readouterr().err == "why\n"
+
+
+def test_loading_in_silence(tmp_path, monkeypatch, capfd):
+    (tmp_path / "card0" / "device").mkdir(parents=True)
+    fake = tmp_path / "onnxruntime"
+    (fake / "capi").mkdir(parents=True)
+    noise = "import os\nos.write(2, b'[W:onnxruntime:Default, device_discovery.cc:164] failed\\nsomething else\\n')\n"
+    (fake / "__init__.py").write_text(noise)
+    (fake / "capi" / "__init__.py").write_text("")
+    (fake / "capi" / "onnxruntime_pybind11_state.py").write_text("")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "onnxruntime"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+    ort, state = backend.load_onnxruntime(tmp_path)
+    assert (ort.__name__, state.__name__) == ("onnxruntime", "onnxruntime.capi.onnxruntime_pybind11_state")
+    assert capfd.readouterr() == ("", "something else\n")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "onnxruntime"]:
+        del sys.modules[name]
