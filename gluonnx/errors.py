@@ -11,6 +11,7 @@ __all__ = [
     "DeferredInitializationError",
     "DeviceError",
     "ExportError",
+    "FileAccessError",
     "FormatError",
     "GraphError",
     "InputError",
@@ -61,6 +62,14 @@ class DeferredInitializationError(ParameterError):
 
 class FormatError(MXNetError, ValueError):
     """A file is not what its reader expects; the message carries the path and, where there is one, the byte offset."""
+
+
+class FileAccessError(MXNetError, OSError):
+    """A file cannot be opened, read or written; `errno` keeps the system's code."""
+
+    def __init__(self, message: str, errno: int | None = None) -> None:
+        super().__init__(message)
+        self.errno = errno
 
 
 class ParameterFileError(ParameterError, OSError):
