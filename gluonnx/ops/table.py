@@ -69,6 +69,8 @@ class Operator:
         forward: The torch function.
         runtime: Which of `RUNTIME_KEYWORDS` the torch function takes.
         method: Names under which NDArray and Symbol have it as a method.
+        view: Whether the torch function may return its input or a view of it. An imperative call outside `record`
+            copies then, because MXNet's operators never share memory with their inputs.
         source: Where its semantics are stated.
     """
 
@@ -89,6 +91,7 @@ class Operator:
         "runtime",
         "source",
         "variadic",
+        "view",
     )
 
     def __init__(
@@ -105,6 +108,7 @@ class Operator:
         count_attribute: str | None,
         no_effect: Iterable[Attribute],
         method: Sequence[str],
+        view: bool,
     ) -> None:
         self.name = name
         self.aliases = tuple(aliases)
@@ -112,6 +116,7 @@ class Operator:
         self.source = source
         self.doc = inspect.getdoc(forward) or ""
         self.method = tuple(method)
+        self.view = view
         self.count_attribute = count_attribute
         self._outputs = outputs
         self._visible = visible
@@ -360,6 +365,7 @@ def operator(
     count_attribute: str | None = None,
     no_effect: Iterable[Attribute] = (),
     method: str = "",
+    view: bool = False,
 ) -> Callable[[Callable[..., Any]], Operator]:
     """Declare an operator; the decorated torch function becomes its `Operator`.
 
@@ -374,6 +380,7 @@ def operator(
         count_attribute: Attribute that MXNet fills with the number of variadic inputs.
         no_effect: Attributes that are accepted and not read.
         method: Names of the NDArray and Symbol methods, space-separated.
+        view: Whether the torch function may return its input or a view of it.
     """
 
     def declare(forward: Callable[..., Any]) -> Operator:
@@ -389,6 +396,7 @@ def operator(
             count_attribute=count_attribute,
             no_effect=no_effect,
             method=method.split(),
+            view=view,
         )
         TABLE.add(op)
         return op
