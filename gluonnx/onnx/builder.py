@@ -151,11 +151,13 @@ class Call:
         return node
 
     def infer(self) -> None:
-        """Find shape and dtype of every output at every probe.
+        """Find shape and dtype of every output at both probes.
 
         Raises:
             LoweringError: ONNX does not define the node for these inputs, or leaves the rank of an output open.
         """
+        if self.op_type is None:
+            raise LoweringError(f"`{self.name}`: shape unknown: expected it to follow from the inputs' shapes.")
         for value, (dtype, first), (_, second) in zip(
             self.outputs, self._infer_probe(0), self._infer_probe(1), strict=True
         ):
@@ -265,11 +267,13 @@ class ModelBuilder:
 
     # What lowerings ask -----------------------------------------------------------------------------------------------
 
-    def op(self, op_type: str, *inputs: Value | None, **attributes: Any) -> Value:
+    def op(self, op_type: str, *inputs: Value | None, **attributes: Any) -> GraphValue:
         """Add a node with one output and return it. A None input is an omitted optional one."""
         return self.op_outputs(op_type, 1, *inputs, **attributes)[0]
 
-    def op_outputs(self, op_type: str, outputs: int, *inputs: Value | None, **attributes: Any) -> tuple[Value, ...]:
+    def op_outputs(
+        self, op_type: str, outputs: int, *inputs: Value | None, **attributes: Any
+    ) -> "tuple[GraphValue, ...]":
         """Add a node with several outputs.
 
         Attributes are coerced to the type that the ONNX schema gives them; a None attribute is left out.
@@ -290,7 +294,7 @@ class ModelBuilder:
         self._calls.append(call)
         return call.outputs
 
-    def const(self, array: npt.ArrayLike, dtype: str | None = None) -> Value:
+    def const(self, array: npt.ArrayLike, dtype: str | None = None) -> GraphValue:
         """A constant tensor (same values share one).
 
         Without `dtype`, an array keeps its own; Python floats become float32, ints int64 and bools bool.
