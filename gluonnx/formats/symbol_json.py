@@ -14,7 +14,7 @@ them.
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeAlias
@@ -157,9 +157,10 @@ def write_symbol_json(graph: GraphRecord) -> str:
     no reader accepts, itself included.
 
     Raises:
-        InputError: A reference to a node that does not come before, or a text that UTF-8 cannot hold.
+        InputError: A reference to a node that does not come before, a number out of range, or a text that UTF-8 cannot
+            hold.
     """
-    _check_references(graph, "")
+    _check(graph, "")
     return _graph_text(graph, depth=0)
 
 
@@ -211,7 +212,7 @@ class _Place:
     def integer(self, value: object, low: int, high: int, what: str) -> int:
         if type(value) is int and low <= value <= high:
             return value
-        self.fail(f"{what} of {low} to {high}" if high >= low else f"no {what} here", value)
+        self.fail(f"{what} of {low} to {high}" if high >= low else f"{what}, of which there is none", value)
 
     def fields(self, value: object, known: tuple[str, ...], required: tuple[str, ...]) -> dict[str, Any]:
         result = self.mapping(value)
@@ -350,28 +351,39 @@ def _graph_attr_item(value: object, place: _Place) -> int | str:
     return place.text(value) if isinstance(value, str) else place.fail("integers or strings", value)
 
 
-def _check_references(graph: GraphRecord, path: str) -> None:
-    def check(node: int, last: int, step: str) -> None:
-        if not 0 <= node <= last:
-            raise InputError(f"symbol-json: {path}{step}: expected a node id of 0 to {last}, got node={node}.")
-
+def _check(graph: GraphRecord, path: str) -> None:
+    """Refuse a record that the reader would refuse as text."""
     last = len(graph.nodes) - 1
     for i, node in enumerate(graph.nodes):
-        for entry in node.inputs:
-            check(entry.node, i - 1, f"nodes[{i}].inputs")
-        for dep in node.control_deps:
-            check(dep, i - 1, f"nodes[{i}].control_deps")
+        at = f"{path}nodes[{i}]"
+        _check_entries(node.inputs, i - 1, f"{at}.inputs")
+        _check_ids(node.control_deps, i - 1, f"{at}.control_deps")
         for text in (node.op, node.name, *node.attrs, *node.attrs.values()):
             if not _is_utf8(text):
-                raise InputError(
-                    f"symbol-json: {path}nodes[{i}]: expected UTF-8, got half a surrogate pair in {text!r}."
-                )
+                raise InputError(f"symbol-json: {at}: expected UTF-8, got half a surrogate pair in {text!r}.")
         for j, subgraph in enumerate(node.subgraphs):
-            _check_references(subgraph, f"{path}nodes[{i}].subgraphs[{j}].")
-    for entry in graph.heads:
-        check(entry.node, last, "heads")
-    for arg in graph.arg_nodes:
-        check(arg, last, "arg_nodes")
+            _check(subgraph, f"{at}.subgraphs[{j}].")
+    _check_entries(graph.heads, last, f"{path}heads")
+    _check_ids(graph.arg_nodes, last, f"{path}arg_nodes")
+    for start in graph.node_row_ptr or ():
+        if not 0 <= start <= MAX_INDEX:
+            raise InputError(f"symbol-json: {path}node_row_ptr: expected ids of 0 to {MAX_INDEX}, got {start}.")
+
+
+def _check_ids(ids: Iterable[int], last: int, path: str) -> None:
+    for node in ids:
+        if not 0 <= node <= last:
+            raise InputError(f"symbol-json: {path}: expected a node id of 0 to {last}, got node={node}.")
+
+
+def _check_entries(entries: Sequence[EntryRecord], last: int, path: str) -> None:
+    _check_ids((entry.node for entry in entries), last, path)
+    for _, output, version in entries:
+        if not (0 <= output <= MAX_INDEX and 0 <= version <= MAX_INDEX):
+            raise InputError(
+                f"symbol-json: {path}: expected an output and a version of 0 to {MAX_INDEX}, "
+                f"got output={output}, version={version}."
+            )
 
 
 def _graph_text(graph: GraphRecord, depth: int) -> str:

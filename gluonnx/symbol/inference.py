@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from gluonnx.errors import InputError, MXNetError
-from gluonnx.ops.dtypes import BY_TORCH, torch_dtype
+from gluonnx.ops.dtypes import BY_TORCH, DTYPES, torch_dtype
 from gluonnx.symbol.graph import Entry, Node, topological
 
 Shape = tuple[int, ...]
@@ -88,6 +88,35 @@ def infer(
     return found
 
 
+def infer_dtypes(
+    heads: Sequence[Entry], dtypes: Mapping[str, str], *, default_dtype: str = "float32"
+) -> dict[tuple[int, int], str]:
+    """Infer the dtype of every entry without knowing shapes.
+
+    A variable that nothing determines takes the dtype of the first known input of its operator, then `default_dtype`;
+    an operator's outputs take the dtype of its `dtype` attribute if it has one, else of its first input.
+    """
+    found: dict[tuple[int, int], str] = {}
+    nodes = topological(heads)
+    for node in nodes:
+        if node.op is None:
+            dtype = dtypes.get(node.name) or _declared_dtype(node)
+            if dtype is not None:
+                found[id(node), 0] = dtype
+            continue
+        known = next((found[id(n), i] for n, i in node.inputs if (id(n), i) in found), default_dtype)
+        for source, index in node.inputs:
+            found.setdefault((id(source), index), known)
+        first = found[id(node.inputs[0][0]), node.inputs[0][1]] if node.inputs else default_dtype
+        declared = node.typed.get("dtype")
+        for index in range(node.output_count):
+            found[id(node), index] = declared or first
+    for node in nodes:
+        if node.is_variable:
+            found.setdefault((id(node), 0), default_dtype)
+    return found
+
+
 def _infer_node(node: Node, found: Inference, default_dtype: str) -> None:
     op = node.op
     assert op is not None
@@ -152,6 +181,4 @@ def _declared_dtype(node: Node) -> str | None:
     flag = node.annotations.get("__dtype__")
     if flag is None:
         return None
-    from gluonnx.ops.dtypes import DTYPES
-
     return next((d.name for d in DTYPES if str(d.flag) == flag), None)
