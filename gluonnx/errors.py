@@ -10,8 +10,10 @@ __all__ = [
     "AttributeValueError",
     "DeferredInitializationError",
     "DeviceError",
+    "EditedModelError",
     "ExportError",
     "FileAccessError",
+    "FixedBatchError",
     "FormatError",
     "GraphError",
     "InputError",
@@ -73,6 +75,10 @@ class FileAccessError(MXNetError, OSError):
         self.errno = errno
 
 
+class EditedModelError(FormatError):
+    """An ONNX model that gluonnx wrote was changed since, so what it carries about itself no longer holds."""
+
+
 class ParameterMismatchError(ParameterError, AssertionError):
     """A parameter is asked to be something that it is not: another shape, dtype, value or name."""
 
@@ -83,6 +89,10 @@ class ParameterFileError(ParameterMismatchError):
 
 class LoweringError(MXNetError, NotImplementedError):
     """ONNX cannot express this operator (or this use of it); the message says which and why."""
+
+
+class FixedBatchError(LoweringError):
+    """The graph works for one batch size only, and a dynamic batch axis was asked for."""
 
 
 class ExportError(MXNetError):
