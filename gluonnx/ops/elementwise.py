@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gluonnx.errors import InputError
+from gluonnx.ops.attributes import DTypeName
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.dtypes import torch_dtype
-from gluonnx.ops.attributes import DTypeName
 from gluonnx.ops.onnx_types import FLOATS, NUMBERS, casting, refuse_float64
 from gluonnx.ops.table import Operator, operator
 
