@@ -26,7 +26,12 @@ def _samples():
             yield Sample(op, dtype, (values,), {"scalar": 2.0})
         yield Sample(op, "truncated", (Array((7,), "int32", "values", values=ints),), {"scalar": 2.7})
         yield Sample(op, "is_float", (Array((7,), "int32", "values", values=ints),), {"scalar": 2.5, "is_int": False})
-        yield Sample(op, "uint8", (Array((4,), "uint8", "values", values=(1, 7, 200, 2)),), {"scalar": 3.0})
+        yield Sample(
+            op,
+            "uint8",
+            (Array((4,), "uint8", "values", values=(1, 7, 200, 2) if "rpower" not in op else (1, 2, 4, 5)),),
+            {"scalar": 3.0},
+        )
         if "rdiv" not in op and "power" not in op:
             yield Sample(op, "bool", (Array((3,), "bool", "values", values=(0, 1, 1)),), {"scalar": 2.0})
     ties = Array((5,), kind="values", values=(-2, 0, 1, 2, 3))
@@ -38,7 +43,8 @@ def _samples():
     yield Sample("_mod_scalar", "signs", (signs,), {"scalar": 2.0})
     yield Sample("_mod_scalar", "signs_negative", (signs,), {"scalar": -2.0})
     yield Sample("_mod_scalar", "by_zero", (signs,), {"scalar": 0.0}, derivative="the gradient is 1 by definition")
-    yield Sample("_rmod_scalar", "signs", (signs,), {"scalar": 4.0})
+    odd = Array((4,), kind="values", values=(7.5, -7.5, 1.5, -1.5))
+    yield Sample("_rmod_scalar", "signs", (odd,), {"scalar": 4.0})
     yield Sample("_rmod_scalar", "by_zero", (Array((2,), kind="values", values=(0, 2)),), {"scalar": 5.0}, grad=False)
     base = Array((4,), kind="values", values=(2, -2, 0.5, -1.5))
     yield Sample("_power_scalar", "square", (base,), {"scalar": 2.0})
