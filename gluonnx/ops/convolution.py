@@ -86,8 +86,8 @@ def convolution(
     """Cross-correlation of `data` with `weight`.
 
     `data` (N, C, spatial...), `weight` (num_filter, C / num_group, kernel...), `bias` (num_filter,) give (N,
-    num_filter, floor((size + 2 pad - dilate (kernel - 1) - 1) / stride) + 1 for each spatial size). In a channel-last `layout`,
-    data and output are (N, spatial..., C) and `weight` is (num_filter, kernel..., C / num_group).
+    num_filter, floor((size + 2 pad - dilate (kernel - 1) - 1) / stride) + 1 for each spatial size). In a channel-last
+    `layout`, data and output are (N, spatial..., C) and `weight` is (num_filter, kernel..., C / num_group).
 
     Raises:
         InputError: Ranks or shapes do not fit each other and the attributes.
