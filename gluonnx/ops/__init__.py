@@ -4,7 +4,7 @@
 types, `builder` what a lowering may ask of the ONNX graph. The other modules declare operators.
 """
 
-from gluonnx.ops import activation, convolution, linear, pooling
+from gluonnx.ops import activation, convolution, linear, normalization, pooling
 from gluonnx.ops.table import TABLE, Operator, Unsupported
 
-__all__ = ["TABLE", "Operator", "Unsupported", "activation", "convolution", "linear", "pooling"]
+__all__ = ["TABLE", "Operator", "Unsupported", "activation", "convolution", "linear", "normalization", "pooling"]

@@ -128,8 +128,8 @@ def pooling(
     (`lp`) is the signed root of the sum of x ** p_value. `global_pool` takes all of each channel and reads neither
     `kernel`, `stride` nor `pad`. Channel-last layouts are (N, spatial..., C).
 
-    Differs: the average of a 3-D window beyond all data is 0, where MXNet gives NaN. The gradient of a 1-D average in
-    the `full` convention divides as the average does, where MXNet divides by the whole kernel.
+    Differs: the average of a 3-D window beyond all data is 0, where MXNet gives NaN. The gradient of a 1-D or 3-D
+    average in the `full` convention divides as the average does, where MXNet divides by the whole kernel.
 
     Raises:
         InputError: The rank does not fit `kernel`, or `kernel` is larger than the padded data.

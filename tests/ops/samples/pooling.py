@@ -34,8 +34,8 @@ for convention in ("valid", "full"):
     for shape, (size, window) in SHAPES.items():
         for kind, attrs in KINDS.items():
             attrs = dict(window, pooling_convention=convention, **attrs)
-            # MXNet's gradient of a 1-D average divides by the whole last window, its forward by the clipped one.
-            grad = (convention, shape, kind) != ("full", "width", "avg")
+            # MXNet's gradient of a 1-D or 3-D average divides by the whole last window, its forward by the clipped one.
+            grad = not (convention == "full" and shape in ("width", "volume") and kind == "avg")
             SAMPLES.append(Sample("Pooling", "_".join((convention, shape, kind)), (A(size),), attrs, grad=grad))
 for kind, attrs in KINDS.items():
     SAMPLES += [
