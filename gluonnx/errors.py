@@ -10,7 +10,10 @@ __all__ = [
     "AttributeValueError",
     "DeferredInitializationError",
     "DeviceError",
+    "EditedModelError",
     "ExportError",
+    "FileAccessError",
+    "FixedBatchError",
     "FormatError",
     "GraphError",
     "InputError",
@@ -63,12 +66,28 @@ class FormatError(MXNetError, ValueError):
     """A file is not what its reader expects; the message carries the path and, where there is one, the byte offset."""
 
 
+class FileAccessError(MXNetError, OSError):
+    """A file cannot be opened, read or written; `errno` keeps the system's code."""
+
+    def __init__(self, message: str, errno: int | None = None) -> None:
+        super().__init__(message)
+        self.errno = errno
+
+
+class EditedModelError(FormatError):
+    """An ONNX model that gluonnx wrote was changed since, so what it carries about itself no longer holds."""
+
+
 class ParameterFileError(ParameterError, OSError):
     """Parameters in a file do not fit the block they are loaded into."""
 
 
 class LoweringError(MXNetError, NotImplementedError):
     """ONNX cannot express this operator (or this use of it); the message says which and why."""
+
+
+class FixedBatchError(LoweringError):
+    """The graph works for one batch size only, and a dynamic batch axis was asked for."""
 
 
 class ExportError(MXNetError):

@@ -65,7 +65,7 @@ def attribute(name: str, annotation: Any, default: Any = REQUIRED, *, has_effect
 
 
 def to_text(value: Any) -> str:
-    """Return the text MXNet stores for an attribute given as `value` (Python's `str`, numpy scalars as plain numbers)."""
+    """Return the text MXNet stores for an attribute given as `value` (`str`, numpy scalars as plain numbers)."""
     return value if isinstance(value, str) else str(_plain(value))
 
 

@@ -15,7 +15,7 @@ caller: `training` (bool), `generator` (the random generator of the device) and 
     def _(data, *, num_hidden, flatten):
         return {"weight": ..., "bias": ...}
 
-The lowering and the parameter rule name only the attributes they read.
+The lowering and the parameter rule name only the attributes they read; `**attrs` reads all of them.
 """
 
 import inspect
@@ -69,6 +69,9 @@ class Operator:
         forward: The torch function.
         runtime: Which of `RUNTIME_KEYWORDS` the torch function takes.
         method: Names under which NDArray and Symbol have it as a method.
+        view: Whether the torch function may return its input or a view of it. An imperative call outside `record`
+            copies then, because MXNet's operators never share memory with their inputs.
+        variable_init: Description of the initializer that a made-up variable carries, by input name.
         source: Where its semantics are stated.
     """
 
@@ -88,7 +91,9 @@ class Operator:
         "name",
         "runtime",
         "source",
+        "variable_init",
         "variadic",
+        "view",
     )
 
     def __init__(
@@ -105,6 +110,8 @@ class Operator:
         count_attribute: str | None,
         no_effect: Iterable[Attribute],
         method: Sequence[str],
+        view: bool,
+        variable_init: Mapping[str, str],
     ) -> None:
         self.name = name
         self.aliases = tuple(aliases)
@@ -112,6 +119,8 @@ class Operator:
         self.source = source
         self.doc = inspect.getdoc(forward) or ""
         self.method = tuple(method)
+        self.view = view
+        self.variable_init = dict(variable_init)
         self.count_attribute = count_attribute
         self._outputs = outputs
         self._visible = visible
@@ -360,6 +369,8 @@ def operator(
     count_attribute: str | None = None,
     no_effect: Iterable[Attribute] = (),
     method: str = "",
+    view: bool = False,
+    variable_init: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[..., Any]], Operator]:
     """Declare an operator; the decorated torch function becomes its `Operator`.
 
@@ -374,6 +385,8 @@ def operator(
         count_attribute: Attribute that MXNet fills with the number of variadic inputs.
         no_effect: Attributes that are accepted and not read.
         method: Names of the NDArray and Symbol methods, space-separated.
+        view: Whether the torch function may return its input or a view of it.
+        variable_init: For an input that symbols make up, the description of its initializer (`["zero", {}]`).
     """
 
     def declare(forward: Callable[..., Any]) -> Operator:
@@ -389,6 +402,8 @@ def operator(
             count_attribute=count_attribute,
             no_effect=no_effect,
             method=method.split(),
+            view=view,
+            variable_init=variable_init or {},
         )
         TABLE.add(op)
         return op
@@ -402,7 +417,10 @@ def no_effect(name: str, annotation: Any, default: Any) -> Attribute:
 
 
 def _keywords(rule: Callable[..., Any], op: Operator) -> frozenset[str]:
-    keywords = frozenset(p.name for p in inspect.signature(rule).parameters.values() if p.kind is p.KEYWORD_ONLY)
+    parameters = inspect.signature(rule).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return frozenset(name for name, spec in op.attributes.items() if spec.has_effect)
+    keywords = frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
     unknown = keywords - op.attributes.keys()
     if unknown:
         raise TypeError(f"{op.name}: a rule reads attributes that are not declared: {sorted(unknown)}")

@@ -71,6 +71,7 @@ class Sample:
         onnx: None when the lowering takes this sample; otherwise why not.
         batch: Positions of the inputs whose axis 0 is a batch axis: one exported file must serve other sizes of it.
             Empty where the operator's meaning or the sample ties axis 0 down.
+        derivative: None where MXNet's gradient is the derivative (and finite differences must agree); otherwise why not.
         rtol, atol: Override of the tolerance table, with the reason in `why`.
     """
 
@@ -82,6 +83,7 @@ class Sample:
     train: bool = False
     onnx: Optional[str] = None
     batch: Tuple[int, ...] = (0,)
+    derivative: Optional[str] = None
     rtol: Optional[float] = None
     atol: Optional[float] = None
     why: str = ""
@@ -120,3 +122,7 @@ class RandomSample:
     low: float = -np.inf
     high: float = np.inf
     onnx: Optional[str] = None
+
+    @property
+    def key(self):
+        return self.op + "-" + self.id

@@ -1,0 +1,231 @@
+"""Recording and gradients: `mx.autograd`, on torch's autograd.
+
+Nothing is tracked outside `record()`. `backward` leaves gradients in the arrays that `attach_grad()` made variables.
+"""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+import torch
+
+from gluonnx.errors import MXNetError
+from gluonnx.modes import MODES
+from gluonnx.ndarray.leaf import NOT_IN_GRAPH, attach, explain
+from gluonnx.ndarray.leaf import backward as _backward
+from gluonnx.ndarray.ndarray import NDArray
+
+__all__ = [
+    "backward",
+    "grad",
+    "is_recording",
+    "is_training",
+    "mark_variables",
+    "pause",
+    "predict_mode",
+    "record",
+    "set_recording",
+    "set_training",
+    "train_mode",
+]
+
+
+def is_recording() -> bool:
+    """Whether operators are being recorded in this thread."""
+    return MODES.recording
+
+
+def is_training() -> bool:
+    """Whether operators behave as in training in this thread."""
+    return MODES.training
+
+
+def set_recording(is_recording: bool) -> bool:
+    """Switch recording and return the previous state."""
+    previous = MODES.recording
+    MODES.recording = bool(is_recording)
+    return previous
+
+
+def set_training(train_mode: bool) -> bool:
+    """Switch training mode and return the previous state."""
+    previous = MODES.training
+    MODES.training = bool(train_mode)
+    return previous
+
+
+class _Scope:
+    """Sets recording and training mode (None: leaves it) for the body of a `with`, or for a decorated function."""
+
+    __slots__ = ("_previous", "_recording", "_training")
+
+    def __init__(self, recording: bool | None, training: bool | None) -> None:
+        self._recording = recording
+        self._training = training
+        self._previous: list[tuple[bool, bool, bool]] = []
+
+    def __enter__(self) -> None:
+        grad_enabled = torch.is_grad_enabled()
+        self._previous.append((MODES.recording, MODES.training, grad_enabled))
+        if self._recording is not None:
+            MODES.recording = self._recording
+            if self._recording and not grad_enabled:
+                torch.set_grad_enabled(True)
+        if self._training is not None:
+            MODES.training = self._training
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        MODES.recording, MODES.training, grad_enabled = self._previous.pop()
+        if grad_enabled != torch.is_grad_enabled():
+            torch.set_grad_enabled(grad_enabled)
+
+    def __call__(self, function: Any) -> Any:
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return function(*args, **kwargs)
+
+        return wrapped
+
+
+def record(train_mode: bool = True) -> _Scope:
+    """Record operators for gradients in the body of a `with`.
+
+    Args:
+        train_mode: Whether operators also behave as in training (Dropout drops, BatchNorm uses the batch).
+
+    Examples:
+        >>> from gluonnx import autograd, nd
+        >>> x = nd.array([1.0, 2.0])
+        >>> x.attach_grad()
+        >>> with autograd.record():
+        ...     y = (x * x).sum()
+        >>> y.backward()
+        >>> x.grad
+        <BLANKLINE>
+        [2. 4.]
+        <NDArray 2 @cpu(0)>
+    """
+    return _Scope(True, train_mode)
+
+
+def pause(train_mode: bool = False) -> _Scope:
+    """Stop recording in the body of a `with`."""
+    return _Scope(False, train_mode)
+
+
+def train_mode() -> _Scope:
+    """Let operators behave as in training in the body of a `with`, without recording."""
+    return _Scope(None, True)
+
+
+def predict_mode() -> _Scope:
+    """Let operators behave as in inference in the body of a `with`, recording or not."""
+    return _Scope(None, False)
+
+
+def mark_variables(
+    variables: NDArray | Sequence[NDArray],
+    gradients: NDArray | Sequence[NDArray],
+    grad_reqs: str | Sequence[str] = "write",
+) -> None:
+    """Make arrays variables whose gradients go to given arrays.
+
+    Args:
+        variables: The arrays.
+        gradients: An array of the same shape for each.
+        grad_reqs: `"write"`, `"add"` or `"null"`, one for all or one for each.
+    """
+    if isinstance(variables, NDArray):
+        variables = [variables]
+    if isinstance(gradients, NDArray):
+        gradients = [gradients]
+    if isinstance(grad_reqs, str):
+        grad_reqs = [grad_reqs] * len(variables)
+    for variable, gradient, grad_req in zip(variables, gradients, grad_reqs, strict=True):
+        attach(variable, gradient, grad_req)
+
+
+def backward(
+    heads: NDArray | Sequence[NDArray],
+    head_grads: "NDArray | Sequence[NDArray | None] | None" = None,
+    retain_graph: bool = False,
+    train_mode: bool = True,
+) -> None:
+    """Compute the gradients of every variable that `heads` were computed from.
+
+    Args:
+        heads: Arrays computed inside `record`.
+        head_grads: Gradient with respect to each head; None for ones.
+        retain_graph: Keep the graph for another backward.
+        train_mode: Accepted; the recorded forward decides.
+
+    Raises:
+        MXNetError: A head is not in a recorded graph, or an earlier backward has freed it.
+    """
+    heads, given = _pair(heads, head_grads)
+    _backward(heads, given, retain_graph)
+
+
+def grad(
+    heads: NDArray | Sequence[NDArray],
+    variables: NDArray | Sequence[NDArray],
+    head_grads: "NDArray | Sequence[NDArray | None] | None" = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    train_mode: bool = True,
+) -> NDArray | list[NDArray]:
+    """Return the gradients of `heads` with respect to `variables`; the variables' own `grad` stays as it is.
+
+    Args:
+        heads: Arrays computed inside `record`.
+        variables: Arrays that `attach_grad()` made variables.
+        head_grads: Gradient with respect to each head; None for ones.
+        retain_graph: Keep the graph for another backward; as `create_graph` if None.
+        create_graph: Record the gradients too, for higher-order gradients.
+        train_mode: Accepted; the recorded forward decides.
+
+    Raises:
+        MXNetError: A head is not in a recorded graph, or does not depend on a variable.
+    """
+    heads, given = _pair(heads, head_grads)
+    single = isinstance(variables, NDArray)
+    wanted = [variables] if isinstance(variables, NDArray) else list(variables)
+    for array in (*heads, *wanted):
+        if not array._t.requires_grad:
+            raise MXNetError(NOT_IN_GRAPH)
+    try:
+        found = torch.autograd.grad(
+            [h._t for h in heads],
+            [v._t for v in wanted],
+            [torch.ones_like(h._t) if g is None else g._t for h, g in zip(heads, given, strict=True)],
+            retain_graph=create_graph if retain_graph is None else retain_graph,
+            create_graph=create_graph,
+            allow_unused=True,
+        )
+    except RuntimeError as err:
+        raise explain(err) from err
+    results = []
+    for array, gradient in zip(wanted, found, strict=True):
+        if gradient is None:
+            raise MXNetError(
+                f"autograd.grad: the heads do not depend on a variable of shape {array.shape}: expected variables that "
+                "the recorded graph uses. Leave it out of `variables`."
+            )
+        results.append(array._like(gradient))
+    return results[0] if single else results
+
+
+def _pair(
+    heads: NDArray | Sequence[NDArray], head_grads: "NDArray | Sequence[NDArray | None] | None"
+) -> tuple[list[NDArray], list[NDArray | None]]:
+    listed = [heads] if isinstance(heads, NDArray) else list(heads)
+    if head_grads is None:
+        return listed, [None] * len(listed)
+    given: list[NDArray | None] = [head_grads] if isinstance(head_grads, NDArray) else list(head_grads)
+    if len(given) != len(listed):
+        raise ValueError(
+            f"autograd: heads and head_grads differ in length: expected {len(listed)}, got {len(given)} head_grads."
+        )
+    return listed, given

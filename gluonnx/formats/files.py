@@ -1,0 +1,268 @@
+"""Files that appear whole or not at all, and reads with a limit."""
+
+import errno
+import io
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from gluonnx.errors import FileAccessError, FormatError
+
+__all__ = ["FileSet", "atomic_write", "publish", "read_bytes", "write_bytes_atomic"]
+
+
+class FileSet:
+    """Several files that are published together, or not at all.
+
+    Each file is written beside its target under a hidden name. Leaving the `with` block normally flushes them all to
+    the disk and renames them; leaving it by an exception removes them. If a rename fails, the files renamed before it
+    get their old content back, so old files stay or all are new (a crash of the machine between two renames may still
+    leave a mixture: file systems rename one file at a time).
+
+        with FileSet() as files:
+            files.create("net-symbol.json").write(text)
+            files.create("net-0000.params").write(data)
+
+    A target that is a symbolic link is followed; the permissions of a file that is replaced are kept.
+    """
+
+    __slots__ = ("_staged",)
+
+    def __init__(self) -> None:
+        self._staged: dict[Path, _Staged] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._publish()
+        finally:
+            self._discard()
+
+    def create(self, path: str | os.PathLike[str]) -> BinaryIO:
+        """Open a new file that will become `path`.
+
+        Raises:
+            FileAccessError: The folder is missing or not writable, or `path` is a folder or a device. A failing write
+                to the returned file (a full disk) raises it too.
+            ValueError: `path` is already in the set.
+        """
+        target = _target(Path(path))
+        if target in self._staged:
+            raise ValueError(f"{path}: written twice in one set: expected each path once.")
+        staged = _open_beside(target)
+        self._staged[target] = staged
+        return staged.file
+
+    def staged_path(self, path: str | os.PathLike[str]) -> Path:
+        """Flush the file created for `path` and tell where its bytes are now, to check them before they are published.
+
+        Raises:
+            KeyError: No file was created for `path`.
+        """
+        staged = self._staged[_target(Path(path))]
+        if not staged.file.closed:
+            staged.file.flush()
+        return staged.path
+
+    def _publish(self) -> None:
+        for target, staged in self._staged.items():
+            with _failing(target, "cannot be written"):
+                staged.sync()
+        published: list[tuple[Path, Path | None]] = []
+        try:
+            for target, staged in self._staged.items():
+                with _failing(target, "cannot be replaced"):
+                    old = _keep_old(target) if len(self._staged) > 1 else None
+                    published.append((target, old))
+                    staged.path.replace(target)
+        except BaseException:
+            for target, old in reversed(published):
+                _put_back(target, old, is_new=not self._staged[target].path.exists())
+            raise
+        for _, old in published:
+            if old is not None:
+                old.unlink()
+        for folder in {target.parent for target in self._staged}:
+            _sync_folder(folder)
+
+    def _discard(self) -> None:
+        for staged in self._staged.values():
+            with suppress(OSError):
+                staged.file.close()
+            staged.path.unlink(missing_ok=True)
+        self._staged.clear()
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Give a binary file that becomes `path` when the block ends, and vanishes if the block raises.
+
+    Raises:
+        FileAccessError: As `FileSet.create`.
+    """
+    with FileSet() as files:
+        yield files.create(path)
+
+
+def write_bytes_atomic(path: str | os.PathLike[str], data: bytes | bytearray | memoryview) -> None:
+    """Make `path` hold exactly `data`, or leave it as it was and raise `FileAccessError`."""
+    with atomic_write(path) as file:
+        file.write(data)
+
+
+def publish(writers: Mapping[Path, Callable[[BinaryIO], object]]) -> None:
+    """Write every path with its writer; all the files appear, or none.
+
+    Raises:
+        FileAccessError: As `FileSet.create`. Whatever a writer raises passes through.
+    """
+    with FileSet() as files:
+        for path, write in writers.items():
+            write(files.create(path))
+
+
+def read_bytes(path: str | os.PathLike[str], limit: int) -> bytes:
+    """Read a whole file of at most `limit` bytes.
+
+    Raises:
+        FileAccessError: The file is missing, a folder, or not readable.
+        FormatError: The file is larger than `limit`.
+    """
+    with _failing(Path(path), "cannot be read"), Path(path).open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        chunks: list[bytes] = []
+        if size <= limit:
+            size = 0
+            while chunk := file.read(min(1 << 20, limit + 1 - size)):
+                chunks.append(chunk)
+                size += len(chunk)
+    if size > limit:
+        raise FormatError(f"{path}: file too large: expected at most {limit} bytes, got size_bytes={size}.")
+    return b"".join(chunks)
+
+
+class _CheckedFile(io.FileIO):
+    """A raw file whose failing writes name the file the user asked for."""
+
+    def __init__(self, descriptor: int, target: Path) -> None:
+        super().__init__(descriptor, "wb")
+        self._target = target
+
+    def write(self, data: object, /) -> int:
+        with _failing(self._target, "cannot be written"):
+            return super().write(data)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    """A file on its way to a target: the open file and the hidden path it has until then."""
+
+    file: BinaryIO
+    path: Path
+
+    def sync(self) -> None:
+        if self.file.closed:
+            descriptor = os.open(self.path, os.O_RDWR)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        else:
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            self.file.close()
+
+
+def _target(path: Path) -> Path:
+    return Path(os.path.realpath(path))
+
+
+def _hidden_name() -> str:
+    return f".gluonnx-{secrets.token_hex(8)}.tmp"
+
+
+def _open_beside(target: Path) -> _Staged:
+    """Create a new hidden file in the folder of `target`, with the permissions `target` has or would get."""
+    with _failing(target, "cannot be written"):
+        try:
+            mode = target.stat().st_mode
+        except FileNotFoundError:
+            mode = None
+        if mode is not None and not stat.S_ISREG(mode):
+            kind = "a folder" if stat.S_ISDIR(mode) else "a device or pipe"
+            raise FileAccessError(f"{target}: cannot be replaced: expected a file, got {kind}. Choose another path.")
+        if mode is not None and not os.access(target, os.W_OK):
+            raise FileAccessError(
+                f"{target}: cannot be replaced: expected a writable file, got mode={stat.filemode(mode)}. "
+                f"Change its permissions or choose another path.",
+                errno.EACCES,
+            )
+        path = target.parent / _hidden_name()
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        if mode is not None:
+            path.chmod(stat.S_IMODE(mode))
+        return _Staged(io.BufferedWriter(_CheckedFile(descriptor, target)), path)
+
+
+def _keep_old(target: Path) -> Path | None:
+    """Give the present content of `target` a second name, if there is any."""
+    if not target.exists():
+        return None
+    old = target.parent / _hidden_name()
+    try:
+        old.hardlink_to(target)
+    except OSError:  # a file system without hard links: the target is missing until its replacement arrives
+        target.rename(old)
+    return old
+
+
+def _put_back(target: Path, old: Path | None, *, is_new: bool) -> None:
+    """Undo one publication: the old content returns, or the new file goes."""
+    with suppress(OSError):  # the error that brought us here is the one to report
+        if old is not None:
+            if is_new or not target.exists():
+                old.replace(target)
+            else:
+                old.unlink()
+        elif is_new:
+            target.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(OSError):  # Windows and some network file systems cannot sync a folder
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def _failing(path: Path, what: str) -> Iterator[None]:
+    """Turn an OSError into a FileAccessError that says which file and what to do."""
+    try:
+        yield
+    except FileAccessError:
+        raise
+    except FileNotFoundError as err:
+        missing = path if path.parent.is_dir() else path.parent
+        kind = "file" if missing == path else "folder"
+        remedy = "Check the path" if kind == "file" else "Create the folder first"
+        raise FileAccessError(f"{path}: {what}: expected a {kind} {missing}, got none. {remedy}.", err.errno) from err
+    except OSError as err:
+        reason = err.strerror or str(err)
+        raise FileAccessError(
+            f"{path}: {what}: the system says `{reason}`. Check the permissions and free space of {path.parent}.",
+            err.errno,
+        ) from err

@@ -1,0 +1,22 @@
+"""Imperative arrays: `mx.nd`.
+
+`ndarray` owns the array, `leaf` gradients, `indexing` reads and writes of parts, `register` the functions that the
+operator table gives, `creation` and `random` new arrays, `files` saving and loading, `generators` random state.
+"""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from gluonnx.context import Context, cpu, cpu_pinned, current_context, gpu
+from gluonnx.ndarray import creation, namespaces, random
+from gluonnx.ndarray.creation import *  # noqa: F403
+from gluonnx.ndarray.ndarray import NDArray
+
+namespaces.install(sys.modules[__name__])
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...
+
+
+__all__ = ["Context", "NDArray", "cpu", "cpu_pinned", "current_context", "gpu", "random", *creation.__all__]

@@ -1,0 +1,296 @@
+"""Making arrays: from data, filled, ranges, joined; and elementwise functions that also take plain numbers."""
+
+import numbers
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from gluonnx.context import Context, current_context
+from gluonnx.ndarray.ndarray import NDArray, on_context
+from gluonnx.ndarray.register import function
+from gluonnx.ops.dtypes import as_dtype
+
+__all__ = [
+    "add",
+    "arange",
+    "array",
+    "concatenate",
+    "divide",
+    "empty",
+    "equal",
+    "eye",
+    "from_dlpack",
+    "from_numpy",
+    "full",
+    "greater",
+    "greater_equal",
+    "lesser",
+    "lesser_equal",
+    "linspace",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+    "maximum",
+    "minimum",
+    "modulo",
+    "moveaxis",
+    "multiply",
+    "not_equal",
+    "ones",
+    "power",
+    "subtract",
+    "true_divide",
+    "waitall",
+    "zeros",
+]
+
+ShapeLike = int | Sequence[int]
+
+
+def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> NDArray:
+    """Make an array from nested lists, numpy, another array or anything with the array or DLPack protocol.
+
+    Args:
+        source_array: The values.
+        ctx: Where it lives; the current context if None.
+        dtype: Element type; an NDArray's own, float32 for anything else, if None.
+
+    Returns:
+        A new array that shares no memory with the source.
+    """
+    ctx = _home(ctx)
+    if isinstance(source_array, NDArray):
+        target = source_array._t.dtype if dtype is None else as_dtype(dtype).torch
+        return on_context(source_array._plain().to(ctx.torch_device, target, copy=True), ctx)
+    target = torch.float32 if dtype is None else as_dtype(dtype).torch
+    if isinstance(source_array, torch.Tensor):
+        return on_context(source_array.detach().to(ctx.torch_device, target, copy=True), ctx)
+    if isinstance(source_array, (list, tuple)) and any(isinstance(v, NDArray) for v in source_array):
+        source_array = [v.asnumpy() if isinstance(v, NDArray) else v for v in source_array]
+    try:
+        values = np.asarray(source_array)
+        if values.dtype == object:
+            raise TypeError("elements are not numbers, or rows differ in length")
+        if values.dtype.kind not in "biuf":  # ml_dtypes' bfloat16 among them
+            values = values.astype(np.float32)
+    except (TypeError, ValueError) as err:
+        raise TypeError(
+            f"nd.array: source is not an array: expected numbers in nested lists of equal length, "
+            f"got {type(source_array).__name__}: {err}."
+        ) from None
+    return on_context(torch.tensor(values, dtype=target, device=ctx.torch_device), ctx)
+
+
+def empty(shape: ShapeLike, ctx: Context | None = None, dtype: Any = None) -> NDArray:
+    """Make an array whose values are not set."""
+    ctx = _home(ctx)
+    target = as_dtype(dtype or "float32").torch
+    return on_context(torch.empty(_shape(shape), dtype=target, device=ctx.torch_device), ctx)
+
+
+def zeros(shape: ShapeLike, ctx: Context | None = None, dtype: Any = None, **kwargs: Any) -> NDArray:
+    """Make an array of zeros."""
+    return _filled("_zeros", shape, ctx, dtype, kwargs)
+
+
+def ones(shape: ShapeLike, ctx: Context | None = None, dtype: Any = None, **kwargs: Any) -> NDArray:
+    """Make an array of ones."""
+    return _filled("_ones", shape, ctx, dtype, kwargs)
+
+
+def full(
+    shape: ShapeLike, val: float, ctx: Context | None = None, dtype: Any = "float32", out: NDArray | None = None
+) -> NDArray:
+    """Make an array filled with one value."""
+    return _filled("_full", shape, ctx, dtype, {"value": val, "out": out})
+
+
+def arange(
+    start: float,
+    stop: float | None = None,
+    step: float = 1.0,
+    repeat: int = 1,
+    infer_range: bool | None = None,
+    ctx: Context | None = None,
+    dtype: Any = "float32",
+) -> NDArray:
+    """Make a 1-D array of evenly spaced values in [start, stop), each `repeat` times."""
+    if stop is None:
+        start, stop = 0, start
+    name = as_dtype(dtype or "float32").name
+    result: NDArray = function("_arange")(start=start, stop=stop, step=step, repeat=repeat, dtype=name, ctx=_home(ctx))
+    return result
+
+
+def linspace(
+    start: float,
+    stop: float,
+    num: int,
+    endpoint: bool = True,
+    ctx: Context | None = None,
+    dtype: Any = "float32",
+) -> NDArray:
+    """Make a 1-D array of `num` evenly spaced values from `start` to `stop`."""
+    values = np.linspace(start, stop, num, endpoint=endpoint)
+    return array(values, ctx, dtype)
+
+
+def eye(N: int, M: int = 0, k: int = 0, ctx: Context | None = None, dtype: Any = None, **kwargs: Any) -> NDArray:  # noqa: N803
+    """Make a 2-D array with ones on a diagonal."""
+    values = np.eye(int(N), int(M) or None, int(k))
+    result = array(values, ctx, dtype or "float32")
+    out = kwargs.get("out")
+    return result if out is None else result.copyto(out)
+
+
+def from_numpy(ndarray: npt.NDArray[Any], zero_copy: bool = True) -> NDArray:
+    """Make an array that shares the memory of a C-contiguous numpy array (with `zero_copy=False`, a copy).
+
+    Raises:
+        ValueError: The numpy array is not C-contiguous, and `zero_copy` is asked for.
+    """
+    if zero_copy and not ndarray.flags.c_contiguous:
+        raise ValueError(
+            "nd.from_numpy: memory cannot be shared: expected a C-contiguous array, got strides="
+            f"{ndarray.strides}. Pass zero_copy=False."
+        )
+    source = ndarray if zero_copy else np.array(ndarray, order="C")
+    return NDArray(torch.from_numpy(source))
+
+
+def from_dlpack(dlpack: Any) -> NDArray:
+    """Make an array that shares the memory of a DLPack capsule or of an object with `__dlpack__`."""
+    return NDArray(torch.utils.dlpack.from_dlpack(dlpack))
+
+
+def from_numpy_state(values: npt.NDArray[Any], dtype: str, ctx: Context) -> NDArray:
+    """Rebuild an array that was pickled by its user."""
+    return array(values, ctx, dtype)
+
+
+def concatenate(arrays: Sequence[NDArray], axis: int = 0, always_copy: bool = True) -> NDArray:
+    """Join arrays along an existing axis."""
+    if len(arrays) == 1 and not always_copy:
+        return arrays[0]
+    result: NDArray = function("Concat")(*arrays, dim=axis)
+    return result
+
+
+def moveaxis(tensor: NDArray, source: int | Sequence[int], destination: int | Sequence[int]) -> NDArray:
+    """Move axes to other positions; the others keep their order."""
+    sources = [s % tensor.ndim for s in ((source,) if isinstance(source, int) else source)]
+    targets = [d % tensor.ndim for d in ((destination,) if isinstance(destination, int) else destination)]
+    if len(sources) != len(targets) or len(set(sources)) != len(sources) or len(set(targets)) != len(targets):
+        raise ValueError(
+            "nd.moveaxis: axes do not pair up: expected as many different sources as destinations, "
+            f"got source={source}, destination={destination}."
+        )
+    axes = [a for a in range(tensor.ndim) if a not in sources]
+    for target, s in sorted(zip(targets, sources, strict=True)):
+        axes.insert(target, s)
+    result: NDArray = function("transpose")(tensor, axes=tuple(axes))
+    return result
+
+
+def waitall() -> None:
+    """Wait until every array is computed."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def _home(ctx: Context | str | None) -> Context:
+    if ctx is None:
+        return current_context()
+    home = ctx if isinstance(ctx, Context) else Context(ctx)
+    home.check_available()
+    return home
+
+
+def _shape(shape: ShapeLike) -> tuple[int, ...]:
+    return (int(shape),) if isinstance(shape, numbers.Integral) else tuple(int(d) for d in shape)  # type: ignore[union-attr]
+
+
+def _filled(op: str, shape: ShapeLike, ctx: Context | None, dtype: Any, kwargs: dict[str, Any]) -> NDArray:
+    kwargs.pop("stype", None)
+    result: NDArray = function(op)(
+        shape=_shape(shape), ctx=_home(ctx), dtype=as_dtype(dtype or "float32").name, **kwargs
+    )
+    return result
+
+
+def _with_numbers(
+    name: str, array_op: str, scalar_op: str, rscalar_op: str, on_numbers: Callable[[Any, Any], Any]
+) -> Callable[[Any, Any], Any]:
+    def fn(lhs: Any, rhs: Any) -> Any:
+        if isinstance(lhs, NDArray):
+            if isinstance(rhs, NDArray):
+                return function(array_op)(lhs, rhs)
+            if isinstance(rhs, numbers.Number):
+                return function(scalar_op)(lhs, scalar=rhs)
+        elif isinstance(lhs, numbers.Number):
+            if isinstance(rhs, NDArray):
+                return function(rscalar_op)(rhs, scalar=lhs)
+            if isinstance(rhs, numbers.Number):
+                return on_numbers(lhs, rhs)
+        raise TypeError(
+            f"nd.{name}: wrong types: expected NDArrays or numbers, got {type(lhs).__name__} and {type(rhs).__name__}."
+        )
+
+    fn.__name__ = fn.__qualname__ = name
+    fn.__doc__ = f"Elementwise `{name}` with broadcasting; each side is an array or a number."
+    return fn
+
+
+def _logical(function_: Callable[[bool, bool], bool]) -> Callable[[Any, Any], float]:
+    return lambda a, b: float(function_(bool(a), bool(b)))
+
+
+add = _with_numbers("add", "broadcast_add", "_plus_scalar", "_plus_scalar", lambda a, b: a + b)
+subtract = _with_numbers("subtract", "broadcast_sub", "_minus_scalar", "_rminus_scalar", lambda a, b: a - b)
+multiply = _with_numbers("multiply", "broadcast_mul", "_mul_scalar", "_mul_scalar", lambda a, b: a * b)
+divide = _with_numbers("divide", "broadcast_div", "_div_scalar", "_rdiv_scalar", lambda a, b: a / b)
+true_divide = divide
+modulo = _with_numbers("modulo", "broadcast_mod", "_mod_scalar", "_rmod_scalar", lambda a, b: a % b)
+power = _with_numbers("power", "broadcast_power", "_power_scalar", "_rpower_scalar", lambda a, b: a**b)
+maximum = _with_numbers("maximum", "broadcast_maximum", "_maximum_scalar", "_maximum_scalar", max)
+minimum = _with_numbers("minimum", "broadcast_minimum", "_minimum_scalar", "_minimum_scalar", min)
+equal = _with_numbers("equal", "broadcast_equal", "_equal_scalar", "_equal_scalar", lambda a, b: float(a == b))
+not_equal = _with_numbers(
+    "not_equal", "broadcast_not_equal", "_not_equal_scalar", "_not_equal_scalar", lambda a, b: float(a != b)
+)
+greater = _with_numbers("greater", "broadcast_greater", "_greater_scalar", "_lesser_scalar", lambda a, b: float(a > b))
+greater_equal = _with_numbers(
+    "greater_equal",
+    "broadcast_greater_equal",
+    "_greater_equal_scalar",
+    "_lesser_equal_scalar",
+    lambda a, b: float(a >= b),
+)
+lesser = _with_numbers("lesser", "broadcast_lesser", "_lesser_scalar", "_greater_scalar", lambda a, b: float(a < b))
+lesser_equal = _with_numbers(
+    "lesser_equal",
+    "broadcast_lesser_equal",
+    "_lesser_equal_scalar",
+    "_greater_equal_scalar",
+    lambda a, b: float(a <= b),
+)
+logical_and = _with_numbers(
+    "logical_and",
+    "broadcast_logical_and",
+    "_logical_and_scalar",
+    "_logical_and_scalar",
+    _logical(lambda a, b: a and b),
+)
+logical_or = _with_numbers(
+    "logical_or", "broadcast_logical_or", "_logical_or_scalar", "_logical_or_scalar", _logical(lambda a, b: a or b)
+)
+logical_xor = _with_numbers(
+    "logical_xor",
+    "broadcast_logical_xor",
+    "_logical_xor_scalar",
+    "_logical_xor_scalar",
+    _logical(lambda a, b: a != b),
+)

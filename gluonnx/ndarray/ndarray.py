@@ -1,0 +1,502 @@
+"""NDArray: a torch tensor behind MXNet's imperative array interface."""
+
+import numbers
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from gluonnx.context import CPU, Context, of_device
+from gluonnx.errors import InputError, MXNetError
+from gluonnx.modes import MODES
+from gluonnx.ndarray import indexing
+from gluonnx.ops.dtypes import BY_TORCH, as_dtype
+from gluonnx.ops.table import TABLE
+
+if TYPE_CHECKING:
+    from gluonnx.ndarray.leaf import Leaf
+
+__all__ = ["NDArray"]
+
+IN_GRAPH = (
+    "NDArray: an array that is part of a recorded graph cannot be changed in place: expected an array outside the "
+    "graph, got one that `autograd.record()` has tracked. Assign to a new array, or change it outside `record()`."
+)
+
+
+class NDArray:
+    """A multi-dimensional array of one dtype on one context.
+
+    Made by the functions of `gluonnx.nd` (`array`, `zeros`, ...) and by operators. It owns a `torch.Tensor`: `_t`.
+    Inside `autograd.record()` operators read `_t` itself, outside it a view of it that is not tracked.
+
+    Examples:
+        >>> from gluonnx import nd
+        >>> x = nd.array([[1, 2], [3, 4]])
+        >>> (x * 2 + 1).sum(axis=0)
+        <BLANKLINE>
+        [ 8. 14.]
+        <NDArray 2 @cpu(0)>
+    """
+
+    __slots__ = ("__weakref__", "_ctx", "_leaf", "_t")
+
+    __array_priority__ = 1000.0
+
+    _t: torch.Tensor
+    _ctx: Context
+    _leaf: "Leaf"
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self._t = tensor
+
+    # Facts -----------------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Size of each axis."""
+        return tuple(self._t.shape)
+
+    @property
+    def dtype(self) -> type[np.generic]:
+        """Element type, as a numpy type."""
+        return BY_TORCH[self._t.dtype].numpy.type
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self._t.numel()
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self._t.dim()
+
+    @property
+    def context(self) -> Context:
+        """Where the array lives."""
+        return of_device(self._t.device)
+
+    @property
+    def ctx(self) -> Context:
+        """Where the array lives."""
+        return self.context
+
+    @property
+    def stype(self) -> str:
+        """Storage type: `"default"` (dense)."""
+        return "default"
+
+    @property
+    def T(self) -> "NDArray":  # noqa: N802 - MXNet's name
+        """A copy with the axes reversed."""
+        return _op("transpose")(self)
+
+    @property
+    def torch(self) -> torch.Tensor:
+        """The array as a torch tensor that shares its memory."""
+        return self._active()
+
+    def __len__(self) -> int:
+        if not self._t.dim():
+            raise TypeError("NDArray: len() of an array without axes: expected at least 1 axis, got shape=().")
+        return self._t.shape[0]
+
+    def __bool__(self) -> bool:
+        if self._t.numel() == 0:
+            return False
+        if self._t.numel() == 1:
+            return bool(self._t.item())
+        raise ValueError(
+            "NDArray: the truth value of an array with several elements is ambiguous: expected one element, "
+            f"got shape={self.shape}. Compare `.asnumpy()` with `.any()` or `.all()`."
+        )
+
+    def __hash__(self) -> int:
+        return id(self) // 16
+
+    def __repr__(self) -> str:
+        shape = "x".join(str(d) for d in self.shape)
+        return f"\n{self.asnumpy()!s}\n<{type(self).__name__.lstrip('_')} {shape} @{self.context}>"
+
+    # Numpy, scalars, torch -------------------------------------------------------------------------------------------
+
+    def asnumpy(self) -> npt.NDArray[Any]:
+        """Return a numpy copy (bfloat16 as float32, which holds each of its values)."""
+        t = self._t.detach()
+        if t.dtype is torch.bfloat16:
+            t = t.float()
+        if t.device.type != "cpu":
+            return t.cpu().numpy()
+        return t.numpy().copy()
+
+    def asscalar(self) -> Any:
+        """Return the only element as a numpy scalar.
+
+        Raises:
+            ValueError: The array does not have exactly one element.
+        """
+        if self._t.numel() != 1:
+            raise ValueError(f"NDArray: not a scalar: expected one element, got shape={self.shape}. Index it first.")
+        return self.asnumpy().reshape(-1)[0]
+
+    def item(self) -> Any:
+        """Return the only element as a Python number."""
+        return self.asscalar().item()
+
+    def __float__(self) -> float:
+        return float(self.asscalar())
+
+    def __int__(self) -> int:
+        return int(self.asscalar())
+
+    def __index__(self) -> int:
+        if self._t.is_floating_point():
+            raise TypeError(f"NDArray: not an index: expected an integer dtype, got dtype={self.dtype.__name__}.")
+        return int(self.asscalar())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        if copy is False:
+            raise ValueError("NDArray: numpy gets a copy: expected copy=None or copy=True, got copy=False.")
+        values = self.asnumpy()
+        return values if dtype is None else values.astype(dtype, copy=False)
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        return self._plain().__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        kind, index = self._t.__dlpack_device__()
+        return int(kind), int(index)
+
+    def to_dlpack_for_read(self) -> Any:
+        """Return a DLPack capsule that shares the memory."""
+        return torch.utils.dlpack.to_dlpack(self._plain())
+
+    def to_dlpack_for_write(self) -> Any:
+        """Return a DLPack capsule that shares the memory, to be written through."""
+        return torch.utils.dlpack.to_dlpack(self._plain())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from gluonnx.ndarray.creation import from_numpy_state
+
+        return from_numpy_state, (self.asnumpy(), BY_TORCH[self._t.dtype].name, self.context)
+
+    def __copy__(self) -> "NDArray":
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "NDArray":
+        return self.copy()
+
+    # Copies and casts ------------------------------------------------------------------------------------------------
+
+    def copy(self) -> "NDArray":
+        """Return a copy on the same context."""
+        return self._like(self._active().clone())
+
+    def copyto(self, other: "NDArray | Context") -> "NDArray":
+        """Copy into an array of the same shape, or to a new array on a context; return what was written.
+
+        Raises:
+            InputError: The shapes differ.
+            TypeError: `other` is neither an array nor a context.
+        """
+        if isinstance(other, NDArray):
+            if other is self:
+                raise MXNetError("NDArray.copyto: source and target are the same array: expected two, got one.")
+            if other.shape != self.shape:
+                raise InputError(f"NDArray.copyto: shapes differ: expected {self.shape}, got other={other.shape}.")
+            other._write(self._active())
+            return other
+        if isinstance(other, Context):
+            other.check_available()
+            return on_context(self._active().to(other.torch_device, copy=True), other)
+        raise TypeError(f"NDArray.copyto: wrong target: expected an NDArray or Context, got {type(other).__name__}.")
+
+    def as_in_context(self, ctx: Context) -> "NDArray":
+        """Return the array itself if it lives on `ctx`, else a copy there."""
+        return self if self.context == ctx else self.copyto(ctx)
+
+    as_in_ctx = as_in_context
+
+    def as_nd_ndarray(self) -> "NDArray":
+        """Return the array itself: it is of the classic interface."""
+        return self
+
+    def astype(self, dtype: Any, copy: bool = True) -> "NDArray":
+        """Return the array in another dtype; with `copy=False` the array itself if it has that dtype."""
+        if dtype is None:
+            dtype = "float32"
+        try:
+            target = as_dtype(dtype).torch
+        except ValueError as err:
+            raise TypeError(f"NDArray.astype: {err}") from None
+        if target is self._t.dtype:
+            return self.copy() if copy else self
+        return _op("Cast")(self, dtype=as_dtype(dtype).name)
+
+    def tostype(self, stype: str) -> "NDArray":
+        """Return the array in another storage type.
+
+        Raises:
+            NotImplementedError: `stype` is sparse; sparse storage is not built yet.
+        """
+        if stype == "default":
+            return self
+        raise NotImplementedError(f"NDArray.tostype: sparse storage is not available: got stype={stype!r}.")
+
+    def detach(self) -> "NDArray":
+        """Return an array with the same memory outside the recorded graph."""
+        return self._like(self._t.detach())
+
+    def wait_to_read(self) -> None:
+        """Wait until the array is computed."""
+        if self._t.device.type == "cuda":
+            torch.cuda.synchronize(self._t.device)
+
+    wait_to_write = wait_to_read
+
+    # Shape -----------------------------------------------------------------------------------------------------------
+
+    def reshape(self, *shape: Any, **kwargs: Any) -> "NDArray":
+        """Return the array in another shape, sharing memory.
+
+        Args:
+            *shape: The shape, as one tuple or as ints, with MXNet's codes 0, -1, -2, -3 and -4.
+            **kwargs: `shape=` instead, and `reverse=True` to read the codes from the right.
+
+        Raises:
+            ValueError: The array has another number of elements.
+        """
+        given = kwargs.pop("shape", None)
+        reverse = kwargs.pop("reverse", False)
+        if kwargs:
+            raise TypeError(f"NDArray.reshape: unknown argument: expected shape or reverse, got {sorted(kwargs)}.")
+        if given is None:
+            given = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+        if isinstance(given, numbers.Integral):
+            given = (given,)
+        try:
+            tensor = TABLE["Reshape"].forward(
+                self._active(), **TABLE["Reshape"].parse({"shape": tuple(given), "reverse": reverse})
+            )
+        except (RuntimeError, ValueError) as err:
+            raise InputError(f"NDArray.reshape: cannot reshape {self.shape} into {tuple(given)}: {err}") from None
+        return self._like(tensor)
+
+    # Indexing --------------------------------------------------------------------------------------------------------
+
+    def __getitem__(self, key: Any) -> "NDArray":
+        return self._like(indexing.read(self._active(), key))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        target = self._writable()
+        source = value._active() if isinstance(value, NDArray) else value
+        with torch.no_grad():
+            indexing.write(target, key, source)
+
+    def __iter__(self) -> Iterator["NDArray"]:
+        for i in range(len(self)):
+            yield self[i]
+
+    # Gradients -------------------------------------------------------------------------------------------------------
+
+    def attach_grad(self, grad_req: str = "write", stype: str | None = None) -> None:
+        """Make the array a variable: `backward` then leaves its gradient in `grad`.
+
+        Args:
+            grad_req: `"write"` (each backward replaces the gradient), `"add"` or `"null"`.
+            stype: Storage type of the gradient; dense if None.
+        """
+        from gluonnx.ndarray.leaf import attach
+
+        attach(self, self._like(torch.zeros_like(self._t)), grad_req)
+
+    @property
+    def grad(self) -> "NDArray | None":
+        """The gradient array, None if the array is not a variable."""
+        leaf = getattr(self, "_leaf", None)
+        return None if leaf is None else leaf.grad
+
+    def backward(self, out_grad: "NDArray | None" = None, retain_graph: bool = False, train_mode: bool = True) -> None:
+        """Compute the gradients of every variable that this array was computed from.
+
+        Args:
+            out_grad: Gradient with respect to this array, ones if None.
+            retain_graph: Keep the graph for another backward.
+            train_mode: Accepted; the recorded forward decides.
+        """
+        from gluonnx.ndarray.leaf import backward
+
+        backward([self], [out_grad], retain_graph)
+
+    # Internals -------------------------------------------------------------------------------------------------------
+
+    def _active(self) -> torch.Tensor:
+        """The tensor that an operator reads now: tracked inside `record`, plain outside."""
+        t = self._t
+        return t if MODES.recording or not t.requires_grad else self._plain()
+
+    def _plain(self) -> torch.Tensor:
+        """The tensor outside any graph, sharing memory."""
+        leaf = getattr(self, "_leaf", None)
+        if leaf is not None and leaf.tracked is self._t:
+            return leaf.plain
+        return self._t.detach()
+
+    def _writable(self) -> torch.Tensor:
+        """The tensor to change in place.
+
+        Raises:
+            MXNetError: The array is part of a graph that is being recorded.
+        """
+        t = self._t
+        if not t.requires_grad:
+            return t
+        if MODES.recording:
+            raise MXNetError(IN_GRAPH)
+        return self._plain()
+
+    def _write(self, source: torch.Tensor) -> None:
+        """Replace every element; `source` is converted to the dtype and device, or becomes the array if tracked."""
+        if source.requires_grad and not self._t.requires_grad:
+            self._t = source.to(self._t.dtype)
+            return
+        with torch.no_grad():
+            self._writable().copy_(source.detach())
+
+    def _like(self, tensor: torch.Tensor) -> "NDArray":
+        """An array on the same context."""
+        return NDArray(tensor)
+
+
+class ContextArray(NDArray):
+    """An NDArray on a context that its torch device does not tell: `cpu(1)`, `cpu_pinned(0)`, `cpu_shared(0)`."""
+
+    __slots__ = ()
+
+    def __init__(self, tensor: torch.Tensor, ctx: Context) -> None:
+        super().__init__(tensor)
+        self._ctx = ctx
+
+    @property
+    def context(self) -> Context:
+        """Where the array lives."""
+        return self._ctx
+
+    def __repr__(self) -> str:
+        return super().__repr__().replace("<ContextArray", "<NDArray", 1)
+
+    def _like(self, tensor: torch.Tensor) -> NDArray:
+        return ContextArray(tensor, self._ctx)
+
+
+def on_context(tensor: torch.Tensor, ctx: Context) -> NDArray:
+    """Return an array over a tensor that is already on the context's device."""
+    if ctx == CPU or ctx.device_typeid == 2:
+        return NDArray(tensor)
+    return ContextArray(tensor, ctx)
+
+
+def _op(name: str) -> Callable[..., Any]:
+    from gluonnx.ndarray.register import function
+
+    return function(name)
+
+
+def _arithmetic(array_op: str, scalar_op: str, *, swap: bool = False) -> Callable[[NDArray, Any], NDArray]:
+    """Make a binary Python operator from the operator for two arrays and the one for an array and a number."""
+
+    def method(self: NDArray, other: Any) -> NDArray:
+        kind = type(other)
+        if kind is NDArray and type(self) is NDArray:
+            a, b = self._t, other._t
+            if a.requires_grad or b.requires_grad:
+                a, b = self._active(), other._active()
+            try:
+                return NDArray(binary(b, a) if swap else binary(a, b))
+            except RuntimeError as err:
+                raise broadcast_error(array_op, self, other, err) from None
+        if kind is float or kind is int or isinstance(other, (numbers.Number, np.generic)):
+            t = self._t
+            if t.requires_grad:
+                t = self._active()
+            return self._like(with_scalar(t, scalar=float(other)))
+        if isinstance(other, NDArray):
+            check_same_context(array_op, self, other)
+            a, b = self._active(), other._active()
+            try:
+                return self._like(binary(b, a) if swap else binary(a, b))
+            except RuntimeError as err:
+                raise broadcast_error(array_op, self, other, err) from None
+        raise TypeError(f"NDArray: type {type(other)} not supported: expected an NDArray or a number.")
+
+    binary = TABLE[array_op].forward
+    with_scalar = TABLE[scalar_op].forward
+    return method
+
+
+def _in_place(array_op: str, scalar_op: str) -> Callable[[NDArray, Any], NDArray]:
+    apply = _arithmetic(array_op, scalar_op)
+
+    def method(self: NDArray, other: Any) -> NDArray:
+        target = self._writable()
+        result = apply(self, other)
+        if result.shape != self.shape:
+            raise InputError(f"NDArray: in-place result does not fit: expected {self.shape}, got {result.shape}.")
+        with torch.no_grad():
+            target.copy_(result._t.detach())
+        return self
+
+    return method
+
+
+def broadcast_error(op: str, lhs: NDArray, rhs: NDArray, err: Exception) -> MXNetError:
+    """Return the error for two arrays that an operator cannot take together."""
+    if isinstance(err, MXNetError):
+        return err
+    return InputError(f"{op}: operands could not be broadcast together with shapes {lhs.shape} {rhs.shape}.")
+
+
+def check_same_context(op: str, lhs: NDArray, rhs: NDArray) -> None:
+    """Raise MXNetError if two arrays live on different contexts."""
+    if lhs.context != rhs.context:
+        raise MXNetError(
+            f"{op}: inputs live on different contexts: expected one, got {lhs.context} and {rhs.context}. "
+            "Move one with `.as_in_context()`."
+        )
+
+
+def install_operators() -> None:
+    """Give NDArray Python's operators, from the table."""
+    table: Sequence[tuple[str, str, str]] = (
+        ("add", "broadcast_add", "_plus_scalar"),
+        ("sub", "broadcast_sub", "_minus_scalar"),
+        ("mul", "broadcast_mul", "_mul_scalar"),
+        ("truediv", "broadcast_div", "_div_scalar"),
+        ("mod", "broadcast_mod", "_mod_scalar"),
+        ("pow", "broadcast_power", "_power_scalar"),
+    )
+    swapped = {
+        "sub": "_rminus_scalar",
+        "truediv": "_rdiv_scalar",
+        "mod": "_rmod_scalar",
+        "pow": "_rpower_scalar",
+    }
+    for name, array_op, scalar_op in table:
+        setattr(NDArray, f"__{name}__", _arithmetic(array_op, scalar_op))
+        setattr(NDArray, f"__r{name}__", _arithmetic(array_op, swapped.get(name, scalar_op), swap=True))
+        if name != "pow":
+            setattr(NDArray, f"__i{name}__", _in_place(array_op, scalar_op))
+    for name, array_op, scalar_op in (
+        ("eq", "broadcast_equal", "_equal_scalar"),
+        ("ne", "broadcast_not_equal", "_not_equal_scalar"),
+        ("gt", "broadcast_greater", "_greater_scalar"),
+        ("ge", "broadcast_greater_equal", "_greater_equal_scalar"),
+        ("lt", "broadcast_lesser", "_lesser_scalar"),
+        ("le", "broadcast_lesser_equal", "_lesser_equal_scalar"),
+    ):
+        setattr(NDArray, f"__{name}__", _arithmetic(array_op, scalar_op))
+    setattr(NDArray, "__neg__", lambda self: _op("negative")(self))  # noqa: B010
+    setattr(NDArray, "__abs__", lambda self: _op("abs")(self))  # noqa: B010

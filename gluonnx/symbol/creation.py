@@ -1,0 +1,76 @@
+"""Symbols that need no input, and elementwise functions that also take plain numbers."""
+
+import numbers
+from collections.abc import Callable
+from typing import Any
+
+from gluonnx.ops.dtypes import as_dtype
+from gluonnx.symbol.register import function
+from gluonnx.symbol.symbol import Symbol
+
+__all__ = ["arange", "full", "maximum", "minimum", "ones", "power", "zeros"]
+
+
+def zeros(shape: Any, dtype: Any = None, **kwargs: Any) -> Symbol:
+    """Return a symbol of zeros."""
+    return function("_zeros")(shape=shape, dtype=as_dtype(dtype or "float32").name, **kwargs)
+
+
+def ones(shape: Any, dtype: Any = None, **kwargs: Any) -> Symbol:
+    """Return a symbol of ones."""
+    return function("_ones")(shape=shape, dtype=as_dtype(dtype or "float32").name, **kwargs)
+
+
+def full(shape: Any, val: float, dtype: Any = None, **kwargs: Any) -> Symbol:
+    """Return a symbol filled with one value."""
+    return function("_full")(shape=shape, dtype=as_dtype(dtype or "float32").name, value=float(val), **kwargs)
+
+
+def arange(
+    start: float,
+    stop: float | None = None,
+    step: float = 1.0,
+    repeat: int = 1,
+    infer_range: bool = False,
+    name: str | None = None,
+    dtype: Any = None,
+) -> Symbol:
+    """Return a symbol of evenly spaced values in [start, stop), each `repeat` times."""
+    return function("_arange")(
+        start=start,
+        stop=stop,
+        step=step,
+        repeat=repeat,
+        infer_range=infer_range,
+        name=name,
+        dtype=as_dtype(dtype or "float32").name,
+    )
+
+
+def _with_numbers(
+    name: str, pair_op: str, scalar_op: str, rscalar_op: str, on_numbers: Callable[[Any, Any], Any]
+) -> Callable[[Any, Any], Any]:
+    def fn(left: Any, right: Any) -> Any:
+        if isinstance(left, Symbol):
+            if isinstance(right, Symbol):
+                return function(pair_op)(left, right)
+            if isinstance(right, numbers.Number):
+                return function(scalar_op)(left, scalar=right)
+        elif isinstance(left, numbers.Number):
+            if isinstance(right, Symbol):
+                return function(rscalar_op)(right, scalar=left)
+            if isinstance(right, numbers.Number):
+                return on_numbers(left, right)
+        raise TypeError(
+            f"sym.{name}: wrong types: expected Symbols or numbers, got {type(left).__name__} and "
+            f"{type(right).__name__}."
+        )
+
+    fn.__name__ = fn.__qualname__ = name
+    fn.__doc__ = f"Elementwise `{name}`; each side is a symbol or a number."
+    return fn
+
+
+maximum = _with_numbers("maximum", "_Maximum", "_MaximumScalar", "_MaximumScalar", max)
+minimum = _with_numbers("minimum", "_Minimum", "_MinimumScalar", "_MinimumScalar", min)
+power = _with_numbers("power", "_Power", "_PowerScalar", "_RPowerScalar", lambda a, b: a**b)

@@ -1,0 +1,174 @@
+"""The torch executor: a graph compiled to a list of torch calls."""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from gluonnx.errors import GraphError, InputError, MXNetError
+from gluonnx.symbol.graph import Entry, Node, topological
+
+Generator = Callable[[torch.device], torch.Generator | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One operator call.
+
+    Attributes:
+        call: The torch function with its attributes bound.
+        node: For error messages.
+        inputs: Slots to read.
+        outputs: Slots to write; the first alone for an operator with one output.
+        is_single: Whether the call returns one tensor.
+        runtime: Which runtime keywords the call takes.
+        updates: (position in what follows the outputs, variable name) of auxiliary states.
+        dead: Slots that nothing reads after this step.
+    """
+
+    call: Callable[..., object]
+    node: Node
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    is_single: bool
+    runtime: frozenset[str]
+    updates: tuple[tuple[int, str], ...]
+    dead: tuple[int, ...]
+
+
+class GraphFunction:
+    """A graph as a function from tensors to tensors; torch records its gradients if the caller lets it.
+
+    Args:
+        heads: Outputs of the graph.
+        names: Variable names in the order in which tensors will be given; every variable of the graph is among them.
+
+    Raises:
+        GraphError: A variable of the graph is not among `names`, or two have the same name.
+    """
+
+    def __init__(self, heads: Sequence[Entry], names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        position = {name: i for i, name in enumerate(names)}
+        nodes = topological(heads)
+        slots: dict[tuple[int, int], int] = {}
+        count = len(self.names)
+        for node in nodes:
+            if node.is_variable:
+                if node.name not in position:
+                    raise GraphError(
+                        f"graph: variable `{node.name}` has no value: expected it among the inputs and parameters, "
+                        f"got {', '.join(names) or 'none'}."
+                    )
+                slots[id(node), 0] = position[node.name]
+            else:
+                for index in range(node.output_count):
+                    slots[id(node), index] = count
+                    count += 1
+        self._slot_count = count
+        self._heads = tuple(slots[id(n), i] for n, i in heads)
+        last_use = dict.fromkeys(self._heads)
+        steps: list[_Step] = []
+        kept: set[int] = set(last_use) | set(range(len(self.names)))
+        for node in reversed(nodes):
+            if node.is_variable:
+                continue
+            steps.append(_step(node, slots, kept))
+        self._steps = tuple(reversed(steps))
+
+    def __call__(
+        self,
+        tensors: Sequence[torch.Tensor],
+        *,
+        training: bool = False,
+        generator: Generator | None = None,
+        device: torch.device | None = None,
+    ) -> tuple[list[torch.Tensor], Mapping[str, torch.Tensor]]:
+        """Compute the outputs.
+
+        Args:
+            tensors: One for each of `names`.
+            training: Whether operators behave as in training.
+            generator: Gives the random generator of a device.
+            device: Where operators without inputs create arrays; the device of the first tensor if None.
+
+        Returns:
+            The outputs, and the new values of auxiliary states by variable name.
+
+        Raises:
+            InputError: An operator does not take what reaches it; names the node.
+        """
+        values: list[torch.Tensor | None] = [None] * self._slot_count
+        values[: len(self.names)] = tensors
+        if device is None:
+            device = tensors[0].device if tensors else torch.device("cpu")
+        updates: dict[str, torch.Tensor] = {}
+        for step in self._steps:
+            arguments = [values[i] for i in step.inputs]
+            try:
+                if step.runtime:
+                    result = step.call(*arguments, **_runtime(step.runtime, training, generator, device))
+                else:
+                    result = step.call(*arguments)
+            except (RuntimeError, ValueError, IndexError, TypeError) as err:
+                raise _explain(step.node, arguments, err) from err
+            if step.is_single:
+                values[step.outputs[0]] = result  # type: ignore[call-overload]
+            else:
+                for slot, value in zip(step.outputs, result, strict=False):  # type: ignore[call-overload]
+                    values[slot] = value
+                for place, name in step.updates:
+                    update = result[place]  # type: ignore[index]
+                    if update is not None:
+                        updates[name] = update
+            for slot in step.dead:
+                values[slot] = None
+        return [values[i] for i in self._heads], updates  # type: ignore[misc]
+
+
+def _step(node: Node, slots: Mapping[tuple[int, int], int], kept: set[int]) -> _Step:
+    """Make a node's step; called from the last node to the first, so that `kept` tells what is still read later."""
+    op = node.op
+    assert op is not None
+    inputs = tuple(slots[id(n), i] for n, i in node.inputs)
+    outputs = tuple(slots[id(node), i] for i in range(node.output_count))
+    dead = tuple({s for s in (*inputs, *outputs) if s not in kept})
+    kept.update(inputs)
+    updates = []
+    for offset, position in enumerate(op.auxiliary):
+        source = node.inputs[position][0]
+        if source.is_variable:
+            updates.append((len(outputs) + offset, source.name))
+    return _Step(
+        functools.partial(op.forward, **node.typed),
+        node,
+        inputs,
+        outputs,
+        op.is_single_output,
+        op.runtime,
+        tuple(updates),
+        dead,
+    )
+
+
+def _runtime(
+    wanted: frozenset[str], training: bool, generator: Generator | None, device: torch.device
+) -> dict[str, object]:
+    given: dict[str, object] = {}
+    if "training" in wanted:
+        given["training"] = training
+    if "generator" in wanted:
+        given["generator"] = None if generator is None else generator(device)
+    if "device" in wanted:
+        given["device"] = device
+    return given
+
+
+def _explain(node: Node, arguments: Sequence[torch.Tensor | None], err: Exception) -> Exception:
+    if isinstance(err, MXNetError) and not isinstance(err, InputError):
+        return err
+    op = node.op
+    assert op is not None
+    given = ", ".join(str(tuple(t.shape)) for t in arguments if t is not None)
+    return InputError(f"{op.name} `{node.name}`: does not take inputs of shapes {given}: {err}")

@@ -1,0 +1,15 @@
+"""The modules `sym.contrib`, `sym.linalg`, ... and the population of `sym` itself, from the operator table."""
+
+from types import ModuleType
+
+from gluonnx.ops.names import fill
+from gluonnx.symbol import random
+from gluonnx.symbol.register import attach_methods, function
+from gluonnx.symbol.symbol import install_operators
+
+
+def install(package: ModuleType) -> None:
+    """Fill the symbolic namespace `package` and its submodules with the table's functions."""
+    install_operators()
+    attach_methods()
+    fill(package, function, {"random": random})

@@ -1,0 +1,106 @@
+"""Symbolic functions, made from the operator table."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from gluonnx import name as naming
+from gluonnx.attribute import annotations
+from gluonnx.errors import GraphError
+from gluonnx.ops.signature import arrange, document, signature
+from gluonnx.ops.table import TABLE, Operator
+from gluonnx.symbol.graph import Entry, Node
+from gluonnx.symbol.symbol import Symbol
+
+Function = Callable[..., Symbol]
+
+_functions: dict[str, Function] = {}
+
+
+def function(name: str) -> Function:
+    """Return the symbolic function of an operator, by any registered name; its nodes are named after that name."""
+    found = _functions.get(name)
+    if found is None:
+        found = _functions[name] = _make(TABLE[name], name)
+    return found
+
+
+def attach_methods() -> None:
+    """Give Symbol the methods that the table declares."""
+    for op in TABLE.operators():
+        for name in op.method:
+            if name not in Symbol.__dict__:
+                setattr(Symbol, name, _method(function(name if name in op.names else op.name), name))
+
+
+def _method(fn: Function, name: str) -> Function:
+    def method(self: Symbol, *args: Any, **kwargs: Any) -> Symbol:
+        return fn(self, *args, **kwargs)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = fn.__doc__
+    return method
+
+
+def _make(op: Operator, alias: str) -> Function:
+    hint = alias.lower()
+
+    def fn(*args: Any, **kwargs: Any) -> Symbol:
+        name = kwargs.pop("name", None)
+        attr = kwargs.pop("attr", None)
+        kwargs.pop("out", None)
+        inputs, attrs = arrange(op, args, kwargs, Symbol)
+        hidden = {k: str(attrs.pop(k)) for k in list(attrs) if k.startswith("__") and k.endswith("__")}
+        return compose(op, inputs, attrs, naming.current().get(name, hint), {**annotations(attr), **hidden})
+
+    fn.__name__ = fn.__qualname__ = alias
+    fn.__doc__ = document(op)
+    fn.__signature__ = signature(op)  # type: ignore[attr-defined]
+    return fn
+
+
+def compose(
+    op: Operator, inputs: Sequence[Symbol | None], attrs: Mapping[str, Any], name: str, notes: dict[str, str]
+) -> Symbol:
+    """Return a new node's visible outputs. Inputs that are missing become variables `<name>_<input>`.
+
+    Raises:
+        AttributeValueError: An attribute is unknown, missing or of the wrong type.
+        InputError: Too many inputs.
+        GraphError: An input is a group of outputs.
+    """
+    text = op.to_text(attrs)
+    typed = op.parse(text)
+    if op.variadic:
+        entries = [e for s in inputs if s is not None for e in s._heads]
+        if op.count_attribute is not None:
+            text.setdefault(op.count_attribute, str(len(entries)))
+            typed = op.parse(text)
+        op.check_count(len(entries), typed)
+    else:
+        active = op.active_inputs(typed)
+        given: dict[str, Symbol] = {spec.name: s for spec, s in zip(op.inputs, inputs, strict=False) if s is not None}
+        names = {spec.name for spec in active}
+        if any(n not in names for n in given):
+            op.check_count(len(active) + 1, typed)
+        entries = []
+        for spec in active:
+            symbol = given.get(spec.name)
+            if symbol is None:
+                entries.append(_missing(op, spec.name, name, text, notes))
+                continue
+            if len(symbol._heads) != 1:
+                raise GraphError(
+                    f"{op.name} `{name}`: input `{spec.name}` has several outputs: expected one, got {symbol!r}. "
+                    "Index it: symbol[0]."
+                )
+            entries.append(symbol._heads[0])
+    node = Node(op, name, entries, text, notes)
+    return Symbol([(node, i) for i in range(node.visible_count)])
+
+
+def _missing(op: Operator, name: str, node: str, text: Mapping[str, str], notes: Mapping[str, str]) -> Entry:
+    """Make the variable of an input that was not given; it carries the node's attributes, as MXNet's does."""
+    inherited = {**text, **notes}
+    if name in op.variable_init:
+        inherited["__init__"] = op.variable_init[name]
+    return Node(None, f"{node}_{name}", annotations=inherited), 0

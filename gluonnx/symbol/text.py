@@ -1,0 +1,105 @@
+"""Graphs as symbol-json text, and back."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from gluonnx.errors import FormatError, MXNetError
+from gluonnx.formats.symbol_json import (
+    MXNET_VERSION,
+    EntryRecord,
+    GraphRecord,
+    NodeRecord,
+    parse_symbol_json,
+    read_symbol_json,
+    write_symbol_json,
+)
+from gluonnx.ops.table import TABLE
+from gluonnx.symbol.graph import Entry, Node, topological
+from gluonnx.symbol.symbol import Symbol
+
+
+def dumps(heads: Sequence[Entry]) -> str:
+    """Return a graph as the text that MXNet 1.9.1 writes for it."""
+    nodes = topological(heads)
+    position = {id(n): i for i, n in enumerate(nodes)}
+    writes: dict[int, int] = {}
+    records = []
+    row_ptr = [0]
+    for node in nodes:
+        if node.op is not None:
+            for place in node.op.auxiliary:
+                source = node.inputs[place][0]
+                writes[id(source)] = writes.get(id(source), 0) + 1
+        records.append(
+            NodeRecord(
+                op="null" if node.op is None else node.op.name,
+                name=node.name,
+                attrs={**node.attrs, **node.annotations},
+                inputs=tuple(EntryRecord(position[id(n)], i, writes.get(id(n), 0)) for n, i in node.inputs),
+            )
+        )
+        row_ptr.append(row_ptr[-1] + node.output_count)
+    return write_symbol_json(
+        GraphRecord(
+            nodes=tuple(records),
+            heads=tuple(EntryRecord(position[id(n)], i, 0) for n, i in heads),
+            arg_nodes=tuple(i for i, n in enumerate(nodes) if n.is_variable),
+            node_row_ptr=tuple(row_ptr),
+            attrs={"mxnet_version": ("int", MXNET_VERSION)},
+        )
+    )
+
+
+def load(fname: str | os.PathLike[str]) -> Symbol:
+    """Read a symbol-json file of any era.
+
+    Raises:
+        FormatError: Not symbol-json, or it names an operator or attribute that does not exist.
+    """
+    return _build(read_symbol_json(fname), str(Path(fname)))
+
+
+def load_json(json_str: str) -> Symbol:
+    """Read symbol-json text of any era; see `load`.
+
+    Raises:
+        TypeError: `json_str` is not a string.
+    """
+    if not isinstance(json_str, str):
+        raise TypeError(f"sym.load_json: wrong argument: expected a str, got {type(json_str).__name__}.")
+    return _build(parse_symbol_json(json_str, "symbol-json"), "symbol-json")
+
+
+def _build(record: GraphRecord, where: str) -> Symbol:
+    nodes: list[Node] = []
+    for index, node in enumerate(record.nodes):
+        if node.is_variable:
+            nodes.append(Node(None, node.name, annotations=dict(node.attrs)))
+            continue
+        if node.op not in TABLE:
+            raise FormatError(
+                f"{where}: unknown operator: got op={node.op!r} at nodes[{index}] `{node.name}`. "
+                "docs/operators.md lists the operators there are."
+            )
+        op = TABLE[node.op]
+        attrs = {k: v for k, v in node.attrs.items() if k in op.attributes or not _is_annotation(k)}
+        notes = {k: v for k, v in node.attrs.items() if k not in attrs}
+        inputs = [(nodes[e.node], e.output) for e in node.inputs]
+        try:
+            built = Node(op, node.name, inputs, attrs, notes)
+            op.check_count(len(inputs), built.typed)
+        except MXNetError as err:
+            raise FormatError(f"{where}: nodes[{index}] `{node.name}`: {err}") from err
+        for source, output in inputs:
+            if output >= source.output_count:
+                raise FormatError(
+                    f"{where}: nodes[{index}] `{node.name}`: no such output: `{source.name}` has "
+                    f"{source.output_count}, got output index {output}."
+                )
+        nodes.append(built)
+    return Symbol([(nodes[e.node], e.output) for e in record.heads])
+
+
+def _is_annotation(key: str) -> bool:
+    return key.startswith("__") and key.endswith("__")
