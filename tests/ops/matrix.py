@@ -13,11 +13,11 @@ import onnx
 import onnxruntime
 import torch
 from onnx import helper
+from ops.samples import FAMILIES, RandomSample, Sample
 
 from gluonnx.onnx.builder import IR_VERSION, OPSET, ModelBuilder
 from gluonnx.ops import TABLE
 from gluonnx.ops.dtypes import BY_NAME, BY_TORCH
-from ops.samples import FAMILIES, RandomSample, Sample
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "ops"
 OTHER_BATCH = 11

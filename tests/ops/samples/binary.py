@@ -51,7 +51,7 @@ def _ints():
 def _edges():
     left = Array((6,), kind="values", values=(1, 2, 2, -1, 0, 3))
     right = Array((6,), kind="values", values=(2, 2, 1, -1, 0, -3))
-    for op in ("maximum", "minimum") + CLAIMS:
+    for op in ("maximum", "minimum", *CLAIMS):
         yield Sample(_elemwise(op), "ties", (left, right), batch=(0, 1), derivative=KINK)
     signs = Array((5,), kind="values", values=(7.5, -7.5, 7.5, -7.5, 1))
     divisors = Array((5,), kind="values", values=(2, 2, -2, -2, 4))

@@ -52,7 +52,7 @@ ROUNDING = ("ceil", "floor", "trunc", "fix", "rint", "round")
 NO_GAMMA = "ONNX has no gamma function"
 NO_ONNX = {"gamma": NO_GAMMA, "gammaln": NO_GAMMA, "erfinv": "ONNX has no inverse error function"}
 NO_FLOAT64 = "ONNX Runtime has no float64 kernel"
-FLOAT32_ONLY = frozenset("arcsin arccos arctan sinh cosh arcsinh arccosh arctanh erf".split())
+FLOAT32_ONLY = frozenset(("arcsin", "arccos", "arctan", "sinh", "cosh", "arcsinh", "arccosh", "arctanh", "erf"))
 
 # MXNet computes these from float32 constants or approximations, in float64 too.
 LOOSE = {
@@ -73,7 +73,7 @@ def _smooth():
         yield Sample(op, "float32", (Array(SHAPE, kind=kind),), onnx=onnx)
         yield Sample(op, "size_one", (Array((1,), kind=kind),), onnx=onnx)
         onnx64 = onnx or (NO_FLOAT64 if op in FLOAT32_ONLY else None)
-        loose = dict(rtol=1e-5, atol=1e-6, why=LOOSE[op]) if op in LOOSE else {}
+        loose = {"rtol": 1e-5, "atol": 1e-6, "why": LOOSE[op]} if op in LOOSE else {}
         yield Sample(op, "float64", (Array(SHAPE, "float64", kind=kind),), onnx=onnx64, **loose)
     yield Sample("arccosh", "float32", (Array(SHAPE, kind="values", values=(1.1, 1.5, 2, 3, 4, 5)),))
     yield Sample("arccosh", "int32", (Array((3,), "int32", kind="values", values=(1, 2, 9)),))
@@ -82,7 +82,7 @@ def _smooth():
 
 
 def _edges():
-    for op in ROUNDING + ("relu", "abs", "sign", "logical_not"):
+    for op in (*ROUNDING, "relu", "abs", "sign", "logical_not"):
         yield Sample(
             op,
             "edges",

@@ -23,7 +23,7 @@ EXCLUDE = {
     "exclude_none": {"exclude": True},
 }
 
-HALF = dict(rtol=5e-3, atol=5e-3, why="MXNet accumulates float16 in float16")
+HALF = {"rtol": 5e-3, "atol": 5e-3, "why": "MXNet accumulates float16 in float16"}
 
 
 def _kind(op):

@@ -2,12 +2,30 @@
 
 from .sample import Array, Sample
 
-OPS = (
-    "_plus_scalar _minus_scalar _rminus_scalar _mul_scalar _div_scalar _rdiv_scalar _mod_scalar _rmod_scalar "
-    "_power_scalar _rpower_scalar _maximum_scalar _minimum_scalar _hypot_scalar _equal_scalar _not_equal_scalar "
-    "_greater_scalar _greater_equal_scalar _lesser_scalar _lesser_equal_scalar _logical_and_scalar "
-    "_logical_or_scalar _logical_xor_scalar"
-).split()
+OPS = [
+    "_plus_scalar",
+    "_minus_scalar",
+    "_rminus_scalar",
+    "_mul_scalar",
+    "_div_scalar",
+    "_rdiv_scalar",
+    "_mod_scalar",
+    "_rmod_scalar",
+    "_power_scalar",
+    "_rpower_scalar",
+    "_maximum_scalar",
+    "_minimum_scalar",
+    "_hypot_scalar",
+    "_equal_scalar",
+    "_not_equal_scalar",
+    "_greater_scalar",
+    "_greater_equal_scalar",
+    "_lesser_scalar",
+    "_lesser_equal_scalar",
+    "_logical_and_scalar",
+    "_logical_or_scalar",
+    "_logical_xor_scalar",
+]
 
 KINK = "a jump or a kink lies in the sample"
 
