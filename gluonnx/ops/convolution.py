@@ -85,9 +85,9 @@ def convolution(
 ) -> Tensor:
     """Cross-correlation of `data` with `weight`.
 
-    `data` (N, C, spatial...), `weight` (num_filter, C / num_group, kernel...), `bias` (num_filter,) give (N, num_filter,
-    floor((size + 2 pad - dilate (kernel - 1) - 1) / stride) + 1 for each spatial size). In a channel-last `layout`,
-    data and output are (N, spatial..., C) and `weight` is (num_filter, kernel..., C / num_group).
+    `data` (N, C, spatial...), `weight` (num_filter, C / num_group, kernel...), `bias` (num_filter,) give (N,
+    num_filter, floor((size + 2 pad - dilate (kernel - 1) - 1) / stride) + 1 for each spatial size). In a channel-last
+    `layout`, data and output are (N, spatial..., C) and `weight` is (num_filter, kernel..., C / num_group).
 
     Raises:
         InputError: Ranks or shapes do not fit each other and the attributes.
@@ -196,8 +196,8 @@ def deconvolution(
 ) -> Tensor:
     """Transpose of `Convolution`.
 
-    `data` (N, C, spatial...), `weight` (C, num_filter / num_group, kernel...), `bias` (num_filter,) give (N, num_filter,
-    (size - 1) stride + dilate (kernel - 1) + 1 - 2 pad + adj for each spatial size), or `target_shape`.
+    `data` (N, C, spatial...), `weight` (C, num_filter / num_group, kernel...), `bias` (num_filter,) give (N,
+    num_filter, (size - 1) stride + dilate (kernel - 1) + 1 - 2 pad + adj for each spatial size), or `target_shape`.
 
     Raises:
         InputError: Ranks or shapes do not fit each other and the attributes.
