@@ -75,9 +75,7 @@ def call(op, inputs, attrs, *, train=False, seed=0, device="cpu"):
 
 def other_batch(sample, arrays):
     """The same arrays with another size of every batch axis: rows repeated in turn."""
-    return [
-        np.resize(a, (OTHER_BATCH, *a.shape[1:])) if i in sample.batch else a for i, a in enumerate(arrays)
-    ]
+    return [np.resize(a, (OTHER_BATCH, *a.shape[1:])) if i in sample.batch else a for i, a in enumerate(arrays)]
 
 
 def onnx_model(op, sample, arrays):

@@ -42,9 +42,7 @@ def _ints():
         left, right = (7, -7, 7, -7, 0, 3, 2, -2), (3, 3, -3, -3, 2, 1, 2, -3)
         for dtype in ("int32", "int64", "int8"):
             exponent = (2, 1, 0, 2, 1, 1, 3, 2)
-            pair = tuple(
-                Array((8,), dtype, "values", values=v) for v in (left, exponent if op == "power" else right)
-            )
+            pair = tuple(Array((8,), dtype, "values", values=v) for v in (left, exponent if op == "power" else right))
             yield Sample(_elemwise(op), dtype, pair, batch=(0, 1))
         pair = tuple(Array((4,), "uint8", "values", values=v) for v in ((7, 3, 200, 0), (3, 7, 2, 1)))
         yield Sample(_elemwise(op), "uint8", pair, batch=(0, 1))
@@ -63,9 +61,22 @@ def _edges():
     whole = Array((3,), "int32", "values", values=(5, -5, 0))
     yield Sample("_mod", "int_zero", (whole, Array((3,), "int32", "values", values=(0, 0, 3))), batch=(0, 1))
     base = Array((4,), kind="values", values=(2, -2, 0.5, -1.5), grad=True)
-    yield Sample("_power", "negative_base", (base, Array((4,), kind="values", values=(3, 2, -2, -1), grad=False)), batch=(0, 1))
-    yield Sample("_power", "int_fraction", (Array((4,), "int32", "values", values=(2, 1, 5, -3)), Array((4,), "int32", "values", values=(-1, -2, 0, -1))), batch=(0, 1))
-    yield Sample("elemwise_div", "by_zero", (Array((3,), kind="values", values=(1, -1, 0)), Array((3,), kind="values", values=(0, 0, 0))), grad=False, batch=(0, 1))
+    yield Sample(
+        "_power", "negative_base", (base, Array((4,), kind="values", values=(3, 2, -2, -1), grad=False)), batch=(0, 1)
+    )
+    yield Sample(
+        "_power",
+        "int_fraction",
+        (Array((4,), "int32", "values", values=(2, 1, 5, -3)), Array((4,), "int32", "values", values=(-1, -2, 0, -1))),
+        batch=(0, 1),
+    )
+    yield Sample(
+        "elemwise_div",
+        "by_zero",
+        (Array((3,), kind="values", values=(1, -1, 0)), Array((3,), kind="values", values=(0, 0, 0))),
+        grad=False,
+        batch=(0, 1),
+    )
 
 
 def _sums():

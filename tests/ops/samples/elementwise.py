@@ -111,16 +111,24 @@ def _attributes():
     yield Sample("smooth_l1", "default", (Array((2, 5)),))
     kinks = Array((5,), kind="values", values=(-2, -1, 0, 1, 2))
     yield Sample("smooth_l1", "kinks", (kinks,), {"scalar": 1.0})
-    yield Sample("smooth_l1", "int32", (Array((5,), "int32", kind="values", values=(-3, -1, 0, 2, 5)),), {"scalar": 1.0})
+    yield Sample(
+        "smooth_l1", "int32", (Array((5,), "int32", kind="values", values=(-3, -1, 0, 2, 5)),), {"scalar": 1.0}
+    )
 
 
 def _casts():
     numbers = (-3.7, -1.2, 0, 0.9, 2.5, 100.0)
     for dtype in ("float16", "float64", "float32", "int32", "int64", "int8", "bool"):
         yield Sample(
-            "Cast", "to_" + dtype, (Array((6,), kind="values", values=numbers),), {"dtype": dtype}, grad="float" in dtype
+            "Cast",
+            "to_" + dtype,
+            (Array((6,), kind="values", values=numbers),),
+            {"dtype": dtype},
+            grad="float" in dtype,
         )
-    yield Sample("Cast", "to_uint8", (Array((3,), kind="values", values=(0.5, 1.9, 200.2)),), {"dtype": "uint8"}, grad=False)
+    yield Sample(
+        "Cast", "to_uint8", (Array((3,), kind="values", values=(0.5, 1.9, 200.2)),), {"dtype": "uint8"}, grad=False
+    )
     yield Sample("Cast", "wraps", (Array((3,), "int32", kind="values", values=(-3, 255, 300)),), {"dtype": "uint8"})
     yield Sample("Cast", "from_bool", (Array((3,), "bool", kind="values", values=(0, 1, 1)),), {"dtype": "float32"})
     yield Sample("amp_cast", "float", (Array(SHAPE),), {"dtype": "float16"})
@@ -138,7 +146,13 @@ def _heads():
         ("threshold", {"grad_scale": 2.0, "normalization": "valid", "valid_thresh": 0.5}),
     ):
         yield Sample("MakeLoss", id, (Array((3, 4)),), attrs, derivative=head)
-    yield Sample("MakeLoss", "none_valid", (Array((2,), kind="values", values=(-1, -2)),), {"normalization": "valid"}, derivative=head)
+    yield Sample(
+        "MakeLoss",
+        "none_valid",
+        (Array((2,), kind="values", values=(-1, -2)),),
+        {"normalization": "valid"},
+        derivative=head,
+    )
     yield Sample("make_loss", "float32", (Array(SHAPE),), derivative=head)
     yield Sample("make_loss", "float64", (Array(SHAPE, "float64"),), derivative=head)
     yield Sample("BlockGrad", "float32", (Array(SHAPE),), derivative="the operator stops the gradient")

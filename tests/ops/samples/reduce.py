@@ -74,7 +74,9 @@ def _positions():
         yield Sample(op, "vector", (Array((4,), kind="distinct"),), {"axis": 0})
         yield Sample(op, "ties", (ties,), {"axis": 1})
         for dtype in ("float64", "float16", "int32", "int64", "int8"):
-            yield Sample(op, dtype, (Array((2, 5), dtype, "values", values=(3, 1, 4, 1, 5, 9, 2, 6, 5, 3)),), {"axis": 1})
+            yield Sample(
+                op, dtype, (Array((2, 5), dtype, "values", values=(3, 1, 4, 1, 5, 9, 2, 6, 5, 3)),), {"axis": 1}
+            )
     yield Sample("argmax_channel", "matrix", (Array((3, 4), kind="distinct"),), grad=False)
     yield Sample("argmax_channel", "image", (distinct,), grad=False)
     yield Sample("argmax_channel", "ties", (ties,), grad=False)
