@@ -709,9 +709,7 @@ class SymbolBlock(HybridBlock):
         for name in arguments:
             self.params.get(name, allow_deferred_init=True, **_declared(annotations.get(name, {})))
         for name in auxiliary:
-            self.params.get(
-                name, grad_req="null", allow_deferred_init=True, **_declared(annotations.get(name, {}))
-            )
+            self.params.get(name, grad_req="null", allow_deferred_init=True, **_declared(annotations.get(name, {})))
         self._graph = out
         self._graph_inputs: list[Symbol] = listed
         in_structure = [LEAF] * len(listed)
@@ -843,5 +841,3 @@ def _declared(annotations: dict[str, str]) -> dict[str, Any]:
         if f"__{key}__" in annotations:
             found[key] = float(annotations[f"__{key}__"])
     return found
-
-

@@ -646,7 +646,9 @@ class ParameterDict:
         found = self._find(name)
         if found is None:
             if value is None:
-                raise KeyError(f"No constant named '{name}'. Please specify value if you want to create a new constant.")
+                raise KeyError(
+                    f"No constant named '{name}'. Please specify value if you want to create a new constant."
+                )
             found = self._params[name] = Constant(name, value)
             return found
         if not isinstance(found, Constant):
@@ -798,7 +800,14 @@ class ParameterDict:
             )
         arrays = {restore_prefix + _bare(name): value for name, value in loaded.items()}
         load_all(
-            {p.name: p for p in self.values()}, arrays, str(filename), ctx, allow_missing, ignore_extra, cast_dtype, dtype_source
+            {p.name: p for p in self.values()},
+            arrays,
+            str(filename),
+            ctx,
+            allow_missing,
+            ignore_extra,
+            cast_dtype,
+            dtype_source,
         )
 
 

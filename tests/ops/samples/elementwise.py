@@ -119,9 +119,12 @@ def _attributes():
     yield Sample(
         "smooth_l1", "int32", (Array((5,), "int32", kind="values", values=(-3, -1, 0, 2, 5)),), {"scalar": 1.0}
     )
+<<<<<<< HEAD
 
 
 COARSE = "the target dtype is too coarse for differences"
+=======
+>>>>>>> opsb
 
 
 def _casts():
@@ -133,7 +136,10 @@ def _casts():
             (Array((6,), kind="values", values=numbers),),
             {"dtype": dtype},
             grad="float" in dtype,
+<<<<<<< HEAD
             derivative=None if dtype == "float64" else COARSE,
+=======
+>>>>>>> opsb
         )
     yield Sample(
         "Cast", "to_uint8", (Array((3,), kind="values", values=(0.5, 1.9, 200.2)),), {"dtype": "uint8"}, grad=False
