@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gluonnx.gluon.hybrid import HybridCall
 
 from gluonnx import ndarray, symbol
 from gluonnx.context import Context, current_context
@@ -23,7 +24,6 @@ from gluonnx.errors import (
     ParameterFileError,
 )
 from gluonnx.gluon.hooks import HookHandle
-from gluonnx.gluon.hybrid import HybridCall
 from gluonnx.gluon.nesting import LEAF, flatten, regroup
 from gluonnx.gluon.parameter import Parameter, ParameterDict, load_all, select
 from gluonnx.gluon.scope import BlockScope, open_scope

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 
 from gluonnx.errors import FormatError
-from gluonnx.formats.params import Csr, RowSparse, parse_params, read_params, write_params
-from gluonnx.formats.params import ArrayFile
+from gluonnx.formats.params import ArrayFile, Csr, RowSparse, parse_params, read_params, write_params
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ops.dtypes import BY_NUMPY, BY_TORCH
 

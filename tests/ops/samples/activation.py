@@ -199,31 +199,6 @@ for name in ("LinearRegressionOutput", "LogisticRegressionOutput", "MAERegressio
         Sample(name, "column", (A((3, 1)), A((3,), grad=False)), batch=(0, 1)),
         Sample(name, "float64", (A((3, 4), "float64"), A((3, 4), "float64", grad=False)), batch=(0, 1)),
     ]
-<<<<<<< HEAD
-
-NOT_DERIVATIVES = {
-    "SoftmaxOutput": "an output layer: its gradient is that of the loss",
-    "LinearRegressionOutput": "an output layer: its gradient is that of the loss",
-    "LogisticRegressionOutput": "an output layer: its gradient is that of the loss",
-    "MAERegressionOutput": "an output layer: its gradient is that of the loss",
-    "LeakyReLU-selu": "MXNet leaves a term out of the gradient of selu",
-    "LeakyReLU-selu_kink": "MXNet leaves a term out of the gradient of selu",
-    "LeakyReLU-leaky_kink": "a kink lies in the sample",
-    "LeakyReLU-elu_kink": "a kink lies in the sample",
-    "LeakyReLU-prelu_kink": "a kink lies in the sample",
-    "Activation-relu_kink": "a kink lies in the sample",
-}
-UNDECLARED = {
-    "LeakyReLU-prelu_shared": "one slope for all channels",
-    "SoftmaxOutput-probabilities": "the label is a distribution",
-    "SoftmaxOutput-probabilities_head": "the label is a distribution",
-    "SoftmaxOutput-multi_3d_label": "the label keeps the shape of the image",
-}
-SAMPLES = [
-    replace(s, derivative=NOT_DERIVATIVES.get(s.op, NOT_DERIVATIVES.get(s.key)), undeclared=UNDECLARED.get(s.key))
-    for s in SAMPLES
-]
-=======
 # What a whole operator has in common, and MXNet's second form of a label or slope.
 OTHER_FORM = "one of the other shapes that MXNet takes"
 FORMS = ("LeakyReLU-prelu_shared", "SoftmaxOutput-probabilities", "SoftmaxOutput-probabilities_head")
@@ -244,4 +219,3 @@ def _complete(sample):
 
 
 SAMPLES = [_complete(s) for s in SAMPLES]
->>>>>>> opsb
