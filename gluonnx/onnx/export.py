@@ -117,9 +117,8 @@ class ReferenceGraph:
         self._unread = [n for n in variables if n not in self._parameters and n not in model.input_names]
         self._names = [*model.input_names, *self._parameters, *self._unread]
         self._function = GraphFunction(heads, self._names)
-        batch = next((s[0] for s in input_shapes[:1] if s), None)
         specs = [
-            InputSpec(name, dtype, tuple(shape), model.is_batch_dynamic and bool(shape) and shape[0] == batch)
+            InputSpec(name, dtype, tuple(shape), model.is_batched(name))
             for name, shape, dtype in zip(model.input_names, input_shapes, input_dtypes, strict=True)
         ]
         self.specs = input_specs(heads, specs, self._infer({s.name: s.shape for s in specs}))

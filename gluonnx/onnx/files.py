@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from onnx import GraphProto, ModelProto, TensorProto
 
 from gluonnx.errors import FormatError
@@ -53,10 +53,23 @@ def read_model(path: str | os.PathLike[str]) -> ModelProto:
     if not model.ir_version or not model.HasField("graph") or not (model.opset_import or model.ir_version < 3):
         got = kind if kind not in (None, "an ONNX model") else "one without a graph or version"
         raise FormatError(f"{path}: not an ONNX model: expected one, got {got}. Check where it came from.")
+    if (field := _undecoded(model)) is not None:
+        raise FormatError(f"{path}: damaged: expected UTF-8 text in field `{field}`, got other bytes. Copy it again.")
     for tensor in _tensors(model.graph):
         if tensor.data_location == TensorProto.EXTERNAL:
             _load_external(path, tensor)
     return model
+
+
+def _undecoded(message: Message) -> str | None:
+    """Name a text field that is no UTF-8; protobuf gives bytes for it."""
+    for field, value in message.ListFields():
+        for item in value if field.is_repeated else (value,):
+            if field.type == field.TYPE_STRING and isinstance(item, bytes):
+                return str(field.full_name)
+            if field.type == field.TYPE_MESSAGE and (found := _undecoded(item)) is not None:
+                return found
+    return None
 
 
 def _tensors(graph: GraphProto) -> Iterator[TensorProto]:

@@ -66,7 +66,11 @@ def test_the_same_model_has_the_same_bytes_in_every_process(mlp, tmp_path):
 @pytest.mark.parametrize(
     ("forward", "lowering", "fault"),
     [
-        (torch.relu, lambda g, x: g.op("LeakyRelu", x, alpha=0.001), r"largest difference 0\.000\d+, tolerance"),
+        (
+            lambda x: torch.relu(x),
+            lambda g, x: g.op("LeakyRelu", x, alpha=0.001),
+            r"largest difference 0\.000\d+, tolerance",
+        ),
         (lambda x: x * 2, lambda g, x: g.op("Mul", x, g.scalar(2.00005, x)), r"largest difference .*, tolerance"),
         (lambda x: x.clone(), lambda g, x: g.cast(g.cast(x, "float16"), "float32"), "largest difference"),
         (lambda x: x / 0, lambda g, x: g.op("Div", x, g.scalar(-0.0, x)), "NaN and infinity in the same places"),
@@ -82,7 +86,7 @@ def test_a_wrong_lowering_is_refused_and_nothing_is_left(forward, lowering, faul
 
 def test_a_real_lowering_made_wrong_is_refused(mlp, tmp_path, monkeypatch):
     heads, params = mlp
-    rule, keywords = TABLE["FullyConnected"]._lowering
+    _, keywords = TABLE["FullyConnected"]._lowering
 
     def wrong(g, data, weight, bias=None, **attrs):
         return g.op("Gemm", data, weight, None if bias is None else g.op("Neg", bias), transB=1)
@@ -110,7 +114,7 @@ def test_a_lowering_that_fixes_the_batch_is_refused(scratch, tmp_path):
 def test_a_wrong_dtype_is_found_by_shape_inference(scratch):
     declare("_test_index", lambda x: x.argmax(1).float(), lambda g, x: g.op("ArgMax", x, axis=1, keepdims=0))
     heads = [(call("_test_index", "index0", var("data")), 0)]
-    with pytest.raises(ExportError, match=r"not valid ONNX: .*index0_output"):
+    with pytest.raises(ExportError, match=r"not valid ONNX: .*index0/ArgMax"):
         check_structure(lower(heads, ["data"], [(2, 3)], ["float32"], {}))
 
 
@@ -148,7 +152,7 @@ def test_nan_everywhere_proves_nothing(scratch):
 
 
 def test_random_graphs_are_refused(scratch, tmp_path):
-    declare("_test_noise", lambda x: x + torch.rand(x.shape), lambda g, x: g.op("Add", x, g.op("RandomUniformLike", x)))
+    declare("_test_noise", lambda x: x + torch.rand_like(x), lambda g, x: g.op("Add", x, g.op("RandomUniformLike", x)))
     heads = [(call("_test_noise", "noise0", var("data")), 0)]
     with pytest.raises(ExportError, match="noise0_output"):
         export_graph(tmp_path / "net.onnx", heads, ["data"], [(2, 3)], ["float32"], {})

@@ -191,6 +191,13 @@ def test_damage_is_an_error_or_changes_nothing(some_bytes, data):
         assert list(restored.parameters) == ["fc1_weight", "fc1_bias", "fc2_weight", "fc2_bias"]
 
 
+def test_text_that_is_no_text(exported):
+    data = exported.read_bytes()
+    exported.write_bytes(data.replace(b"fc1/Gemm", b"fc1/\xffemm"))
+    with pytest.raises(FormatError, match=r"net\.onnx: damaged: expected UTF-8 text in field `onnx\.NodeProto\.name`"):
+        read_model(exported)
+
+
 def test_external_data(mlp, tmp_path):
     heads, params = mlp
     model = lower(heads, ["data"], [(2, 4)], ["float32"], params)
