@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from gluonnx.errors import AttributeValueError, InputError, LoweringError
 from gluonnx.ops.attributes import Shape
 from gluonnx.ops.builder import GraphBuilder, Value
+from gluonnx.ops.onnx_types import refuse_float64
 from gluonnx.ops.table import no_effect, operator
 
 Layout = Literal["NCDHW", "NCHW", "NCW", "NDHWC", "NHWC"]
@@ -121,6 +122,7 @@ def _(
     num_group: int,
     layout: str | None,
 ) -> Value:
+    refuse_float64(g, "Convolution", data)
     is_channel_last = layout in CHANNEL_LAST
     x, w = (lower_to_channel_first(g, data), lower_to_channel_first(g, weight)) if is_channel_last else (data, weight)
     ones, zeros = (1,) * len(kernel), (0,) * len(kernel)
@@ -235,6 +237,7 @@ def _(
     num_group: int,
     layout: str | None,
 ) -> Value:
+    refuse_float64(g, "Deconvolution", data)
     is_channel_last = layout in CHANNEL_LAST
     x, w = (lower_to_channel_first(g, data), lower_to_channel_first(g, weight)) if is_channel_last else (data, weight)
     ones = (1,) * len(kernel)

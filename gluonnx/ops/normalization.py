@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from gluonnx.errors import InputError
 from gluonnx.ops.attributes import Shape
 from gluonnx.ops.builder import GraphBuilder, Value
+from gluonnx.ops.onnx_types import refuse_float64
 from gluonnx.ops.table import Attrs, no_effect, operator
 
 BatchNormResult = tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]
@@ -44,8 +45,8 @@ def batch_norm(
 ) -> BatchNormResult:
     """Normalize each channel: (data - mean) / sqrt(var + eps) * gamma + beta.
 
-    All parameters are (C,), C the size of `axis`. While training, mean and (biased) variance are those of the batch, and
-    the moving statistics become `moving * momentum + batch * (1 - momentum)`; otherwise, and under `use_global_stats`,
+    All parameters are (C,), C the size of `axis`. While training, mean and (biased) variance are the batch's, and the
+    moving statistics become `moving * momentum + batch * (1 - momentum)`; otherwise, and under `use_global_stats`,
     they are the moving ones. `fix_gamma` takes gamma as 1 and gives it no gradient. The output MXNet calls `var` holds
     1 / sqrt(var + eps).
 
@@ -183,6 +184,7 @@ def instance_norm(data: Tensor, gamma: Tensor, beta: Tensor, *, eps: float = 0.0
 
 @instance_norm.onnx
 def _(g: GraphBuilder, data: Value, gamma: Value, beta: Value, *, eps: float) -> Value:
+    refuse_float64(g, "InstanceNorm", data)
     return g.op("InstanceNormalization", data, gamma, beta, epsilon=eps)
 
 
@@ -223,6 +225,7 @@ def group_norm(
 def _(
     g: GraphBuilder, data: Value, gamma: Value, beta: Value, *, num_groups: int, eps: float, output_mean_var: bool
 ) -> tuple[Value, ...]:
+    refuse_float64(g, "GroupNorm", data)
     grouped = g.op("Reshape", data, g.ints([0, num_groups, -1]))
     out = g.op("InstanceNormalization", grouped, gamma, beta, epsilon=eps)
     out = g.op("Reshape", out, g.shape(data))
@@ -247,7 +250,7 @@ def _norm_axes(rank: int, mode: str) -> list[int]:
 def l2_normalization(
     data: Tensor, *, eps: float = 1.00000001e-10, mode: Literal["channel", "instance", "spatial"] = "instance"
 ) -> Tensor:
-    """`data` / sqrt(sum of squares + eps), summed over each sample, over axis 1 (`channel`) or each channel (`spatial`)."""
+    """Divide by sqrt(sum of squares + eps), the sum over each sample, axis 1 (`channel`) or each channel (`spatial`)."""
     total = data.square().sum(_norm_axes(data.dim(), mode), keepdim=True)
     return data * torch.rsqrt(total + eps)
 
@@ -266,6 +269,7 @@ def lrn(data: Tensor, *, alpha: float = 9.99999975e-05, beta: float = 0.75, knor
 
 @lrn.onnx
 def _(g: GraphBuilder, data: Value, *, alpha: float, beta: float, knorm: float, nsize: int) -> Value:
+    refuse_float64(g, "LRN", data)
     return g.op("LRN", data, alpha=alpha, beta=beta, bias=knorm, size=nsize)
 
 

@@ -21,6 +21,7 @@ from gluonnx.ops.convolution import (
     to_channel_last,
 )
 from gluonnx.ops.dtypes import BY_NAME
+from gluonnx.ops.onnx_types import refuse_float64
 from gluonnx.ops.table import no_effect, operator
 
 _MAX_POOLS: dict[int, Callable[..., Tensor]] = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
@@ -227,6 +228,8 @@ def _(
     count_include_pad: bool | None,
     layout: str | None,
 ) -> Value:
+    if pool_type != "max":
+        refuse_float64(g, "Pooling", data)
     is_channel_last = layout in CHANNEL_LAST
     x = lower_to_channel_first(g, data) if is_channel_last else data
     if global_pool:

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NotImplementedByRuntime
 from ops import matrix
 from ops.matrix import RANDOM_SAMPLES, SAMPLES, call, golden, operator_of, tensors
 from ops.tolerance import FINITE_DIFFERENCES, assert_same
 
 from gluonnx.errors import LoweringError
-from gluonnx.ops import TABLE
 from gluonnx.ops.attributes import to_text
+
+FLOATS = (torch.float16, torch.float32, torch.float64)
 
 
 def over(samples):
@@ -86,8 +86,8 @@ def test_onnx_runtime_gives_the_eager_answer(sample):
     op, arrays = operator_of(sample), sample.arrays()
     attrs = op.parse(sample.attrs)
     if sample.onnx is not None:
-        with pytest.raises((LoweringError, NotImplementedByRuntime)):
-            matrix.session(matrix.onnx_model(op, sample, arrays))
+        with pytest.raises(LoweringError, match=op.name):
+            matrix.onnx_model(op, sample, arrays)
         return
     session = matrix.session(matrix.onnx_model(op, sample, arrays))
     batches = [arrays, matrix.other_batch(sample, arrays)] if sample.batch else [arrays]
@@ -110,16 +110,17 @@ def test_meta_tensors_infer_shape_and_dtype(sample):
     assert [o.dtype for o in meta] == [o.dtype for o in real]
 
 
-@over([s for s in SAMPLES if s.op in TABLE and TABLE[s.op].has_parameter_rule])
+@over([s for s in SAMPLES if operator_of(s).has_parameter_rule and s.parameters is None])
 def test_declared_parameter_shapes_are_the_real_ones(sample):
     op = operator_of(sample)
     attrs = op.parse(sample.attrs)
     real = {spec.name: array.shape for spec, array in zip(op.active_inputs(attrs), sample.inputs, strict=False)}
     declared = op.parameter_shapes(real, attrs)
+    assert declared
     assert declared.keys() <= {spec.name for spec in op.inputs}
-    given = {name: shape for name, shape in declared.items() if name in real}
-    agree = given == {name: real[name] for name in given}
-    assert agree == (sample.undeclared is None), f"declared {given}, real {real}"
+    for name, shape in declared.items():
+        if name in real:
+            assert shape == real[name], name
 
 
 @over(SAMPLES + RANDOM_SAMPLES)

@@ -8,7 +8,8 @@ A = Array
 
 def Sample(op, id, inputs, attrs, **options):
     # MXNet keeps the positions of the maxima only in training mode; its gradient is wrong without them.
-    return _Sample(op, id, inputs, attrs, train=True, **options)
+    ties = "equal maxima" if "ties" in id else None
+    return _Sample(op, id, inputs, attrs, train=True, derivative=ties, **options)
 
 
 NO_DOUBLE = "ONNX Runtime has no float64 kernel"
