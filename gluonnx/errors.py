@@ -7,6 +7,7 @@ clauses keep working. Messages have one form:
 """
 
 __all__ = [
+    "ArgumentError",
     "AttributeValueError",
     "DeferredInitializationError",
     "DeviceError",
@@ -30,6 +31,10 @@ class MXNetError(RuntimeError):
 
 class InputError(MXNetError, ValueError):
     """An operator or block was given the wrong number, rank, shape or dtype of inputs."""
+
+
+class ArgumentError(MXNetError, ValueError, AssertionError):
+    """A block or function was given an argument that it does not accept (where MXNet asserts)."""
 
 
 class AttributeValueError(MXNetError, ValueError):
