@@ -11,8 +11,10 @@ __all__ = [
     "AttributeValueError",
     "DeferredInitializationError",
     "DeviceError",
+    "EditedModelError",
     "ExportError",
     "FileAccessError",
+    "FixedBatchError",
     "FormatError",
     "GraphError",
     "InputError",
@@ -21,6 +23,7 @@ __all__ = [
     "NotImplementedForSymbol",
     "ParameterError",
     "ParameterFileError",
+    "ParameterMismatchError",
     "UnknownOperatorError",
 ]
 
@@ -77,12 +80,24 @@ class FileAccessError(MXNetError, OSError):
         self.errno = errno
 
 
-class ParameterFileError(ParameterError, OSError):
+class EditedModelError(FormatError):
+    """An ONNX model that gluonnx wrote was changed since, so what it carries about itself no longer holds."""
+
+
+class ParameterMismatchError(ParameterError, AssertionError):
+    """A parameter is asked to be something that it is not: another shape, dtype, value or name."""
+
+
+class ParameterFileError(ParameterMismatchError):
     """Parameters in a file do not fit the block they are loaded into."""
 
 
 class LoweringError(MXNetError, NotImplementedError):
     """ONNX cannot express this operator (or this use of it); the message says which and why."""
+
+
+class FixedBatchError(LoweringError):
+    """The graph works for one batch size only, and a dynamic batch axis was asked for."""
 
 
 class ExportError(MXNetError):
