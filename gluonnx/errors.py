@@ -12,6 +12,7 @@ __all__ = [
     "DeferredInitializationError",
     "DeviceError",
     "EditedModelError",
+    "DownloadError",
     "ExportError",
     "FileAccessError",
     "FixedBatchError",
@@ -86,6 +87,10 @@ class EditedModelError(FormatError):
 
 class ParameterMismatchError(ParameterError, AssertionError):
     """A parameter is asked to be something that it is not: another shape, dtype, value or name."""
+
+
+class DownloadError(MXNetError, OSError):
+    """A file could not be downloaded, or what came is not what was expected."""
 
 
 class ParameterFileError(ParameterMismatchError):
