@@ -7,10 +7,12 @@ clauses keep working. Messages have one form:
 """
 
 __all__ = [
+    "ArgumentError",
     "AttributeValueError",
     "DeferredInitializationError",
     "DeviceError",
     "EditedModelError",
+    "DownloadError",
     "ExportError",
     "FileAccessError",
     "FixedBatchError",
@@ -33,6 +35,10 @@ class MXNetError(RuntimeError):
 
 class InputError(MXNetError, ValueError):
     """An operator or block was given the wrong number, rank, shape or dtype of inputs."""
+
+
+class ArgumentError(MXNetError, ValueError, AssertionError):
+    """A block or function was given an argument that it does not accept (where MXNet asserts)."""
 
 
 class AttributeValueError(MXNetError, ValueError):
@@ -81,6 +87,10 @@ class EditedModelError(FormatError):
 
 class ParameterMismatchError(ParameterError, AssertionError):
     """A parameter is asked to be something that it is not: another shape, dtype, value or name."""
+
+
+class DownloadError(MXNetError, OSError):
+    """A file could not be downloaded, or what came is not what was expected."""
 
 
 class ParameterFileError(ParameterMismatchError):
