@@ -11,13 +11,16 @@
 namespace gluonnx {
 namespace {
 
-std::string quoted(std::string_view name) { return "`" + std::string(name) + "`"; }
+std::string ticked(std::string_view name) { return "`" + std::string(name) + "`"; }
 
-std::string listed(const std::vector<ValueInfo>& infos) {
+template <class Named>
+std::string listed(const Named* named, std::size_t count) {
   std::string text;
-  for (const ValueInfo& info : infos) text += (text.empty() ? "" : ", ") + quoted(info.name);
+  for (std::size_t i = 0; i < count; ++i) text += (i == 0 ? "" : ", ") + ticked(named[i].name);
   return text.empty() ? "none" : text;
 }
+
+std::string listed(const std::vector<ValueInfo>& infos) { return listed(infos.data(), infos.size()); }
 
 // Source: onnxruntime_c_api.h, ONNXTensorElementDataType: its numbers are those of TensorProto.DataType, and so are ours.
 static_assert(static_cast<int>(DType::float32) == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT);
@@ -85,7 +88,7 @@ std::optional<int> parse_device(const std::string& device) {
     if (problem == std::errc() && parsed == end && index >= 0) return index;
   }
   throw Error(ErrorCode::invalid_argument, "Options::device",
-              "unknown device: expected cpu, cuda or cuda:N, got device=" + quoted(device) + ".");
+              "unknown device: expected cpu, cuda or cuda:N, got device=" + ticked(device) + ".");
 }
 
 GraphOptimizationLevel graph_optimization(Optimization optimization) {
@@ -192,7 +195,7 @@ Model::Impl::Impl(std::string name, const Options& options)
       cpu_(Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeCPU)) {}
 
 ValueInfo Model::Impl::value_info(std::string_view kind, std::string name, const Ort::TypeInfo& type) const {
-  const std::string what = std::string(kind) + " " + quoted(name);
+  const std::string what = std::string(kind) + " " + ticked(name);
   if (type.GetONNXType() != ONNX_TYPE_TENSOR) {
     throw Error(ErrorCode::unsupported, name_,
                 what + " is not a tensor: expected tensors only, got a sequence, map, optional or sparse value.");
@@ -233,13 +236,13 @@ std::size_t Model::Impl::input_index(std::string_view given) const {
     if (inputs_[i].name == given) return i;
   }
   throw Error(ErrorCode::invalid_argument, name_,
-              "unknown input: expected " + listed(inputs_) + ", got " + quoted(given) + ".");
+              "unknown input: expected " + listed(inputs_) + ", got " + ticked(given) + ".");
 }
 
 void Model::Impl::check(const ValueInfo& expected, const TensorView& given) const {
   const auto fail = [&](std::string_view what) {
     throw Error(ErrorCode::invalid_argument, name_,
-                "input " + quoted(expected.name) + " has the wrong " + std::string(what) + ": expected " +
+                "input " + ticked(expected.name) + " has the wrong " + std::string(what) + ": expected " +
                     std::string(dtype_name(expected.dtype)) + " " + to_string(expected.shape) + ", got " +
                     std::string(dtype_name(given.dtype())) + " " + to_string(given.shape()) +
                     (what == "dtype" ? ". Convert the array." : ". -1 stands for any size."));
@@ -254,7 +257,6 @@ void Model::Impl::check(const ValueInfo& expected, const TensorView& given) cons
 
 Outputs Model::Impl::run(const Input* given, std::size_t given_count, const std::vector<const char*>& wanted,
                          std::shared_ptr<const std::vector<std::string>> names) const {
-  const OrtApi& api = Ort::GetApi();
   std::vector<Ort::Value> values;
   values.reserve(inputs_.size() + wanted.size());
   for (std::size_t i = 0; i < inputs_.size() + wanted.size(); ++i) values.emplace_back(nullptr);
@@ -267,7 +269,7 @@ Outputs Model::Impl::run(const Input* given, std::size_t given_count, const std:
       check(inputs_[index], view);
       if (values[index]) {
         throw Error(ErrorCode::invalid_argument, name_,
-                    "input " + quoted(given[i].name) + " is given twice: expected each input once.");
+                    "input " + ticked(given[i].name) + " is given twice: expected each input once.");
       }
       values[index] = Ort::Value::CreateTensor(cpu_, const_cast<void*>(view.data()),  // ONNX Runtime only reads inputs
                                                view.size_bytes(), view.shape().data(), view.shape().size(),
@@ -276,8 +278,8 @@ Outputs Model::Impl::run(const Input* given, std::size_t given_count, const std:
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
       if (values[i]) continue;
       throw Error(ErrorCode::invalid_argument, name_,
-                  "input " + quoted(inputs_[i].name) + " is missing: expected " + listed(inputs_) + ", got " +
-                      std::to_string(given_count) + (given_count == 1 ? " input." : " inputs."));
+                  "input " + ticked(inputs_[i].name) + " is missing: expected " + listed(inputs_) + ", got " +
+                      listed(given, given_count) + ".");
     }
     session_.Run(Ort::RunOptions{nullptr}, input_names_.data(), values.data(), inputs_.size(), wanted.data(), answers,
                  wanted.size());
@@ -286,12 +288,10 @@ Outputs Model::Impl::run(const Input* given, std::size_t given_count, const std:
     tensors.reserve(wanted.size());
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       const auto info = answers[i].GetTensorTypeAndShapeInfo();
-      Shape shape(info.GetDimensionsCount());
-      info.GetDimensions(shape.data(), shape.size());
       const std::optional<DType> dtype = dtype_from(info.GetElementType());
-      if (!dtype) throw Error(ErrorCode::runtime, name_, "output " + quoted(wanted[i]) + " is not an array of numbers.");
+      if (!dtype) throw Error(ErrorCode::runtime, name_, "output " + ticked(wanted[i]) + " is not an array of numbers.");
       void* const data = answers[i].GetTensorMutableRawData();
-      tensors.emplace_back(*dtype, std::move(shape), Tensor::Owner(answers[i].release(), [](void* value) {
+      tensors.emplace_back(*dtype, info.GetShape(), Tensor::Owner(answers[i].release(), [](void* value) {
                              Ort::GetApi().ReleaseValue(static_cast<OrtValue*>(value));
                            }),
                            data);
@@ -361,7 +361,7 @@ Outputs Model::run(const std::vector<Input>& inputs, const std::vector<std::stri
     const auto same_name = [&](const ValueInfo& info) { return info.name == name; };
     if (std::none_of(impl_->outputs_.begin(), impl_->outputs_.end(), same_name)) {
       throw Error(ErrorCode::invalid_argument, impl_->name_,
-                  "unknown output: expected some of " + listed(impl_->outputs_) + ", got " + quoted(name) + ".");
+                  "unknown output: expected some of " + listed(impl_->outputs_) + ", got " + ticked(name) + ".");
     }
     wanted.push_back(name.c_str());
   }

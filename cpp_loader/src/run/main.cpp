@@ -64,22 +64,25 @@ void define(CLI::App& app, Arguments& arguments) {
   app.add_option("MODEL", arguments.model, "The .onnx model")->required();
   app.add_option("--input", arguments.inputs, "An input as NAME=FILE.npy; the name may be left out if there is only one")
       ->type_name("[NAME=]FILE")
-      ->expected(1);
+      ->allow_extra_args(false);
   app.add_option("--output", arguments.outputs, "Where to write an output, in the same way; files appear whole or not at all")
       ->type_name("[NAME=]FILE")
-      ->expected(1);
+      ->allow_extra_args(false);
   app.add_option("--expect", arguments.expected, "An output must equal this file within --tolerance, else exit 1")
       ->type_name("[NAME=]FILE")
-      ->expected(1);
-  app.add_option("--tolerance", arguments.tolerance, "Largest absolute difference that --expect accepts", true)
+      ->allow_extra_args(false);
+  app.add_option("--tolerance", arguments.tolerance, "Largest absolute difference that --expect accepts")
+      ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--device", arguments.options.device, "cpu, cuda or cuda:N", true);
-  app.add_option("--threads", arguments.options.threads, "Threads inside one operator; 0: one for each core", true)
+  app.add_option("--device", arguments.options.device, "cpu, cuda or cuda:N")->capture_default_str();
+  app.add_option("--threads", arguments.options.threads, "Threads inside one operator; 0: one for each core")
+      ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   app.add_option("--repeat", arguments.repeat, "Time N runs and print min, median and mean latency")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
-  app.add_option("--warmup", arguments.warmup, "Runs before the timed ones", true)
+  app.add_option("--warmup", arguments.warmup, "Runs before the timed ones")
+      ->capture_default_str()
       ->type_name("N")
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--info", arguments.is_info, "Print inputs, outputs and metadata of the model and run nothing");
