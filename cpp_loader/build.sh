@@ -6,7 +6,8 @@
 #   PYTHON   a Python that has onnxruntime installed, whose library is used (default: python3)
 #
 # With ONNXRUNTIME_ROOT (an official ONNX Runtime release), or an ONNX Runtime that CMake finds as an installed package,
-# Python is not asked, and nothing is fetched.
+# Python is not asked, and nothing is fetched by apt. GLUONNX_DEMO_DIR names a folder with the demo's model, input and
+# answer (digits-0000.onnx, digits-input.npy, digits-expected.npy) to test on as well.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -44,8 +45,8 @@ has_package() {
 # ONNX Runtime looks for beside itself.
 link_wheel_library() {
     local folder library links
-    folder=$("$python" -c 'import importlib.util as u; print(u.find_spec("onnxruntime").submodule_search_locations[0])') ||
-        fail "$python: no ONNX Runtime: expected the package onnxruntime, got none. Install it or set ONNXRUNTIME_ROOT."
+    folder=$("$python" -c 'import importlib.util as u; print(u.find_spec("onnxruntime").submodule_search_locations[0])' \
+        2>/dev/null) || fail "$python: no ONNX Runtime: expected the package onnxruntime, got none. Install it, or set ONNXRUNTIME_ROOT."
     library=$(compgen -G "$folder/capi/libonnxruntime.so.1.*" | head -n 1) ||
         fail "$folder/capi: expected libonnxruntime.so.1.*, got none. Set ONNXRUNTIME_ROOT to an official release."
     links=$(mktemp -d "$deps/.lib.XXXXXX")
@@ -64,6 +65,7 @@ if [[ -z ${ONNXRUNTIME_ROOT:-} ]] && ! has_package; then
     link_wheel_library
 fi
 
-quietly configure cmake -S "$here" -B "$build" -DCMAKE_BUILD_TYPE=Release "$@"
+quietly configure cmake -S "$here" -B "$build" -DCMAKE_BUILD_TYPE=Release \
+    -DONNXRUNTIME_ROOT="${ONNXRUNTIME_ROOT:-}" -DGLUONNX_DEMO_DIR="${GLUONNX_DEMO_DIR:-}" "$@"
 quietly build cmake --build "$build" --parallel 2
 quietly tests ctest --test-dir "$build" --output-on-failure

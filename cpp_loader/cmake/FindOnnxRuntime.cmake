@@ -6,28 +6,15 @@
 #
 # A folder named by ONNXRUNTIME_ROOT that holds no ONNX Runtime is an error, not a reason to go on looking.
 
-if(TARGET onnxruntime::onnxruntime)
-  set(OnnxRuntime_FOUND TRUE)
-  return()
-endif()
+# Where, among these folders, onnxruntime_cxx_api.h is.
+function(_gluonnx_find_ort_headers result)
+  find_path(found onnxruntime_cxx_api.h PATHS ${ARGN} PATH_SUFFIXES onnxruntime onnxruntime/core/session
+    NO_DEFAULT_PATH NO_CACHE)
+  set(${result} "${found}" PARENT_SCOPE)
+endfunction()
 
-if(NOT ONNXRUNTIME_ROOT AND DEFINED ENV{ONNXRUNTIME_ROOT})
-  set(ONNXRUNTIME_ROOT "$ENV{ONNXRUNTIME_ROOT}")
-endif()
-set(_gluonnx_ort_deps "${CMAKE_CURRENT_LIST_DIR}/../../.deps/cpp")
-
-if(NOT ONNXRUNTIME_ROOT)
-  find_package(onnxruntime CONFIG QUIET)
-  if(TARGET onnxruntime::onnxruntime)
-    set(OnnxRuntime_FOUND TRUE)
-    return()
-  endif()
-endif()
-
-function(_gluonnx_import_onnxruntime root)
-  unset(headers)
-  find_path(headers onnxruntime_cxx_api.h PATHS "${root}/include"
-    PATH_SUFFIXES onnxruntime onnxruntime/core/session NO_DEFAULT_PATH NO_CACHE)
+function(_gluonnx_import_ort_folder root)
+  _gluonnx_find_ort_headers(headers "${root}/include")
   # A release has libonnxruntime.so; inside a Python wheel there is only the versioned file.
   file(GLOB libraries "${root}/lib*/libonnxruntime.so" "${root}/lib*/libonnxruntime.so.1"
     "${root}/lib*/libonnxruntime.dylib" "${root}/lib*/onnxruntime.lib")
@@ -45,21 +32,44 @@ function(_gluonnx_import_onnxruntime root)
   endif()
 endfunction()
 
-if(ONNXRUNTIME_ROOT)
-  set(_gluonnx_ort_root "${ONNXRUNTIME_ROOT}")
-else()
-  set(_gluonnx_ort_root "${_gluonnx_ort_deps}")
+# The package in official releases up to 1.2x names a folder for its headers that they are not in.
+function(_gluonnx_import_ort_package)
+  find_package(onnxruntime CONFIG QUIET GLOBAL)
+  if(NOT TARGET onnxruntime::onnxruntime)
+    return()
+  endif()
+  get_target_property(named onnxruntime::onnxruntime INTERFACE_INCLUDE_DIRECTORIES)
+  list(TRANSFORM named APPEND "/.." OUTPUT_VARIABLE above)
+  _gluonnx_find_ort_headers(headers ${named} ${above})
+  if(NOT headers)
+    message(FATAL_ERROR "the package ${onnxruntime_DIR} has no headers: expected onnxruntime_cxx_api.h in ${named}. \
+Install its development files, or set ONNXRUNTIME_ROOT to the folder of an official ONNX Runtime release.")
+  endif()
+  set_target_properties(onnxruntime::onnxruntime PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${headers}")
+endfunction()
+
+if(NOT ONNXRUNTIME_ROOT AND DEFINED ENV{ONNXRUNTIME_ROOT})
+  set(ONNXRUNTIME_ROOT "$ENV{ONNXRUNTIME_ROOT}")
 endif()
-get_filename_component(_gluonnx_ort_root "${_gluonnx_ort_root}" ABSOLUTE)
-_gluonnx_import_onnxruntime("${_gluonnx_ort_root}")
+
+if(NOT TARGET onnxruntime::onnxruntime AND NOT ONNXRUNTIME_ROOT)
+  _gluonnx_import_ort_package()
+endif()
+if(NOT TARGET onnxruntime::onnxruntime)
+  set(OnnxRuntime_ROOT_USED "${ONNXRUNTIME_ROOT}")
+  if(NOT OnnxRuntime_ROOT_USED)
+    set(OnnxRuntime_ROOT_USED "${CMAKE_CURRENT_LIST_DIR}/../../.deps/cpp")
+  endif()
+  get_filename_component(OnnxRuntime_ROOT_USED "${OnnxRuntime_ROOT_USED}" ABSOLUTE)
+  _gluonnx_import_ort_folder("${OnnxRuntime_ROOT_USED}")
+endif()
 
 if(TARGET onnxruntime::onnxruntime)
   set(OnnxRuntime_FOUND TRUE)
-  set(OnnxRuntime_ROOT_USED "${_gluonnx_ort_root}")
 else()
   set(OnnxRuntime_FOUND FALSE)
   set(OnnxRuntime_NOT_FOUND_MESSAGE "ONNX Runtime was not found: expected include/onnxruntime_cxx_api.h and \
-lib/libonnxruntime.so under ${_gluonnx_ort_root}. Set ONNXRUNTIME_ROOT to the folder of an official ONNX Runtime \
+lib/libonnxruntime.so under ${OnnxRuntime_ROOT_USED}. Set ONNXRUNTIME_ROOT to the folder of an official ONNX Runtime \
 release, or install a package that find_package(onnxruntime) finds, or run cpp_loader/build.sh with a Python that has \
 onnxruntime.")
   if(OnnxRuntime_FIND_REQUIRED)
