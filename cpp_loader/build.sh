@@ -11,7 +11,8 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-readonly deps=$(dirname "$here")/.deps/cpp
+readonly here
+readonly deps=${here%/*}/.deps/cpp
 readonly build=$here/build
 python=${1:-python3}
 shift $(($# > 0 ? 1 : 0))
@@ -54,7 +55,7 @@ link_wheel_library() {
     ln -s "$folder"/capi/libonnxruntime*.so* "$links/"
     ln -s "$library" "$links/libonnxruntime.so.1"
     ln -s libonnxruntime.so.1 "$links/libonnxruntime.so"
-    rm -rf "$deps/lib"
+    rm -rf "${deps:?}/lib"
     mv "$links" "$deps/lib"
 }
 

@@ -15,7 +15,8 @@ set -euo pipefail
 
 readonly HEADERS_RELEASE=trixie # Debian 13, the first release with libonnxruntime-dev
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-readonly deps=$(dirname "$here")/.deps
+readonly here
+readonly deps=${here%/*}/.deps
 readonly target=$deps/cpp
 readonly remedy="Unpack an official ONNX Runtime release and set ONNXRUNTIME_ROOT to its folder (see cpp_loader/README.md)."
 

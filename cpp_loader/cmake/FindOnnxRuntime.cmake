@@ -34,7 +34,7 @@ endfunction()
 
 # The package in official releases up to 1.2x names a folder for its headers that they are not in.
 function(_gluonnx_import_ort_package)
-  find_package(onnxruntime CONFIG QUIET GLOBAL)
+  find_package(onnxruntime CONFIG QUIET)
   if(NOT TARGET onnxruntime::onnxruntime)
     return()
   endif()

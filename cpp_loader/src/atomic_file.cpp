@@ -9,12 +9,11 @@ namespace gluonnx {
 namespace {
 
 Error write_error(const std::filesystem::path& path, const std::string& reason) {
-  return {ErrorCode::io, path.string(), "cannot be written: expected a writable file in an existing folder, got \"" +
-                                            reason + "\"."};
+  return {ErrorCode::io, path.string(),
+          "cannot be written: expected a writable file in an existing folder, got \"" + reason + "\"."};
 }
 
-// Two writers of one file need two names; a name that is taken already is never opened by `noreplace`-less C++17, so
-// the name has 64 random bits.
+// Two writers of one file need two names, and C++17 cannot open a file only if it is new: 64 random bits.
 std::string random_suffix() {
   std::random_device random;
   const std::uint64_t number = (static_cast<std::uint64_t>(random()) << 32U) | random();

@@ -46,7 +46,7 @@ std::string& last_error() {
 gluonnx_status remember(gluonnx_status status, const char* message) noexcept {
   try {
     last_error() = message;
-  } catch (...) {           // no memory even for the message
+  } catch (...) {  // no memory even for the message
     last_error().clear();
   }
   return status;
@@ -85,8 +85,7 @@ gluonnx::Input cpp_input(const gluonnx_tensor& tensor) {
   require_pointer(tensor.name, "gluonnx_model_run", "name");
   if (tensor.rank > 0) require_pointer(tensor.shape, "gluonnx_model_run", "shape");
   gluonnx::Shape shape(tensor.shape, tensor.shape + tensor.rank);
-  return {tensor.name,
-          {static_cast<gluonnx::DType>(tensor.dtype), tensor.data, tensor.size_bytes, std::move(shape)}};
+  return {tensor.name, {static_cast<gluonnx::DType>(tensor.dtype), tensor.data, tensor.size_bytes, std::move(shape)}};
 }
 
 gluonnx_tensor c_tensor(const std::vector<gluonnx::ValueInfo>& infos, std::size_t index) noexcept {

@@ -22,7 +22,7 @@ std::string listed(const Named* named, std::size_t count) {
 
 std::string listed(const std::vector<ValueInfo>& infos) { return listed(infos.data(), infos.size()); }
 
-// Source: onnxruntime_c_api.h, ONNXTensorElementDataType: its numbers are those of TensorProto.DataType, and so are ours.
+// Source: onnxruntime_c_api.h, ONNXTensorElementDataType, whose numbers are those of TensorProto.DataType, as ours are.
 static_assert(static_cast<int>(DType::float32) == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT);
 static_assert(static_cast<int>(DType::boolean) == ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL);
 static_assert(static_cast<int>(DType::uint64) == ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT64);
@@ -133,8 +133,8 @@ Ort::SessionOptions session_options(const Options& options) {
   const std::optional<int> cuda_device = parse_device(options.device);
   if (options.threads < 0) {
     throw Error(ErrorCode::invalid_argument, "Options::threads",
-                "negative number: expected 0 (one for each core) or more, got threads=" + std::to_string(options.threads) +
-                    ".");
+                "negative number: expected 0 (one for each core) or more, got threads=" +
+                    std::to_string(options.threads) + ".");
   }
   Ort::SessionOptions result;
   result.SetIntraOpNumThreads(options.threads);
@@ -145,7 +145,8 @@ Ort::SessionOptions session_options(const Options& options) {
     use_cuda(result, *cuda_device);
   } catch (const Ort::Exception& error) {
     throw Error(ErrorCode::unsupported, "Options::device",
-                "CUDA cannot be used: expected ONNX Runtime's CUDA libraries and a driver, got \"" + one_line(error.what()) +
+                "CUDA cannot be used: expected ONNX Runtime's CUDA libraries and a driver, got \"" +
+                    one_line(error.what()) +
                     "\". Install the GPU build of ONNX Runtime with the CUDA and cuDNN it names, or use device=cpu.");
   }
   return result;
@@ -157,8 +158,9 @@ Error load_error(const std::string& name, const std::string& device, const Ort::
   const bool is_about_file = code == ORT_INVALID_PROTOBUF || code == ORT_INVALID_GRAPH || code == ORT_NO_MODEL ||
                              code == ORT_INVALID_ARGUMENT || code == ORT_NO_SUCHFILE;
   if (is_about_file || (code == ORT_FAIL && device == "cpu")) {
-    return {ErrorCode::bad_format, name,
-            "the model cannot be loaded: expected a whole ONNX model, " + got + ". Check the file, or export it again."};
+    return {
+        ErrorCode::bad_format, name,
+        "the model cannot be loaded: expected a whole ONNX model, " + got + ". Check the file, or export it again."};
   }
   return {ErrorCode::unsupported, name,
           "ONNX Runtime " + onnxruntime_version() + " cannot run this model on device " + device +
@@ -213,7 +215,8 @@ ValueInfo Model::Impl::value_info(std::string_view kind, std::string name, const
 void Model::Impl::read_signature() {
   Ort::AllocatorWithDefaultOptions allocator;
   for (std::size_t i = 0; i < session_.GetInputCount(); ++i) {
-    inputs_.push_back(value_info("input", session_.GetInputNameAllocated(i, allocator).get(), session_.GetInputTypeInfo(i)));
+    inputs_.push_back(
+        value_info("input", session_.GetInputNameAllocated(i, allocator).get(), session_.GetInputTypeInfo(i)));
   }
   std::vector<std::string> names;
   for (std::size_t i = 0; i < session_.GetOutputCount(); ++i) {
@@ -289,12 +292,14 @@ Outputs Model::Impl::run(const Input* given, std::size_t given_count, const std:
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       const auto info = answers[i].GetTensorTypeAndShapeInfo();
       const std::optional<DType> dtype = dtype_from(info.GetElementType());
-      if (!dtype) throw Error(ErrorCode::runtime, name_, "output " + ticked(wanted[i]) + " is not an array of numbers.");
+      if (!dtype)
+        throw Error(ErrorCode::runtime, name_, "output " + ticked(wanted[i]) + " is not an array of numbers.");
       void* const data = answers[i].GetTensorMutableRawData();
-      tensors.emplace_back(*dtype, info.GetShape(), Tensor::Owner(answers[i].release(), [](void* value) {
-                             Ort::GetApi().ReleaseValue(static_cast<OrtValue*>(value));
-                           }),
-                           data);
+      tensors.emplace_back(
+          *dtype, info.GetShape(),
+          Tensor::Owner(answers[i].release(),
+                        [](void* value) { Ort::GetApi().ReleaseValue(static_cast<OrtValue*>(value)); }),
+          data);
     }
     return {std::move(names), std::move(tensors)};
   } catch (const Ort::Exception& error) {
@@ -365,7 +370,8 @@ Outputs Model::run(const std::vector<Input>& inputs, const std::vector<std::stri
     }
     wanted.push_back(name.c_str());
   }
-  return impl_->run(inputs.data(), inputs.size(), wanted, std::make_shared<const std::vector<std::string>>(output_names));
+  return impl_->run(inputs.data(), inputs.size(), wanted,
+                    std::make_shared<const std::vector<std::string>>(output_names));
 }
 
 std::string onnxruntime_version() { return OrtGetApiBase()->GetVersionString(); }

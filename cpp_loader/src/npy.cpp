@@ -98,8 +98,8 @@ class HeaderParser {
 
  private:
   [[noreturn]] void fail(const std::string& expected, const std::string& got) const {
-    throw format_error(where_, "bad .npy header at byte " + std::to_string(position_) + ": expected " + expected + ", got " +
-                                   got + ".");
+    throw format_error(where_, "bad .npy header at byte " + std::to_string(position_) + ": expected " + expected +
+                                   ", got " + got + ".");
   }
   [[nodiscard]] char next() const { return position_ < text_.size() ? text_[position_] : '\0'; }
   void skip_spaces() {
@@ -212,7 +212,8 @@ Tensor read_npy(std::istream& stream, std::uintmax_t size_bytes, const std::stri
   }
   read_exactly(stream, preamble.data(), preamble.size(), where);
   if (std::string_view(preamble.data(), magic.size()) != magic) {
-    throw format_error(where, "not a .npy file: expected \\x93NUMPY at its start, got other bytes. Write it with np.save.");
+    throw format_error(where,
+                       "not a .npy file: expected \\x93NUMPY at its start, got other bytes. Write it with np.save.");
   }
   const int major = static_cast<unsigned char>(preamble[6]);
   const int minor = static_cast<unsigned char>(preamble[7]);
@@ -227,19 +228,22 @@ Tensor read_npy(std::istream& stream, std::uintmax_t size_bytes, const std::stri
   std::array<unsigned char, 4> length{};
   read_exactly(stream, length.data(), length_bytes, where);
   const std::size_t header_bytes = length[0] | static_cast<std::size_t>(length[1]) << 8U |
-                                   static_cast<std::size_t>(length[2]) << 16U | static_cast<std::size_t>(length[3]) << 24U;
+                                   static_cast<std::size_t>(length[2]) << 16U |
+                                   static_cast<std::size_t>(length[3]) << 24U;
   const std::uintmax_t left_bytes = size_bytes - preamble_bytes - length_bytes;
   const std::uintmax_t most_bytes = std::min<std::uintmax_t>(most_header, left_bytes);
   if (header_bytes > most_bytes) {
-    throw format_error(where, "bad .npy header length: expected at most " + std::to_string(most_bytes) + " bytes, got " +
-                                  std::to_string(header_bytes) + ". The file is truncated or holds structured data.");
+    throw format_error(where, "bad .npy header length: expected at most " + std::to_string(most_bytes) +
+                                  " bytes, got " + std::to_string(header_bytes) +
+                                  ". The file is truncated or holds structured data.");
   }
   std::string text(header_bytes, '\0');
   read_exactly(stream, text.data(), text.size(), where);
   Header header = HeaderParser(text, where).parse();
   const DType dtype = dtype_of(header.descr, where);
   if (header.is_fortran) {
-    throw format_error(where, "Fortran order: expected C order, got fortran_order=True. Convert it with np.ascontiguousarray.");
+    throw format_error(
+        where, "Fortran order: expected C order, got fortran_order=True. Convert it with np.ascontiguousarray.");
   }
   std::size_t count = 0;
   try {
@@ -279,8 +283,9 @@ Tensor read_npy(const std::filesystem::path& path) {
   const std::uintmax_t size_bytes = std::filesystem::file_size(path, problem);
   std::ifstream stream(path, std::ios::binary);
   if (problem || !stream) {
-    throw Error(ErrorCode::io, path.string(),
-                "cannot be read: got \"" + (problem ? problem.message() : std::generic_category().message(errno)) + "\".");
+    throw Error(
+        ErrorCode::io, path.string(),
+        "cannot be read: got \"" + (problem ? problem.message() : std::generic_category().message(errno)) + "\".");
   }
   return read_npy(stream, size_bytes, path.string());
 }
@@ -292,13 +297,13 @@ void write_npy(std::ostream& stream, const TensorView& tensor, const std::string
   }
   if (descr.empty()) {
     throw Error(ErrorCode::unsupported, where,
-                "numpy has no such dtype: expected numbers or bools, got dtype=" + std::string(dtype_name(tensor.dtype())) +
-                    ". Let the model cast this output to float32.");
+                "numpy has no such dtype: expected numbers or bools, got dtype=" +
+                    std::string(dtype_name(tensor.dtype())) + ". Let the model cast this output to float32.");
   }
   const std::string header = header_text(tensor, descr);
   if (header.size() > most_header) {
-    throw Error(ErrorCode::unsupported, where, "the shape is too long for the header: got rank " +
-                                                   std::to_string(tensor.shape().size()) + ".");
+    throw Error(ErrorCode::unsupported, where,
+                "the shape is too long for the header: got rank " + std::to_string(tensor.shape().size()) + ".");
   }
   stream.write(magic.data(), static_cast<std::streamsize>(magic.size()));
   for (const std::size_t byte : {std::size_t{1}, std::size_t{0}, header.size() & 0xFFU, header.size() >> 8U}) {

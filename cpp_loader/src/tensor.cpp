@@ -37,8 +37,8 @@ const DTypeFacts& facts(DType dtype) {
     if (entry.dtype == dtype) return entry;
   }
   throw Error(ErrorCode::invalid_argument, "DType",
-              "unknown element type: expected one of gluonnx::DType, got dtype=" + std::to_string(static_cast<int>(dtype)) +
-                  ".");
+              "unknown element type: expected one of gluonnx::DType, got dtype=" +
+                  std::to_string(static_cast<int>(dtype)) + ".");
 }
 
 void require_bytes(DType dtype, const Shape& shape, std::size_t size_bytes) {
@@ -88,14 +88,15 @@ std::size_t element_count(const Shape& shape) {
   bool is_empty = false;
   for (const std::int64_t size : shape) {
     if (size < 0) {
-      throw Error(ErrorCode::invalid_argument, "Shape", "negative size: expected sizes of 0 and more, got shape=" +
-                                                            to_string(shape) + ".");
+      throw Error(ErrorCode::invalid_argument, "Shape",
+                  "negative size: expected sizes of 0 and more, got shape=" + to_string(shape) + ".");
     }
     if (size == 0) {
       is_empty = true;
     } else if (count > most / static_cast<std::size_t>(size)) {
-      throw Error(ErrorCode::invalid_argument, "Shape",
-                  "too many elements: expected at most " + std::to_string(most) + ", got shape=" + to_string(shape) + ".");
+      throw Error(
+          ErrorCode::invalid_argument, "Shape",
+          "too many elements: expected at most " + std::to_string(most) + ", got shape=" + to_string(shape) + ".");
     } else {
       count *= static_cast<std::size_t>(size);
     }
@@ -108,8 +109,8 @@ namespace detail {
 void require_dtype(DType has, DType asked) {
   if (has == asked) return;
   throw Error(ErrorCode::invalid_argument, "values",
-              "elements of another type: expected values<T>() with T for " + std::string(dtype_name(has)) + ", got T for " +
-                  std::string(dtype_name(asked)) + ".");
+              "elements of another type: expected values<T>() with T for " + std::string(dtype_name(has)) +
+                  ", got T for " + std::string(dtype_name(asked)) + ".");
 }
 
 }  // namespace detail

@@ -19,7 +19,8 @@ static void test_info(const gluonnx_model* model) {
   check(strcmp(right.name, "right") == 0 && right.dtype == GLUONNX_FLOAT32, "input 1 is right, float32");
   check(right.rank == 2 && right.shape[0] == -1 && right.shape[1] == 3 && right.data == NULL, "right is [-1, 3]");
   const gluonnx_tensor count = gluonnx_model_output(model, 1);
-  check(strcmp(count.name, "count") == 0 && count.dtype == GLUONNX_INT64 && count.rank == 0, "output 1 is count, int64");
+  check(strcmp(count.name, "count") == 0 && count.dtype == GLUONNX_INT64 && count.rank == 0,
+        "output 1 is count, int64");
   check(gluonnx_model_input(model, 2).name == NULL, "no input 2");
   check(gluonnx_model_output(model, 9).name == NULL, "no output 9");
   check(strcmp(gluonnx_model_metadata(model, "gluonnx.note"), "two inputs, \"quoted\"") == 0, "metadata");
@@ -41,7 +42,8 @@ static void test_run(gluonnx_model** model) {
   gluonnx_model_free(*model); /* outputs stay */
   *model = NULL;
   const gluonnx_tensor total = gluonnx_outputs_get(outputs, 0);
-  check(strcmp(total.name, "total") == 0 && total.rank == 2 && total.shape[0] == 2 && total.shape[1] == 3, "total [2, 3]");
+  check(strcmp(total.name, "total") == 0 && total.rank == 2 && total.shape[0] == 2 && total.shape[1] == 3,
+        "total [2, 3]");
   check(total.size_bytes == 24 && ((const float*)total.data)[5] == 66.0F, "6 + 60");
   check(gluonnx_outputs_get(outputs, 2).name == NULL, "no output 2");
   gluonnx_outputs_free(outputs);
@@ -67,7 +69,8 @@ static void test_errors(const char* path) {
   const int64_t shape[] = {1, 3};
   gluonnx_outputs* outputs = NULL;
   gluonnx_tensor input = {"left", GLUONNX_FLOAT32, shape, 2, values, sizeof values};
-  check(gluonnx_model_run(model, &input, 1, &outputs) == GLUONNX_INVALID_ARGUMENT && outputs == NULL, "a missing input");
+  check(gluonnx_model_run(model, &input, 1, &outputs) == GLUONNX_INVALID_ARGUMENT && outputs == NULL,
+        "a missing input");
   check(strstr(gluonnx_last_error(), "input `right` is missing: expected `left`, `right`") != NULL, "its message");
   check(gluonnx_model_run(model, NULL, 1, &outputs) == GLUONNX_INVALID_ARGUMENT, "null inputs");
   check(gluonnx_model_run(NULL, &input, 1, &outputs) == GLUONNX_INVALID_ARGUMENT, "a null model");

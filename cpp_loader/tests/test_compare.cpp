@@ -13,7 +13,8 @@ using gluonnx::run::max_abs_difference;
 namespace {
 
 double difference(const std::vector<float>& a, const std::vector<float>& b) {
-  return max_abs_difference({a, {static_cast<std::int64_t>(a.size())}}, {b, {static_cast<std::int64_t>(b.size())}}, "x");
+  return max_abs_difference({a, {static_cast<std::int64_t>(a.size())}}, {b, {static_cast<std::int64_t>(b.size())}},
+                            "x");
 }
 
 }  // namespace

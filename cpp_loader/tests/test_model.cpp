@@ -30,7 +30,8 @@ TEST_CASE("a model says what goes in and comes out") {
   CHECK(model.outputs()[1].name == "count");
   CHECK(model.outputs()[1].dtype == DType::int64);
   CHECK(model.outputs()[1].shape.empty());
-  CHECK(model.metadata() == std::map<std::string, std::string>{{"gluonnx.note", "two inputs, \"quoted\""}, {"empty", ""}});
+  CHECK(model.metadata() ==
+        std::map<std::string, std::string>{{"gluonnx.note", "two inputs, \"quoted\""}, {"empty", ""}});
 }
 
 TEST_CASE("inputs go by name, outputs by position and name") {
@@ -229,8 +230,8 @@ TEST_CASE("wrong options") {
   for (const char* device : {"gpu", "cuda:", "cuda:-1", "cuda:1x", "cuda:99999999999", ""}) {
     Options options;
     options.device = device;
-    CHECK(detail(options) == "Options::device: unknown device: expected cpu, cuda or cuda:N, got device=`" +
-                                 std::string(device) + "`.");
+    CHECK(detail(options) ==
+          "Options::device: unknown device: expected cpu, cuda or cuda:N, got device=`" + std::string(device) + "`.");
   }
   Options options;
   options.threads = -1;
@@ -243,8 +244,22 @@ TEST_CASE("wrong options") {
   CHECK(contains(detail(options), "got log=7"));
 }
 
+TEST_CASE("CUDA gives the answer or says what it lacks") {
+  Options options;
+  options.device = "cuda:0";
+  try {
+    const Model model(data("two_inputs.onnx"), options);
+    const Outputs outputs = model.run({{"left", {left, {2, 3}}}, {"right", {right, {2, 3}}}});
+    CHECK(to_vector(outputs[0].values<float>()) == std::vector<float>{11, 22, 33, 44, 55, 66});
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::unsupported);
+    CHECK(contains(error.what(), "expected "));
+  }
+}
+
 TEST_CASE("every optimization level gives the answer") {
-  for (const Optimization level : {Optimization::none, Optimization::basic, Optimization::extended, Optimization::all}) {
+  for (const Optimization level :
+       {Optimization::none, Optimization::basic, Optimization::extended, Optimization::all}) {
     Options options;
     options.optimization = level;
     const Model model(data("two_inputs.onnx"), options);

@@ -82,8 +82,8 @@ TEST_CASE("every version and rank that numpy wrote is read") {
 }
 
 TEST_CASE("what is written is, byte for byte, what numpy writes") {
-  for (const char* name : {"float16", "float32", "float64", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16",
-                           "uint32", "uint64", "scalar", "vector", "empty", "rank5", "version1"}) {
+  for (const char* name : {"float16", "float32", "float64", "bool", "int8", "int16", "int32", "int64", "uint8",
+                           "uint16", "uint32", "uint64", "scalar", "vector", "empty", "rank5", "version1"}) {
     CAPTURE(name);
     const std::filesystem::path path = data("npy/" + std::string(name) + ".npy");
     CHECK(written(read_npy(path)) == file_bytes(path));
@@ -114,7 +114,8 @@ TEST_CASE("files that are not .npy files") {
   CHECK(contains(error_of([] { parse("short"); }).detail(), "expected at least 8 bytes, got 5"));
   CHECK(contains(error_of([] { parse("PK\x03\x04 a zip file"); }).detail(), "expected \\x93NUMPY at its start"));
   CHECK(contains(error_of([] { parse(std::string("\x93NUMPY\x04\x00", 8)); }).detail(), "got 4.0"));
-  CHECK(contains(error_of([] { parse(std::string("\x93NUMPY\x01\x00\x01", 9)); }).detail(), "expected a header length"));
+  CHECK(
+      contains(error_of([] { parse(std::string("\x93NUMPY\x01\x00\x01", 9)); }).detail(), "expected a header length"));
   CHECK(contains(error_of([] { parse(std::string("\x93NUMPY\x02\x00\xFF\xFF\xFF\xFF", 12)); }).detail(),
                  "expected at most 0 bytes, got 4294967295"));
 }
@@ -124,7 +125,8 @@ TEST_CASE("the header is read strictly") {
   CHECK(parse(with_header(good)).shape() == Shape{2});
   CHECK(parse(with_header("{\"shape\":(1,2),\"fortran_order\":False,\"descr\":\"<f4\"}")).shape() == Shape{1, 2});
   CHECK(contains(header_error("'descr'"), "at byte 0: expected '{'"));
-  CHECK(contains(header_error("{'descr': '<f4', 'fortran_order': False}"), "expected the keys descr, fortran_order and shape"));
+  CHECK(contains(header_error("{'descr': '<f4', 'fortran_order': False}"),
+                 "expected the keys descr, fortran_order and shape"));
   CHECK(contains(header_error("{'descr': '<f4', 'descr': '<f4'}"), "got 'descr' twice"));
   CHECK(contains(header_error("{'other': 1}"), "got key 'other'"));
   CHECK(contains(header_error("{'descr': '<f4"), "expected the end of a string"));

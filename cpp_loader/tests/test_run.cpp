@@ -49,10 +49,7 @@ TEST_CASE("gluonnx-run takes several inputs and outputs by name") {
   Scratch scratch;
   write_npy(scratch / "l.npy", TensorView(std::vector<float>{1, 2, 3}, {1, 3}));
   write_npy(scratch / "r.npy", TensorView(std::vector<float>{4, 5, 6}, {1, 3}));
-  const std::vector<std::string> inputs{two_inputs,
-                                        "--input",
-                                        "left=" + (scratch / "l.npy").string(),
-                                        "--input",
+  const std::vector<std::string> inputs{two_inputs, "--input", "left=" + (scratch / "l.npy").string(), "--input",
                                         "right=" + (scratch / "r.npy").string()};
   auto arguments = inputs;
   for (const char* name : {"count", "total"}) {
@@ -76,10 +73,10 @@ TEST_CASE("gluonnx-run takes several inputs and outputs by name") {
 
 TEST_CASE("gluonnx-run leaves no file behind when one of them cannot be written") {
   Scratch scratch;
-  const Result result = run(scratch, {two_inputs, "--input", "left=" + data("npy/version1.npy").string(), "--input",
-                                      "right=" + data("npy/version1.npy").string(), "--output",
-                                      "total=" + (scratch / "total.npy").string(), "--output",
-                                      "count=" + (scratch / "none/count.npy").string()});
+  const Result result = run(
+      scratch, {two_inputs, "--input", "left=" + data("npy/version1.npy").string(), "--input",
+                "right=" + data("npy/version1.npy").string(), "--output", "total=" + (scratch / "total.npy").string(),
+                "--output", "count=" + (scratch / "none/count.npy").string()});
   CHECK(result.status == 1);
   CHECK(contains(result.err, "none/count.npy: cannot be written: expected a writable file in an existing folder"));
   CHECK(scratch.is_empty());
@@ -96,8 +93,9 @@ TEST_CASE("gluonnx-run compares") {
   write_npy(scratch / "other.npy", other);
   result = run(scratch, {digits, "--input", digits_input, "--expect", "scores=" + (scratch / "other.npy").string()});
   CHECK(result.status == 1);
-  CHECK(contains(result.err, "error: output `scores`: the answer differs: expected at most 1e-05, got largest absolute "
-                             "difference=0.25"));
+  CHECK(contains(result.err,
+                 "error: output `scores`: the answer differs: expected at most 1e-05, got largest absolute "
+                 "difference=0.25"));
   result = run(scratch, {digits, "--input", digits_input, "--expect", digits_input});
   CHECK(result.status == 1);
   CHECK(contains(result.err, "the arrays differ in kind: expected float32 [7, 1, 8, 8], got float32 [7, 10]"));
@@ -145,7 +143,8 @@ TEST_CASE("gluonnx-run: a known failure is one line on stderr and status 1") {
     return result.err;
   };
   CHECK(contains(failure({digits}), "input `data` is missing: expected `data`, got none"));
-  CHECK(contains(failure({digits, "--input", "x=" + digits_input}), "--input: unknown name: expected one of `data`, got `x`"));
+  CHECK(contains(failure({digits, "--input", "x=" + digits_input}),
+                 "--input: unknown name: expected one of `data`, got `x`"));
   CHECK(contains(failure({digits, "--input", digits_input, "--input", digits_input}), "`data` is given twice"));
   CHECK(contains(failure({digits, "--input", "none.npy"}), "none.npy: no such file"));
   CHECK(contains(failure({digits, "--input", digits}), "not a .npy file"));

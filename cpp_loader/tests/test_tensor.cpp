@@ -13,7 +13,8 @@ TEST_CASE("a tensor starts as zeros and holds what is written") {
   Tensor tensor(DType::int32, {2, 3});
   CHECK(tensor.size() == 6);
   CHECK(tensor.size_bytes() == 24);
-  CHECK(to_vector(Span<const std::int32_t>(tensor.values<std::int32_t>().data(), 6)) == std::vector<std::int32_t>(6, 0));
+  CHECK(to_vector(Span<const std::int32_t>(tensor.values<std::int32_t>().data(), 6)) ==
+        std::vector<std::int32_t>(6, 0));
   tensor.values<std::int32_t>()[5] = 7;
   const Tensor moved = std::move(tensor);
   CHECK(to_vector(moved.values<std::int32_t>()) == std::vector<std::int32_t>{0, 0, 0, 0, 0, 7});

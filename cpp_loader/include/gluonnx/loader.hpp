@@ -19,7 +19,7 @@
 // Threads: a Model does not change after it is loaded. `run` and every other const member may be called on one Model
 // from any number of threads at once, without a lock. A Tensor is plain memory: guard it as you would a vector.
 //
-// Lifetimes: a TensorView refers to memory that somebody else keeps alive. Outputs own theirs and may outlive the Model.
+// Lifetimes: a TensorView refers to memory that somebody else keeps alive. Outputs own theirs and outlive the Model.
 //
 // Errors: everything that fails throws `gluonnx::Error`. Nothing is printed unless `Options::log` asks for it.
 #pragma once
@@ -102,9 +102,10 @@ struct bfloat16 {
 /// The table C++ type -> element type. A type that is not listed does not compile.
 template <class T>
 struct ElementType {
-  static_assert(sizeof(T) == 0,
-                "gluonnx: this C++ type has no ONNX element type. Use float, double, bool, std::int8_t to std::int64_t, "
-                "std::uint8_t to std::uint64_t, gluonnx::float16 or gluonnx::bfloat16.");
+  static_assert(
+      sizeof(T) == 0,
+      "gluonnx: this C++ type has no ONNX element type. Use float, double, bool, std::int8_t to std::int64_t, "
+      "std::uint8_t to std::uint64_t, gluonnx::float16 or gluonnx::bfloat16.");
 };
 // clang-format off
 template <> struct ElementType<float>         { static constexpr DType dtype = DType::float32; };
@@ -218,7 +219,8 @@ class TensorView {
       : TensorView(ElementType<T>::dtype, data, count * sizeof(T), std::move(shape)) {}
   template <class T>
   TensorView(const std::vector<T>& values, Shape shape) : TensorView(values.data(), values.size(), std::move(shape)) {
-    static_assert(!std::is_same_v<T, bool>, "gluonnx: std::vector<bool> keeps bits, not bools. Use std::array<bool, N>.");
+    static_assert(!std::is_same_v<T, bool>,
+                  "gluonnx: std::vector<bool> keeps bits, not bools. Use std::array<bool, N>.");
   }
   template <class T, std::size_t N>
   TensorView(const std::array<T, N>& values, Shape shape) : TensorView(values.data(), N, std::move(shape)) {}
@@ -306,10 +308,11 @@ struct Options {
 };
 
 /// A loaded model. Fixed after it is loaded: all of its members but the moves are const and safe from many threads.
+/// One that was moved from can only be assigned to or destroyed.
 class Model {
  public:
-  /// Throws `not_found`, `bad_format` (not an ONNX model), `unsupported` (device, operator, inputs that are not tensors)
-  /// or `invalid_argument` (options).
+  /// Throws `not_found`, `bad_format` (not an ONNX model), `unsupported` (device, operator, inputs that are not
+  /// tensors) or `invalid_argument` (options).
   explicit Model(const std::filesystem::path& path, const Options& options = {});
   /// A model from memory, which is not needed after the call; `name` stands for the path in messages.
   Model(Span<const std::byte> bytes, std::string name, const Options& options = {});

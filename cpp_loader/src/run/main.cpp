@@ -62,10 +62,12 @@ struct OutputReport {
 
 void define(CLI::App& app, Arguments& arguments) {
   app.add_option("MODEL", arguments.model, "The .onnx model")->required();
-  app.add_option("--input", arguments.inputs, "An input as NAME=FILE.npy; the name may be left out if there is only one")
+  app.add_option("--input", arguments.inputs,
+                 "An input as NAME=FILE.npy; the name may be left out if there is only one")
       ->type_name("[NAME=]FILE")
       ->allow_extra_args(false);
-  app.add_option("--output", arguments.outputs, "Where to write an output, in the same way; files appear whole or not at all")
+  app.add_option("--output", arguments.outputs,
+                 "Where to write an output, in the same way; files appear whole or not at all")
       ->type_name("[NAME=]FILE")
       ->allow_extra_args(false);
   app.add_option("--expect", arguments.expected, "An output must equal this file within --tolerance, else exit 1")
@@ -87,7 +89,8 @@ void define(CLI::App& app, Arguments& arguments) {
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--info", arguments.is_info, "Print inputs, outputs and metadata of the model and run nothing");
   app.add_flag("--json", arguments.is_json, "Print one JSON object on stdout");
-  app.set_version_flag("--version", "gluonnx-run " + std::string(version()) + " (ONNX Runtime " + onnxruntime_version() + ")");
+  app.set_version_flag("--version",
+                       "gluonnx-run " + std::string(version()) + " (ONNX Runtime " + onnxruntime_version() + ")");
   app.footer(examples);
 }
 
