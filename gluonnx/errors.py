@@ -20,6 +20,9 @@ __all__ = [
     "NotImplementedForSymbol",
     "ParameterError",
     "ParameterFileError",
+    "RegistryError",
+    "StaleGradientError",
+    "TrainerError",
     "UnknownOperatorError",
 ]
 
@@ -74,6 +77,18 @@ class FileAccessError(MXNetError, OSError):
 
 class ParameterFileError(ParameterError, OSError):
     """Parameters in a file do not fit the block they are loaded into."""
+
+
+class RegistryError(MXNetError, ValueError):
+    """No class is registered under this name, or it cannot be made from what was given."""
+
+
+class TrainerError(MXNetError, ValueError):
+    """A Trainer, optimizer or kvstore was given what it cannot work with."""
+
+
+class StaleGradientError(MXNetError, UserWarning):
+    """A gradient was not computed since the last step (MXNet raises UserWarning)."""
 
 
 class LoweringError(MXNetError, NotImplementedError):
