@@ -105,26 +105,30 @@ class ccSGD(SGD):  # noqa: N801 - MXNet's name
 class NAG(_Momentum):
     """Nesterov's accelerated gradient.
 
-        mom = momentum * mom - lr * (g + wd * weight)
-        weight += momentum * mom - lr * (g + wd * weight)
+        weight += momentum * (momentum * mom - lr * (g + wd * weight)) - lr * (g + wd * weight)
+        mom = momentum * mom - lr * (g + wd * weight)       with the new weight
 
     Without momentum it is SGD.
 
-    Source: MXNet 1.9.1 src/operator/optimizer_op-inl.h, nag_mom_update.
+    Source: MXNet 1.9.1 nag_mom_update by experiment: it writes the weight before it reads it again for the momentum.
     """
 
     def _apply(self, batch: Batch) -> None:
         if not batch.states:
             sgd(self, batch, 0.0)
             return
-        grads = self._gradients(batch, decay=False)
-        add_decay(grads, batch)
-        torch._foreach_mul_(grads, [-lr for lr in batch.lrs])
+        rates = [-lr for lr in batch.lrs]
+        plain = self._gradients(batch, decay=False)
+        steps = [g.clone() for g in plain]
+        add_decay(steps, batch)
+        torch._foreach_mul_(steps, rates)
         (mom,) = batch.states
         torch._foreach_mul_(mom, self.momentum)
-        torch._foreach_add_(mom, grads)
-        torch._foreach_add_(batch.weights, mom, alpha=self.momentum)
-        torch._foreach_add_(batch.weights, grads)
+        torch._foreach_add_(batch.weights, torch._foreach_add(mom, steps), alpha=self.momentum)
+        torch._foreach_add_(batch.weights, steps)
+        add_decay(plain, batch)
+        torch._foreach_mul_(plain, rates)
+        torch._foreach_add_(mom, plain)
 
 
 @register

@@ -38,6 +38,8 @@ RUNS = {
     "adam_double": ("adam", {"learning_rate": 0.05, "wd": 0.1, "beta1": 0.8, "beta2": 0.9}, {"dtype": "float64"}),
     "nag": ("nag", {"learning_rate": 0.1, "momentum": 0.9, "wd": 0.05, "rescale_grad": 0.5}, {}),
     "nag_clip": ("nag", {"learning_rate": 0.1, "momentum": 0.9, "wd": 0.05, "clip_gradient": 0.3}, {}),
+    "nag_mp_wd": ("nag", {"learning_rate": 0.1, "momentum": 0.9, "wd": 0.3, "multi_precision": True}, {"dtype": "float16"}),
+    "nag_mp_float32": ("nag", {"learning_rate": 0.1, "momentum": 0.9, "wd": 0.3, "multi_precision": True}, {}),
     "nag_plain": ("nag", {"learning_rate": 0.1, "wd": 0.05}, {}),
     "nag_mp": ("nag", {"learning_rate": 0.1, "momentum": 0.9, "multi_precision": True}, {"dtype": "float16"}),
     "rmsprop": ("rmsprop", {"learning_rate": 0.02, "wd": 0.1, "rescale_grad": 0.5}, {}),
