@@ -174,7 +174,14 @@ reduction(
     doc="Sum over axes.",
 )
 reduction("mean", "_sparse_mean", fn=_mean, onnx=None, onnx_op="ReduceMean", kernels=WIDE, doc="Mean over axes.")
-reduction("prod", fn=_prod, onnx=None, onnx_op="ReduceProd", kernels=WIDE, doc="Product over axes.")
+reduction(
+    "prod",
+    fn=_prod,
+    onnx=None,
+    onnx_op="ReduceProd",
+    kernels=WIDE,
+    doc="Product over axes.\n\nDiffers: beside a 0 the gradient is the derivative; MXNet's is NaN.",
+)
 reduction(
     "nansum",
     fn=_nansum,
