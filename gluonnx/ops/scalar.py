@@ -14,7 +14,7 @@ from torch import Tensor
 from gluonnx.errors import AttributeValueError
 from gluonnx.ops import binary
 from gluonnx.ops.builder import GraphBuilder, Value
-from gluonnx.ops.dtypes import torch_dtype
+from gluonnx.ops.dtypes import in_range, torch_dtype
 from gluonnx.ops.onnx_types import FLOATS
 from gluonnx.ops.table import operator
 
@@ -46,7 +46,14 @@ def with_scalar(
 
     def forward(data: Tensor, *, scalar: float = 1.0, is_int: bool = True) -> Tensor:
         if data.is_floating_point():
-            return fn(data, scalar)
+            try:
+                return fn(data, scalar)
+            except RuntimeError:
+                # torch refuses some numbers beyond the range of the dtype, which are infinite here.
+                limited = in_range(scalar, data.dtype)
+                if limited == scalar:
+                    raise
+                return fn(data, limited)
         if not is_int:
             return fn(data.to(torch.float64), scalar)
         if data.dtype == torch.bool:

@@ -108,6 +108,7 @@ def _attributes():
     yield Sample("clip", "float32", (Array((3, 4)),), {"a_min": -0.5, "a_max": 0.75})
     yield Sample("clip", "float64", (Array((3, 4), "float64"),), {"a_min": -0.5, "a_max": 0.75})
     yield Sample("clip", "float16", (Array((3, 4), "float16"),), {"a_min": -0.5, "a_max": 0.75})
+    yield Sample("clip", "beyond", (Array((3,), "float16"),), {"a_min": -1e9, "a_max": 1e9})
     yield Sample("clip", "int32", (Array((8,), "int32", kind="ints", low=-9),), {"a_min": 0.5, "a_max": 5.7})
     yield Sample("clip", "uint8", (Array((3,), "uint8", kind="values", values=(1, 5, 254)),), {"a_min": 0, "a_max": 5})
     for scalar in (1.0, 2.0, 0.5):
