@@ -22,6 +22,7 @@ __all__ = [
     "NotImplementedForSymbol",
     "ParameterError",
     "ParameterFileError",
+    "ParameterMismatchError",
     "UnknownOperatorError",
 ]
 
@@ -78,7 +79,11 @@ class EditedModelError(FormatError):
     """An ONNX model that gluonnx wrote was changed since, so what it carries about itself no longer holds."""
 
 
-class ParameterFileError(ParameterError, OSError):
+class ParameterMismatchError(ParameterError, AssertionError):
+    """A parameter is asked to be something that it is not: another shape, dtype, value or name."""
+
+
+class ParameterFileError(ParameterMismatchError):
     """Parameters in a file do not fit the block they are loaded into."""
 
 

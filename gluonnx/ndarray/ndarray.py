@@ -94,11 +94,6 @@ class NDArray:
         """A copy with the axes reversed."""
         return _op("transpose")(self)
 
-    @property
-    def torch(self) -> torch.Tensor:
-        """The array as a torch tensor that shares its memory."""
-        return self._active()
-
     def __len__(self) -> int:
         if not self._t.dim():
             raise TypeError("NDArray: len() of an array without axes: expected at least 1 axis, got shape=().")
@@ -156,6 +151,10 @@ class NDArray:
         if self._t.is_floating_point():
             raise TypeError(f"NDArray: not an index: expected an integer dtype, got dtype={self.dtype.__name__}.")
         return int(self.asscalar())
+
+    def as_torch(self) -> torch.Tensor:
+        """Return the array as a torch tensor that shares its memory, tracked inside `record`."""
+        return self._active()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         if copy is False:

@@ -6,14 +6,15 @@ and no environment variable reaches that logger, so on such a machine the stream
 """
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-__all__ = ["C", "ort", "without_stderr_lines"]
+__all__ = ["C", "ort", "reason", "without_stderr_lines"]
 
 ADAPTERS = Path("/sys/class/drm")
 DISCOVERY_WARNING = b"device_discovery.cc"
@@ -49,15 +50,21 @@ def without_stderr_lines(marker: bytes) -> Iterator[None]:
                 os.write(2, kept)
 
 
-def _import_onnxruntime() -> tuple[Any, Any]:
-    import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state
+def reason(err: Exception) -> str:
+    """The first line of ONNX Runtime's message, without error codes, source paths and C++ signatures."""
+    line = str(err).strip().partition("\n")[0].removeprefix("Error in execution: ")
+    line = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", line)
+    return re.sub(r"/\S+\.(?:cc|h):\d+ (?:[^()]*\([^()]*\)(?: const)? )?", "", line).strip().rstrip(".")
 
-    return onnxruntime, onnxruntime_pybind11_state
+
+def load_onnxruntime(adapters: Path) -> tuple[Any, Any]:
+    """Import onnxruntime and its C-level module, in silence where `adapters` would make it print."""
+    is_noisy = "onnxruntime" not in sys.modules and prints_on_import(adapters)
+    with without_stderr_lines(DISCOVERY_WARNING) if is_noisy else nullcontext():
+        import onnxruntime
+        from onnxruntime.capi import onnxruntime_pybind11_state
+
+        return onnxruntime, onnxruntime_pybind11_state
 
 
-if "onnxruntime" not in sys.modules and prints_on_import(ADAPTERS):
-    with without_stderr_lines(DISCOVERY_WARNING):
-        ort, C = _import_onnxruntime()
-else:
-    ort, C = _import_onnxruntime()
+ort, C = load_onnxruntime(ADAPTERS)

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .backend import C, ort
+from .backend import ort
 from .errors import SessionDeviceError, SessionInputError
 
 __all__ = ["CPU", "Device", "cuda_problem", "missing_cuda_libraries", "resolve_device", "synchronize_cuda"]
@@ -31,8 +31,7 @@ class Device:
 
     def ort_device(self) -> Any:
         """The same place as ONNX Runtime's C-level `OrtDevice`."""
-        kind = C.OrtDevice.cpu() if self.kind == "cpu" else C.OrtDevice.cuda()
-        return C.OrtDevice(kind, C.OrtDevice.default_memory(), self.index)
+        return ort.OrtDevice.make(self.kind, self.index)._get_c_device()
 
 
 CPU = Device("cpu")

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
-from .backend import C, ort
+from .backend import C, ort, reason
 from .binding import Binding
 from .devices import CPU, Device, resolve_device, synchronize_cuda
 from .errors import ExecutionError, ModelFileError, SessionDeviceError, SessionInputError
@@ -105,7 +105,7 @@ class Session:
         except Exception as err:
             raise ModelFileError(
                 f"{self._where}: not a model that can be run: expected an ONNX model for onnxruntime "
-                f"{ort.__version__}, got error={_reason(err)!r}. Check that the file is complete and where it came from."
+                f"{ort.__version__}, got error={reason(err)}. Check that the file is complete."
             ) from err
         self._inputs = self._tensor_infos("input", self._session.get_inputs())
         self._outputs = self._tensor_infos("output", self._session.get_outputs())
@@ -174,17 +174,14 @@ class Session:
                     f"{self._where}: output `{info.name}` has no numpy dtype: expected a dtype that numpy has, "
                     f"got dtype={info.element_type}. Use `run_dlpack`."
                 )
-        feeds: dict[str, Any] | None = {}
+        feeds: dict[str, npt.NDArray[Any]] = {}
         for name, array in self._checked_names(inputs):
             host = array if type(array) is np.ndarray else host_array(f"input `{name}`", array)
             if host is None:
-                feeds = None
-                break
+                results = self._run_bound(inputs, names, CPU)
+                return {name: result.numpy() for name, result in results.items()}
             self._inputs_by_name[name].check("input", element_type_of(host.dtype), host.shape)
             feeds[name] = host
-        if feeds is None:
-            results = self._run_bound(inputs, names, CPU)
-            return {name: result.numpy() for name, result in results.items()}
         self._refuse_cuda_graph()
         try:
             values = self._session._sess.run(names, feeds, self._run_options)
@@ -332,7 +329,7 @@ class Session:
 
     def _execution_error(self, err: Exception) -> ExecutionError:
         return ExecutionError(
-            f"{self._where}: ONNX Runtime failed: expected a run without errors, got error={_reason(err)!r}. "
+            f"{self._where}: ONNX Runtime failed: expected a run without errors, got error={reason(err)}. "
             "Check the input shapes against each other and the values that the model computes with."
         )
 
@@ -404,9 +401,3 @@ def _run_options(log_severity: int) -> Any:
     options = C.RunOptions()
     options.log_severity_level = log_severity
     return options
-
-
-def _reason(err: Exception) -> str:
-    """The first line of ONNX Runtime's message, without its `[ONNXRuntimeError] : 7 : INVALID_PROTOBUF :`."""
-    first = str(err).strip().partition("\n")[0]
-    return first.rpartition("[ONNXRuntimeError] : ")[2].split(" : ", 2)[-1].strip()

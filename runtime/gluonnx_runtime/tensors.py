@@ -7,7 +7,6 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from .backend import C
 from .devices import CPU, Device
 from .dlpack import DLPACK_CPU, DLPACK_CUDA, DLPACK_CUDA_DEVICES, DLPACK_HOST_DEVICES, mark_bool, read_capsule
 from .errors import SessionInputError

@@ -4,11 +4,44 @@ from .elementwise import NO_ONNX
 from .sample import Array, Sample
 
 # Integers give integers; the values avoid infinities, whose conversion no language defines.
-INT_SAFE = (
-    "relu sigmoid tanh softsign exp log log2 log10 log1p expm1 sqrt rsqrt square abs sign negative reciprocal "
-    "sin cos arctan sinh cosh arcsinh radians erf gammaln ceil floor trunc fix rint round "
-    "_copy zeros_like ones_like logical_not degrees"
-).split()
+INT_SAFE = [
+    "relu",
+    "sigmoid",
+    "tanh",
+    "softsign",
+    "exp",
+    "log",
+    "log2",
+    "log10",
+    "log1p",
+    "expm1",
+    "sqrt",
+    "rsqrt",
+    "square",
+    "abs",
+    "sign",
+    "negative",
+    "reciprocal",
+    "sin",
+    "cos",
+    "arctan",
+    "sinh",
+    "cosh",
+    "arcsinh",
+    "radians",
+    "gammaln",
+    "ceil",
+    "floor",
+    "trunc",
+    "fix",
+    "rint",
+    "round",
+    "_copy",
+    "zeros_like",
+    "ones_like",
+    "logical_not",
+    "degrees",
+]
 
 
 def _samples():
