@@ -459,10 +459,10 @@ def broadcast_error(op: str, lhs: NDArray, rhs: NDArray, err: Exception) -> MXNe
 
 
 def check_same_context(op: str, lhs: NDArray, rhs: NDArray) -> None:
-    """Raise MXNetError if two arrays live on different contexts."""
-    if lhs.context != rhs.context:
+    """Raise MXNetError if two arrays are on different devices. `cpu(0)` and `cpu(1)` are one device, as in MXNet."""
+    if lhs._t.device != rhs._t.device:
         raise MXNetError(
-            f"{op}: inputs live on different contexts: expected one, got {lhs.context} and {rhs.context}. "
+            f"{op}: inputs live on different devices: expected one, got {lhs.context} and {rhs.context}. "
             "Move one with `.as_in_context()`."
         )
 
