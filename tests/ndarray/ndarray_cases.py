@@ -447,8 +447,8 @@ CASES.expressions(
     v[[[0, 1], [2, 3]]]
     v[v > 0]
     v[np.array([True, False, True, False])]  # MXNet reads True and False as the positions 1 and 0
-    v[nd.array([1, 0, 1, 0], dtype='bool')]
-    m[nd.array([1, 0, 1], dtype='bool')]
+    v[nd.array([1, 0, 1, 0], dtype='bool')]  # MXNet refuses arrays of booleans
+    m[nd.array([1, 0, 1], dtype='bool')]  # MXNet refuses arrays of booleans
     v[()]
     m[0]
     m[-1]
