@@ -39,7 +39,8 @@ class Result:
 
 
 @functools.cache
-def _recorded(family):
+def recorded(family):
+    """Every recorded array of a family, by `<sample key>/<what>`."""
     with np.load(GOLDEN / f"{family}.npz", allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 
@@ -47,7 +48,7 @@ def _recorded(family):
 def golden(sample):
     """MXNet's answer to a sample: `out0`, ..., `grad0`, ..., `aux0`, ..."""
     prefix = sample.key + "/"
-    answers = _recorded(FAMILY_OF[sample.key])
+    answers = recorded(FAMILY_OF[sample.key])
     found = {name[len(prefix) :]: a for name, a in answers.items() if name.startswith(prefix)}
     assert found, f"{sample.key}: no recorded answer: run tests/golden/make_ops.py {FAMILY_OF[sample.key]}"
     return found
