@@ -314,7 +314,7 @@ class RuntimePlan:
             cuda_graph=self._uses_cuda_graph,
         )
         arrays = [(name, call.parameters[name].data(self._ctx)) for name in lowered.live_names]
-        return _Bound(session, lowered.output_names, arrays)
+        return _Bound(session, lowered.output_names, arrays, self._stream is not None)
 
 
 class _Watched:
@@ -336,9 +336,14 @@ class _Bound:
     """A session with a binding for each thread."""
 
     def __init__(
-        self, session: Session, output_names: Sequence[str], live_arrays: Sequence[tuple[str, NDArray]]
+        self,
+        session: Session,
+        output_names: Sequence[str],
+        live_arrays: Sequence[tuple[str, NDArray]],
+        follows_stream: bool,
     ) -> None:
         self.session = session
+        self._follows_stream = follows_stream
         self.output_names = tuple(output_names)
         self.live_arrays = tuple(live_arrays)
         self.bound_tensors: dict[tuple[int, str], torch.Tensor] = {}
@@ -350,7 +355,7 @@ class _Bound:
         ident = threading.get_ident()
         found = self._bindings.get(ident)
         if found is None:
-            found = self._bindings[ident] = self.session.bind(synchronize=False)
+            found = self._bindings[ident] = self.session.bind(synchronize=not self._follows_stream)
         return found
 
     def replay(

@@ -47,10 +47,11 @@ def _from_onnx(
         )
     restored = read_restored(path)
     if names is not None and sorted(names) != sorted(restored.input_names):
-        raise GraphError(
-            f"{path}: other inputs: expected {', '.join(restored.input_names)}, got {', '.join(names)}."
-        )
-    arrays = {name: from_numpy_values(value) for name, value in restored.parameters.items()}
+        raise GraphError(f"{path}: other inputs: expected {', '.join(restored.input_names)}, got {', '.join(names)}.")
+    arrays = {
+        name: from_numpy_values(value if value.flags.writeable else value.copy())
+        for name, value in restored.parameters.items()
+    }
     return _block(load_json(restored.symbol_json), names or list(restored.input_names), arrays, str(path), ctx)
 
 
