@@ -7,11 +7,15 @@ clauses keep working. Messages have one form:
 """
 
 __all__ = [
+    "ArgumentError",
     "AttributeValueError",
     "DeferredInitializationError",
     "DeviceError",
+    "EditedModelError",
+    "DownloadError",
     "ExportError",
     "FileAccessError",
+    "FixedBatchError",
     "FormatError",
     "GraphError",
     "InputError",
@@ -20,9 +24,9 @@ __all__ = [
     "NotImplementedForSymbol",
     "ParameterError",
     "ParameterFileError",
+    "ParameterMismatchError",
     "RegistryError",
     "StaleGradientError",
-    "TrainerError",
     "UnknownOperatorError",
 ]
 
@@ -33,6 +37,10 @@ class MXNetError(RuntimeError):
 
 class InputError(MXNetError, ValueError):
     """An operator or block was given the wrong number, rank, shape or dtype of inputs."""
+
+
+class ArgumentError(MXNetError, ValueError, AssertionError):
+    """A block or function was given an argument that it does not accept (where MXNet asserts)."""
 
 
 class AttributeValueError(MXNetError, ValueError):
@@ -75,16 +83,24 @@ class FileAccessError(MXNetError, OSError):
         self.errno = errno
 
 
-class ParameterFileError(ParameterError, OSError):
+class EditedModelError(FormatError):
+    """An ONNX model that gluonnx wrote was changed since, so what it carries about itself no longer holds."""
+
+
+class ParameterMismatchError(ParameterError, AssertionError):
+    """A parameter is asked to be something that it is not: another shape, dtype, value or name."""
+
+
+class DownloadError(MXNetError, OSError):
+    """A file could not be downloaded, or what came is not what was expected."""
+
+
+class ParameterFileError(ParameterMismatchError):
     """Parameters in a file do not fit the block they are loaded into."""
 
 
-class RegistryError(MXNetError, ValueError):
+class RegistryError(MXNetError, ValueError, AssertionError):
     """No class is registered under this name, or it cannot be made from what was given."""
-
-
-class TrainerError(MXNetError, ValueError):
-    """A Trainer, optimizer or kvstore was given what it cannot work with."""
 
 
 class StaleGradientError(MXNetError, UserWarning):
@@ -93,6 +109,10 @@ class StaleGradientError(MXNetError, UserWarning):
 
 class LoweringError(MXNetError, NotImplementedError):
     """ONNX cannot express this operator (or this use of it); the message says which and why."""
+
+
+class FixedBatchError(LoweringError):
+    """The graph works for one batch size only, and a dynamic batch axis was asked for."""
 
 
 class ExportError(MXNetError):

@@ -179,10 +179,8 @@ class _Place:
         )
 
     def fail(self, expected: str, got: object) -> NoReturn:
-        shown = json.dumps(got, ensure_ascii=True, default=repr) if not isinstance(got, _Raw) else got
-        shown = shown if len(shown) <= 60 else shown[:57] + "..."
         raise FormatError(
-            f"{self.where}: {self.path or 'top level'}: expected {expected}, got {shown}. "
+            f"{self.where}: {self.path or 'top level'}: expected {expected}, got {_shown(got)}. "
             f"The file is not a symbol-json file, or it is damaged."
         )
 
@@ -229,6 +227,18 @@ class _Raw(str):
     """A piece of a message that is shown as it is, not as JSON."""
 
     __slots__ = ()
+
+
+def _shown(got: object) -> str:
+    """A value of a message, shortened; never walks into it, however deep it is."""
+    if isinstance(got, _Raw):
+        return got
+    if isinstance(got, dict):
+        return f"an object of {len(got)} fields"
+    if isinstance(got, list) and (len(got) > 4 or any(isinstance(item, dict | list) for item in got)):
+        return f"a list of {len(got)} items"
+    text = json.dumps(got[:60] if isinstance(got, str) else got)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _decode(text: str | bytes, where: str) -> str:

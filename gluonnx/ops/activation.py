@@ -12,6 +12,7 @@ from gluonnx.errors import AttributeValueError, InputError
 from gluonnx.ops.attributes import DTypeName
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.dtypes import torch_dtype
+from gluonnx.ops.onnx_types import refuse_float64
 from gluonnx.ops.table import Attrs, Operator, operator
 
 Normalization = Literal["batch", "null", "valid"]
@@ -45,6 +46,8 @@ def activation(data: Tensor, *, act_type: Literal["relu", "sigmoid", "softrelu",
 
 @activation.onnx
 def _(g: GraphBuilder, data: Value, *, act_type: str) -> Value:
+    if act_type in ("softrelu", "softsign"):
+        refuse_float64(g, "Activation", data)
     return g.op(_ACTIVATIONS[act_type][1], data)
 
 
@@ -132,6 +135,7 @@ def _(
     lower_bound: float,
     upper_bound: float,
 ) -> Value | tuple[Value, ...]:
+    refuse_float64(g, "LeakyReLU", data)
     if act_type == "leaky":
         return g.op("LeakyRelu", data, alpha=slope)
     if act_type == "elu":
@@ -153,8 +157,8 @@ def _(
 
 
 @leaky_relu.parameters
-def _(data: tuple[int, ...], *, act_type: str) -> dict[str, tuple[int, ...]]:
-    return {"gamma": (data[1] if len(data) > 1 else 1,)} if act_type == "prelu" else {}
+def _(data: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    return {"gamma": (data[1] if len(data) > 1 else 1,)}
 
 
 @operator(

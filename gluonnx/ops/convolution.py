@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from gluonnx.errors import AttributeValueError, InputError, LoweringError
 from gluonnx.ops.attributes import Shape
 from gluonnx.ops.builder import GraphBuilder, Value
+from gluonnx.ops.onnx_types import refuse_float64
 from gluonnx.ops.table import no_effect, operator
 
 Layout = Literal["NCDHW", "NCHW", "NCW", "NDHWC", "NHWC"]
@@ -85,9 +86,9 @@ def convolution(
 ) -> Tensor:
     """Cross-correlation of `data` with `weight`.
 
-    `data` (N, C, spatial...), `weight` (num_filter, C / num_group, kernel...), `bias` (num_filter,) give (N, num_filter,
-    floor((size + 2 pad - dilate (kernel - 1) - 1) / stride) + 1 for each spatial size). In a channel-last `layout`,
-    data and output are (N, spatial..., C) and `weight` is (num_filter, kernel..., C / num_group).
+    `data` (N, C, spatial...), `weight` (num_filter, C / num_group, kernel...), `bias` (num_filter,) give (N,
+    num_filter, floor((size + 2 pad - dilate (kernel - 1) - 1) / stride) + 1 for each spatial size). In a channel-last
+    `layout`, data and output are (N, spatial..., C) and `weight` is (num_filter, kernel..., C / num_group).
 
     Raises:
         InputError: Ranks or shapes do not fit each other and the attributes.
@@ -121,6 +122,7 @@ def _(
     num_group: int,
     layout: str | None,
 ) -> Value:
+    refuse_float64(g, "Convolution", data)
     is_channel_last = layout in CHANNEL_LAST
     x, w = (lower_to_channel_first(g, data), lower_to_channel_first(g, weight)) if is_channel_last else (data, weight)
     ones, zeros = (1,) * len(kernel), (0,) * len(kernel)
@@ -196,8 +198,8 @@ def deconvolution(
 ) -> Tensor:
     """Transpose of `Convolution`.
 
-    `data` (N, C, spatial...), `weight` (C, num_filter / num_group, kernel...), `bias` (num_filter,) give (N, num_filter,
-    (size - 1) stride + dilate (kernel - 1) + 1 - 2 pad + adj for each spatial size), or `target_shape`.
+    `data` (N, C, spatial...), `weight` (C, num_filter / num_group, kernel...), `bias` (num_filter,) give (N,
+    num_filter, (size - 1) stride + dilate (kernel - 1) + 1 - 2 pad + adj for each spatial size), or `target_shape`.
 
     Raises:
         InputError: Ranks or shapes do not fit each other and the attributes.
@@ -235,6 +237,7 @@ def _(
     num_group: int,
     layout: str | None,
 ) -> Value:
+    refuse_float64(g, "Deconvolution", data)
     is_channel_last = layout in CHANNEL_LAST
     x, w = (lower_to_channel_first(g, data), lower_to_channel_first(g, weight)) if is_channel_last else (data, weight)
     ones = (1,) * len(kernel)

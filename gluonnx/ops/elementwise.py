@@ -365,8 +365,13 @@ def _int_bounds(dtype: torch.dtype, low: float, high: float) -> tuple[int, int]:
 @operator("smooth_l1", source="MXNet 1.9.1 src/operator/mshadow_op.h, smooth_l1_loss")
 def smooth_l1(data: Tensor, *, scalar: float = 1.0) -> Tensor:
     """`0.5 * (scalar * data) ** 2` where `abs(data) < 1 / scalar ** 2`, else `abs(data) - 0.5 / scalar ** 2`."""
-    loss = F.smooth_l1_loss(data, torch.zeros_like(data), reduction="none", beta=1 / scalar**2)
-    return loss if loss.dtype == data.dtype else loss.to(data.dtype)
+    if not data.is_floating_point():
+        return _smooth_l1(data.to(torch.float32), scalar).to(data.dtype)
+    return _smooth_l1(data, scalar)
+
+
+def _smooth_l1(data: Tensor, scalar: float) -> Tensor:
+    return F.smooth_l1_loss(data, torch.zeros_like(data), reduction="none", beta=1 / scalar**2)
 
 
 @smooth_l1.onnx
@@ -395,15 +400,13 @@ def _(g: GraphBuilder, data: Value, *, dtype: DTypeName) -> Value:
 
 @operator("amp_cast", source="MXNet 1.9.1 src/operator/tensor/amp_cast.h")
 def amp_cast(data: Tensor, *, dtype: DTypeName) -> Tensor:
-    """Floating-point `data` in another floating-point dtype; anything else as it is."""
-    target = torch_dtype(dtype)
-    return data.to(target) if data.is_floating_point() and target.is_floating_point else data
+    """Floating-point `data` in another dtype; anything else as it is."""
+    return data.to(torch_dtype(dtype)) if data.is_floating_point() else data
 
 
 @amp_cast.onnx
 def _(g: GraphBuilder, data: Value, *, dtype: DTypeName) -> Value:
-    is_cast = g.dtype(data) in FLOATS and dtype in FLOATS
-    return g.cast(data, dtype) if is_cast else data
+    return g.cast(data, dtype) if g.dtype(data) in FLOATS else data
 
 
 class _LossHead(torch.autograd.Function):

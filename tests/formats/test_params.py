@@ -1,13 +1,15 @@
 import hashlib
 import io
+import os
 import struct
+import threading
 import tracemalloc
 from contextlib import suppress
 
 import ml_dtypes
 import numpy as np
 import pytest
-from formats.golden import FILES, SHARED, assert_same, dtype_of, load_json, needs_shared, parts_of, stype_of
+from formats.golden import FILES, SHARED, assert_same, dtype_of, load_json, needs_shared, parts_of, relaxed, stype_of
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -229,6 +231,15 @@ class TestErrors:
             read_params(tmp_path / "none.params")
         assert caught.value.errno == 2
 
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+    def test_a_pipe_is_read_whole(self, tmp_path):
+        os.mkfifo(tmp_path / "pipe")
+        writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(file_of(self.good),))
+        writer.start()
+        file = read_params(tmp_path / "pipe")
+        writer.join()
+        assert file.arrays[0].tolist() == [0, 0]
+
     def test_names_twice(self):
         file = parse_params(file_of(self.good, self.good, names=[b"a", b"a"]), "net.params")
         with pytest.raises(FormatError, match="expected every name once, got twice: a"):
@@ -341,6 +352,7 @@ def csr(draw):
 
 
 class TestRoundTrip:
+    @relaxed
     @given(
         st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=20), arrays | row_sparse() | csr(), max_size=5)
     )
@@ -352,6 +364,7 @@ class TestRoundTrip:
         for got, expected in zip(again.arrays, content.values(), strict=True):
             assert_same(got, expected)
 
+    @relaxed
     @given(st.lists(any_shape, min_size=1, max_size=5))
     def test_numpy_shapes(self, content):
         again = parse_params(data_of(content, np_shape=True), "again")
@@ -360,6 +373,7 @@ class TestRoundTrip:
         for got, expected in zip(again.arrays, content, strict=True):
             assert_same(got, expected)
 
+    @relaxed
     @given(st.binary(max_size=200))
     def test_any_bytes_are_read_or_refused(self, data):
         for start in (b"", struct.pack("<Q", 0x112), struct.pack("<QQQI", 0x112, 0, 1, 0xF993FAC9)):

@@ -112,7 +112,7 @@ def make_params():
 
 def write_json(name, content):
     with open(os.path.join(OUT, name), "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1, sort_keys=True, ensure_ascii=False)
+        json.dump(content, file, sort_keys=True, ensure_ascii=False)
         file.write("\n")
 
 
@@ -237,7 +237,10 @@ def make_shared():
         for file in sorted(os.listdir(os.path.join(SHARED, folder))):
             path = os.path.join(SHARED, folder, file)
             if file.endswith(".json"):
-                result["symbols"][folder + "/" + file] = hashlib.sha256(mx.sym.load(path).tojson().encode()).hexdigest()
+                text = mx.sym.load(path).tojson()
+                outputs = np.diff(json.loads(text)["node_row_ptr"]).tolist()
+                about = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "outputs": outputs}
+                result["symbols"][folder + "/" + file] = about
             else:
                 loaded = mx.nd.load(path)
                 names = list(loaded) if isinstance(loaded, dict) else []

@@ -1,5 +1,7 @@
 """Activations, softmax family, output layers."""
 
+from dataclasses import replace
+
 from .sample import Array, Sample
 
 A = Array
@@ -10,11 +12,14 @@ def labels(shape, classes, low=0):
     return A(shape, kind="ints", low=low, high=classes, grad=False)
 
 
+BY_DEFINITION = "the gradient is that of the loss, by definition"
+KINKED = "a sample lies on the kink"
+
 SAMPLES = []
 for kind in ("relu", "sigmoid", "softrelu", "softsign", "tanh"):
     SAMPLES += [
         Sample("Activation", kind, (A((3, 4, 2)),), {"act_type": kind}),
-        Sample("Activation", kind + "_kink", (KINK,), {"act_type": kind}),
+        Sample("Activation", kind + "_kink", (KINK,), {"act_type": kind}, derivative=KINKED),
         Sample("Activation", kind + "_one", (A((1, 1)),), {"act_type": kind}),
         Sample(
             "Activation",
@@ -28,7 +33,7 @@ for kind in ("relu", "sigmoid", "softrelu", "softsign", "tanh"):
 for kind in ("leaky", "elu", "selu", "gelu"):
     SAMPLES += [
         Sample("LeakyReLU", kind, (A((3, 4, 2)),), {"act_type": kind}),
-        Sample("LeakyReLU", kind + "_kink", (KINK,), {"act_type": kind}),
+        Sample("LeakyReLU", kind + "_kink", (KINK,), {"act_type": kind}, derivative=KINKED),
     ]
 SAMPLES += [
     Sample("LeakyReLU", "default", (A((3, 4)),)),
@@ -194,3 +199,23 @@ for name in ("LinearRegressionOutput", "LogisticRegressionOutput", "MAERegressio
         Sample(name, "column", (A((3, 1)), A((3,), grad=False)), batch=(0, 1)),
         Sample(name, "float64", (A((3, 4), "float64"), A((3, 4), "float64", grad=False)), batch=(0, 1)),
     ]
+# What a whole operator has in common, and MXNet's second form of a label or slope.
+OTHER_FORM = "one of the other shapes that MXNet takes"
+FORMS = ("LeakyReLU-prelu_shared", "SoftmaxOutput-probabilities", "SoftmaxOutput-probabilities_head")
+FORMS += ("SoftmaxOutput-multi_3d_label",)
+
+
+def _complete(sample):
+    changes = {}
+    if sample.op.endswith("Output"):
+        changes["derivative"] = BY_DEFINITION
+    elif sample.attrs.get("act_type") == "selu":
+        changes["derivative"] = "MXNet's gradient of selu is not its derivative below zero"
+    elif sample.id == "prelu_kink":
+        changes["derivative"] = KINKED
+    if sample.key in FORMS:
+        changes["parameters"] = OTHER_FORM
+    return replace(sample, **changes)
+
+
+SAMPLES = [_complete(s) for s in SAMPLES]

@@ -58,7 +58,6 @@ SAMPLES = [
         target_shape=(7, 8),
         pad=(1, 1),
     ),
-    deconv("target_float32", (2, 3, 4, 4), (3, 2, 4, 4), stride=(2, 2), dilate=(1, 1), target_shape=(7, 8)),
     deconv("one", (1, 1, 1, 1), (1, 1, 1, 1)),
     deconv("width", (2, 3, 5), (3, 4, 3), stride=(2,), pad=(1,), adj=(1,)),
     deconv("volume", (2, 2, 3, 2, 2), (2, 2, 2, 2, 3), stride=(2, 1, 1)),

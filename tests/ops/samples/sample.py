@@ -72,6 +72,7 @@ class Sample:
         batch: Positions of the inputs whose axis 0 is a batch axis: one exported file must serve other sizes of it.
             Empty where the operator's meaning or the sample ties axis 0 down.
         derivative: None where MXNet's gradient is the derivative (and finite differences must agree); otherwise why not.
+        parameters: None where the declared parameter shapes are those of the inputs; otherwise why not.
         rtol, atol: Override of the tolerance table, with the reason in `why`.
     """
 
@@ -84,6 +85,7 @@ class Sample:
     onnx: Optional[str] = None
     batch: Tuple[int, ...] = (0,)
     derivative: Optional[str] = None
+    parameters: Optional[str] = None
     rtol: Optional[float] = None
     atol: Optional[float] = None
     why: str = ""

@@ -1,0 +1,5 @@
+"""`python -m gluonnx_cli`."""
+
+from .main import main
+
+main()

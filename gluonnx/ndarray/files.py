@@ -1,0 +1,84 @@
+"""Arrays in files: `nd.save` and `nd.load`."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from gluonnx.errors import FormatError
+from gluonnx.formats.params import ArrayFile, Csr, RowSparse, parse_params, read_params, write_params
+from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.ops.dtypes import BY_NUMPY, BY_TORCH
+
+Arrays = list[NDArray] | dict[str, NDArray]
+
+
+def save(fname: str | os.PathLike[str], data: NDArray | Sequence[NDArray] | Mapping[str, NDArray]) -> None:
+    """Write arrays to a file that MXNet 1.9.1 reads too, atomically.
+
+    Args:
+        fname: The file.
+        data: One array, a list of arrays, or arrays by name.
+
+    Raises:
+        TypeError: An element is not an NDArray.
+    """
+    if isinstance(data, NDArray):
+        data = [data]
+    values = data.values() if isinstance(data, Mapping) else data
+    for value in values:
+        if not isinstance(value, NDArray):
+            raise TypeError(f"nd.save: wrong element: expected an NDArray, got {type(value).__name__}.")
+    if isinstance(data, Mapping):
+        write_params(fname, {str(name): to_numpy(value) for name, value in data.items()})
+    else:
+        write_params(fname, [to_numpy(value) for value in data])
+
+
+def load(fname: str | os.PathLike[str]) -> Arrays:
+    """Read arrays from a file of any MXNet version.
+
+    Returns:
+        A dictionary if the arrays have names, else a list.
+
+    Raises:
+        FormatError: Not such a file, or a damaged one; the message has the byte offset.
+    """
+    return _arrays(read_params(fname), str(fname))
+
+
+def load_frombuffer(buf: bytes) -> Arrays:
+    """Read arrays from the bytes of such a file; see `load`."""
+    return _arrays(parse_params(bytes(buf), "buffer"), "buffer")
+
+
+def to_numpy(array: NDArray) -> np.ndarray[Any, Any]:
+    """Return an array's values in its own dtype, without a copy where the array is on the cpu."""
+    tensor = array._plain().detach().cpu().contiguous()
+    if tensor.dtype is torch.bfloat16:
+        return tensor.view(torch.int16).numpy().view(BY_TORCH[torch.bfloat16].numpy)
+    return tensor.numpy()
+
+
+def from_numpy_values(values: np.ndarray[Any, Any]) -> NDArray:
+    """Return an NDArray over numpy values, bfloat16 included, without a copy where they are writable."""
+    dtype = BY_NUMPY[values.dtype]
+    if dtype.torch is torch.bfloat16:
+        return NDArray(torch.from_numpy(values.view(np.int16)).view(torch.bfloat16))
+    return NDArray(torch.from_numpy(values))
+
+
+def _arrays(file: ArrayFile, where: str) -> Arrays:
+    values = []
+    for position, value in enumerate(file.arrays):
+        if isinstance(value, (RowSparse, Csr)):
+            raise FormatError(
+                f"{where}: array {position} is sparse: expected dense arrays, got {type(value).__name__}. Sparse "
+                "storage is not built yet."
+            )
+        if value is None:
+            raise FormatError(f"{where}: array {position} is empty: expected values, got none.")
+        values.append(from_numpy_values(value))
+    return dict(zip(file.names, values, strict=True)) if file.names else values

@@ -1,0 +1,471 @@
+"""The ONNX graph under construction: what lowerings speak to, and how it becomes a `GraphProto`.
+
+Every value knows its shape at two batch sizes ("probes"; equal ones if the batch is fixed). Where the two shapes
+differ, the dimension depends on the batch, and a lowering sees None. Values inside a lowering are inferred only when
+somebody asks for them.
+"""
+
+import functools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, TypeProto, ValueInfoProto, helper
+from onnx.defs import OpSchema
+from onnx.shape_inference import infer_node_outputs
+
+from gluonnx.errors import LoweringError
+from gluonnx.onnx.arrays import Array, as_array, dtype_name
+from gluonnx.ops.builder import Value
+from gluonnx.ops.dtypes import BY_NAME, BY_ONNX
+
+OPSET = 20
+"""The opset that lowerings target; another one is a pass over the finished graph."""
+IR_VERSION = 10
+"""ONNX file version; the newest that ONNX Runtime 1.23 reads without question."""
+
+BATCH = "batch"
+"""Name of the dynamic axis in inputs and outputs."""
+
+Dims = tuple[int | None, ...]
+Shapes = tuple[Dims, Dims]
+"""The shape at each of the two probes; None for a dimension that depends on values."""
+
+_EVALUATED_SIZE_LIMIT = 64
+"""Largest integer tensor (a shape, an axes list) that shape inference follows by value."""
+
+_ATTRIBUTE_TYPES = {
+    OpSchema.AttrType.INT: AttributeProto.INT,
+    OpSchema.AttrType.FLOAT: AttributeProto.FLOAT,
+    OpSchema.AttrType.STRING: AttributeProto.STRING,
+    OpSchema.AttrType.TENSOR: AttributeProto.TENSOR,
+    OpSchema.AttrType.GRAPH: AttributeProto.GRAPH,
+    OpSchema.AttrType.INTS: AttributeProto.INTS,
+    OpSchema.AttrType.FLOATS: AttributeProto.FLOATS,
+    OpSchema.AttrType.STRINGS: AttributeProto.STRINGS,
+}
+
+
+class GraphValue:
+    """One tensor of the graph.
+
+    Attributes:
+        name: Its name in the graph; None until somebody needs it.
+        call: The node that gives it, None for inputs, parameters and constants.
+        index: Which output of `call` it is.
+        array: Its value, if it is a constant or a frozen parameter.
+    """
+
+    __slots__ = ("_dtype", "_shapes", "array", "call", "index", "name")
+
+    def __init__(
+        self,
+        name: str | None,
+        *,
+        dtype: str | None = None,
+        shapes: Shapes | None = None,
+        array: Array | None = None,
+        call: "Call | None" = None,
+        index: int = 0,
+    ) -> None:
+        self.name = name
+        self.array = array
+        self.call = call
+        self.index = index
+        self._dtype = dtype
+        self._shapes = shapes
+
+    def __repr__(self) -> str:
+        return f"<GraphValue {self.final_name}>"
+
+    @property
+    def final_name(self) -> str:
+        """The name in the finished graph."""
+        if self.name is not None:
+            return self.name
+        assert self.call is not None
+        return self.call.name if len(self.call.outputs) == 1 else f"{self.call.name}:{self.index}"
+
+    @property
+    def dtype(self) -> str:
+        """Canonical dtype name."""
+        if self._dtype is None:
+            assert self.call is not None
+            self.call.infer()
+        assert self._dtype is not None
+        return self._dtype
+
+    @property
+    def shapes(self) -> Shapes:
+        """The shape at each probe."""
+        if self._shapes is None:
+            assert self.call is not None
+            self.call.infer()
+        assert self._shapes is not None
+        return self._shapes
+
+    @property
+    def is_inferred(self) -> bool:
+        """Whether shape and dtype are known by now."""
+        return self._shapes is not None
+
+    def settle(self, dtype: str, shapes: Shapes) -> None:
+        """Store what was found out."""
+        self._dtype = dtype
+        self._shapes = shapes
+
+    def known(self, probe: int) -> Array | None:
+        """The value at a probe, if it is constant there (a shape is, once the batch size is fixed)."""
+        if self.array is not None:
+            return self.array
+        return None if self.call is None else self.call.known(self.index, probe)
+
+
+class Call:
+    """One ONNX node under construction, or (without `op_type`) an operator that could not be lowered."""
+
+    __slots__ = ("attributes", "inputs", "name", "op_type", "outputs")
+
+    def __init__(
+        self,
+        op_type: str | None,
+        name: str,
+        inputs: Sequence[GraphValue | None],
+        attributes: Sequence[AttributeProto] = (),
+        outputs: int = 1,
+    ) -> None:
+        self.op_type = op_type
+        self.name = name
+        self.inputs = tuple(inputs)
+        self.attributes = tuple(attributes)
+        self.outputs = tuple(GraphValue(None, call=self, index=i) for i in range(outputs))
+
+    def proto(self, input_names: Sequence[str], output_names: Sequence[str]) -> NodeProto:
+        """Return the node with the given names on its edges."""
+        assert self.op_type is not None
+        node = NodeProto(op_type=self.op_type, name=self.name, input=input_names, output=output_names)
+        node.attribute.extend(self.attributes)
+        return node
+
+    def infer(self) -> None:
+        """Find shape and dtype of every output at both probes.
+
+        Raises:
+            LoweringError: ONNX does not define the node for these inputs, or leaves the rank of an output open.
+        """
+        if self.op_type is None:
+            raise LoweringError(f"`{self.name}`: shape unknown: expected it to follow from the inputs' shapes.")
+        for value, (dtype, first), (_, second) in zip(
+            self.outputs, self._infer_probe(0), self._infer_probe(1), strict=True
+        ):
+            if not value.is_inferred:
+                value.settle(dtype, (first, second))
+
+    def _infer_probe(self, probe: int) -> list[tuple[str, Dims]]:
+        assert self.op_type is not None
+        names = [f"i{k}" if v is not None else "" for k, v in enumerate(self.inputs)]
+        types: dict[str, TypeProto] = {}
+        data: dict[str, TensorProto] = {}
+        for name, value in zip(names, self.inputs, strict=True):
+            if value is None:
+                continue
+            dims = value.shapes[probe]
+            types[name] = helper.make_tensor_type_proto(BY_NAME[value.dtype].onnx, dims)
+            # Only small integers (shapes, axes, sizes, indices) take part in shape inference by value.
+            if len(dims) <= 1 and value.dtype in ("int64", "int32") and (dims or (1,))[0] is not None:
+                array = value.known(probe)
+                if array is not None and array.size <= _EVALUATED_SIZE_LIMIT:
+                    data[name] = tensor_proto(name, array)
+        outputs = [f"o{k}" for k in range(len(self.outputs))]
+        try:
+            inferred = infer_node_outputs(
+                schema_of(self.op_type),
+                self.proto(names, outputs),
+                types,
+                data,
+                opset_imports=[helper.make_opsetid("", OPSET)],
+                ir_version=IR_VERSION,
+            )
+        except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError) as err:
+            given = ", ".join(str(v.shapes[probe]) for v in self.inputs if v is not None)
+            raise LoweringError(
+                f"ONNX {self.op_type} `{self.name}`: does not take inputs of shapes {given}: {err}"
+            ) from err
+        return [self._read(name, inferred.get(name)) for name in outputs]
+
+    def _read(self, output: str, found: TypeProto | None) -> tuple[str, Dims]:
+        tensor = found.tensor_type if found is not None else None
+        if tensor is None or tensor.elem_type not in BY_ONNX or not tensor.HasField("shape"):
+            raise LoweringError(
+                f"ONNX {self.op_type} `{self.name}`: shape inference leaves output `{output}` open: expected its dtype "
+                "and rank."
+            )
+        dims = tuple(d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim)
+        return BY_ONNX[tensor.elem_type].name, dims
+
+    def known(self, index: int, probe: int) -> Array | None:
+        """The value of an output at a probe, where it follows from shapes alone (shape arithmetic)."""
+        if self.op_type is None:
+            return None
+        if self.op_type == "Shape":
+            source = self.inputs[0]
+            assert source is not None
+            dims = source.shapes[probe]
+            if any(d is None for d in dims):
+                return None
+            bounds = {a.name: a.i for a in self.attributes}
+            return np.array(dims[bounds.get("start", 0) : bounds.get("end", len(dims))], dtype=np.int64)
+        feeds: dict[str, Array] = {}
+        for position, value in enumerate(self.inputs):
+            if value is None:
+                continue
+            array = value.known(probe)
+            if array is None or array.size > _EVALUATED_SIZE_LIMIT:
+                return None
+            feeds[f"i{position}"] = array
+        if not feeds:
+            return None
+        return self._evaluate(feeds)[index]
+
+    def _evaluate(self, feeds: dict[str, Array]) -> list[Array]:
+        from onnx.reference import ReferenceEvaluator
+
+        names = [f"i{k}" if v is not None else "" for k, v in enumerate(self.inputs)]
+        outputs = [f"o{k}" for k in range(len(self.outputs))]
+        graph = helper.make_graph(
+            [self.proto(names, outputs)],
+            "node",
+            [helper.make_value_info(n, TypeProto()) for n in feeds],
+            [helper.make_value_info(n, TypeProto()) for n in outputs],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+        return [np.asarray(a) for a in ReferenceEvaluator(model).run(None, feeds)]
+
+
+class ModelBuilder:
+    """Adds ONNX operators to a graph; implements `gluonnx.ops.builder.GraphBuilder`.
+
+    Names are deterministic: outputs of a node carry MXNet's names, values inside its lowering `<node>/<op_type>`.
+
+    Args:
+        batch: The batch size at each probe; equal where the graph's shapes are fixed.
+        reserved: Names that the graph's variables and outputs will take.
+    """
+
+    opset = OPSET
+
+    def __init__(self, batch: tuple[int, int] = (1, 1), reserved: Sequence[str] = ()) -> None:
+        self._batch = batch
+        self._used: set[str] = set(reserved)
+        self._next: dict[str, int] = {}
+        self._calls: list[Call] = []
+        self._constants: dict[tuple[str, tuple[int, ...], bytes], GraphValue] = {}
+        self._scope = "graph"
+
+    # What lowerings ask -----------------------------------------------------------------------------------------------
+
+    def op(self, op_type: str, *inputs: Value | None, **attributes: Any) -> GraphValue:
+        """Add a node with one output and return it. A None input is an omitted optional one."""
+        return self.op_outputs(op_type, 1, *inputs, **attributes)[0]
+
+    def op_outputs(
+        self, op_type: str, outputs: int, *inputs: Value | None, **attributes: Any
+    ) -> "tuple[GraphValue, ...]":
+        """Add a node with several outputs.
+
+        Attributes are coerced to the type that the ONNX schema gives them; a None attribute is left out.
+
+        Raises:
+            TypeError: The opset has no such operator or attribute, or an input is no value of the graph.
+        """
+        schema = schema_of(op_type)
+        given: list[GraphValue | None] = []
+        for value in inputs:
+            if value is not None and not isinstance(value, GraphValue):
+                raise TypeError(f"ONNX {op_type}: expected values of the graph as inputs, got {value!r}")
+            given.append(value)
+        while given and given[-1] is None:
+            given.pop()
+        protos = [_attribute(schema, name, value) for name, value in sorted(attributes.items()) if value is not None]
+        call = Call(op_type, self.unique(f"{self._scope}/{op_type}"), given, protos, outputs)
+        self._calls.append(call)
+        return call.outputs
+
+    def const(self, array: npt.ArrayLike, dtype: str | None = None) -> GraphValue:
+        """A constant tensor (same values share one).
+
+        Without `dtype`, an array keeps its own; Python floats become float32, ints int64 and bools bool.
+        """
+        value = np.asarray(array)
+        if dtype is not None:
+            value = value.astype(BY_NAME[dtype].numpy)
+        elif not isinstance(array, (np.ndarray, np.generic)) and value.dtype == np.float64:
+            value = value.astype(np.float32)
+        value = as_array("constant", value)
+        key = (dtype_name(value), value.shape, value.tobytes())
+        if key not in self._constants:
+            self._constants[key] = GraphValue(
+                self.unique("constant"), dtype=key[0], shapes=(value.shape, value.shape), array=value
+            )
+        return self._constants[key]
+
+    def ints(self, values: Sequence[int]) -> Value:
+        """A constant 1-D int64 tensor."""
+        return self.const(np.array(values, dtype=np.int64).reshape(-1))
+
+    def scalar(self, number: float, like: Value) -> Value:
+        """A constant 0-D tensor of the dtype of `like`."""
+        return self.const(np.array(number), self.dtype(like))
+
+    def dims(self, value: Value) -> tuple[int | None, ...]:
+        """Shape with None for the dimensions that vary with the batch size.
+
+        Raises:
+            LoweringError: The rank varies with the batch size.
+        """
+        shapes = _own(value).shapes
+        if len({len(s) for s in shapes}) > 1:
+            raise LoweringError(f"{value!r}: its rank depends on the batch size: {' and '.join(map(str, shapes))}.")
+        return tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*shapes, strict=True))
+
+    def rank(self, value: Value) -> int:
+        """Number of dimensions."""
+        return len(self.dims(value))
+
+    def dtype(self, value: Value) -> str:
+        """Canonical dtype name."""
+        return _own(value).dtype
+
+    def cast(self, value: Value, dtype: str) -> Value:
+        """Cast to a canonical dtype name; the value itself where it has that dtype."""
+        return value if self.dtype(value) == dtype else self.op("Cast", value, to=BY_NAME[dtype].onnx)
+
+    def shape(self, value: Value) -> Value:
+        """The shape at run time, a 1-D int64 tensor; a constant where no dimension varies."""
+        dims = self.dims(value)
+        fixed = [d for d in dims if d is not None]
+        return self.ints(fixed) if len(fixed) == len(dims) else self.op("Shape", value)
+
+    def constant_value(self, value: Value) -> "np.ndarray[Any, Any] | None":
+        """The array of a constant or frozen parameter, None for anything computed at run time."""
+        return _own(value).array
+
+    # What the walk over the graph asks --------------------------------------------------------------------------------
+
+    def unique(self, name: str) -> str:
+        """Return `name`, or `name_1`, `name_2`, ... where it is taken, and take it."""
+        candidate = name
+        while candidate in self._used:
+            self._next[name] = self._next.get(name, 0) + 1
+            candidate = f"{name}_{self._next[name]}"
+        self._used.add(candidate)
+        return candidate
+
+    @contextmanager
+    def scope(self, node_name: str) -> Iterator[None]:
+        """Name what is added in the block after a node."""
+        before, self._scope = self._scope, node_name
+        try:
+            yield
+        finally:
+            self._scope = before
+
+    def variable(self, name: str, dtype: str, shapes: Shapes, array: Array | None = None) -> GraphValue:
+        """Return a value that no node gives: a graph input, or with `array` a frozen parameter."""
+        return GraphValue(name, dtype=dtype, shapes=shapes, array=array)
+
+    def refuse(self, inputs: Sequence[GraphValue], outputs: int) -> tuple[GraphValue, ...]:
+        """Return values that stand in for the outputs of an operator that cannot be lowered."""
+        return Call(None, self._scope, inputs, outputs=outputs).outputs
+
+    def graph(self, name: str, inputs: Sequence[GraphValue], outputs: Sequence[GraphValue]) -> GraphProto:
+        """Return the graph that computes `outputs`: nodes and constants they need, in the order they were added.
+
+        Parameters among the leaves are left for the caller to add as initializers.
+        """
+        live = {id(c) for c in live_calls(outputs)}
+        graph = GraphProto(name=name)
+        needed: set[int] = set()
+        for call in self._calls:
+            if id(call) in live:
+                needed.update(id(v) for v in call.inputs if v is not None)
+                graph.node.append(
+                    call.proto(
+                        ["" if v is None else v.final_name for v in call.inputs], [v.final_name for v in call.outputs]
+                    )
+                )
+        for value in self._constants.values():
+            if id(value) in needed and value.array is not None:
+                graph.initializer.append(tensor_proto(value.final_name, value.array))
+        graph.input.extend(self.value_info(v) for v in inputs)
+        graph.output.extend(self.value_info(v) for v in outputs)
+        return graph
+
+    def value_info(self, value: GraphValue) -> ValueInfoProto:
+        """Describe a graph input or output. A dimension that is the batch size is called `batch`; others that vary are
+        left open.
+        """
+        is_dynamic = self._batch[0] != self._batch[1]
+        dims: list[int | str | None] = []
+        for sizes, size in zip(zip(*value.shapes, strict=True), self.dims(value), strict=True):
+            dims.append(BATCH if is_dynamic and sizes == self._batch else size)
+        return helper.make_tensor_value_info(value.final_name, BY_NAME[value.dtype].onnx, dims)
+
+
+def live_calls(outputs: Sequence[GraphValue]) -> list[Call]:
+    """Return every call that `outputs` depend on."""
+    found: dict[int, Call] = {}
+    stack = [v.call for v in outputs if v.call is not None]
+    while stack:
+        call = stack.pop()
+        if id(call) not in found:
+            found[id(call)] = call
+            stack.extend(v.call for v in call.inputs if v is not None and v.call is not None)
+    return list(found.values())
+
+
+@functools.cache
+def schema_of(op_type: str) -> OpSchema:
+    """Return the ONNX schema of an operator in the pinned opset.
+
+    Raises:
+        TypeError: The opset has no such operator (an error in a lowering).
+    """
+    try:
+        return onnx.defs.get_schema(op_type, OPSET, "")
+    except onnx.defs.SchemaError:
+        raise TypeError(f"ONNX opset {OPSET} has no operator {op_type!r}") from None
+
+
+def tensor_proto(name: str, array: Array) -> TensorProto:
+    """Return an array as an ONNX tensor with raw data."""
+    dtype = BY_NAME[dtype_name(array)]
+    return TensorProto(name=name, data_type=dtype.onnx, dims=array.shape, raw_data=array.tobytes())
+
+
+def _own(value: Value) -> GraphValue:
+    if not isinstance(value, GraphValue):
+        raise TypeError(f"expected a value of the graph, got {value!r}")
+    return value
+
+
+def _attribute(schema: OpSchema, name: str, value: Any) -> AttributeProto:
+    declared = schema.attributes.get(name)
+    if declared is None:
+        raise TypeError(f"ONNX {schema.name}: has no attribute {name!r} in opset {OPSET}")
+    attribute_type = _ATTRIBUTE_TYPES[declared.type]
+    match attribute_type:
+        case AttributeProto.INT:
+            value = int(value)
+        case AttributeProto.FLOAT:
+            value = float(value)
+        case AttributeProto.INTS:
+            value = [int(v) for v in value]
+        case AttributeProto.FLOATS:
+            value = [float(v) for v in value]
+        case AttributeProto.TENSOR if not isinstance(value, TensorProto):
+            value = tensor_proto("", as_array(name, np.asarray(value)))
+    return helper.make_attribute(name, value, attr_type=attribute_type)

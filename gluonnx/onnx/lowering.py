@@ -1,0 +1,314 @@
+"""From a graph of operators to an ONNX model."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from onnx import ModelProto, helper
+
+from gluonnx._version import __version__
+from gluonnx.errors import FixedBatchError, GraphError, InputError, LoweringError, ParameterError
+from gluonnx.onnx.arrays import Array, as_array, dtype_name
+from gluonnx.onnx.builder import IR_VERSION, OPSET, Call, GraphValue, ModelBuilder, Shapes, live_calls
+from gluonnx.onnx.model import LoweredModel
+from gluonnx.symbol.graph import Entry, Node, topological
+from gluonnx.symbol.inference import Inference, Shape, infer
+
+PRODUCER = "gluonnx"
+_PROBES = (11, 13, 17, 19, 23, 29, 31, 37)
+"""Batch sizes to try; one that is no other dimension of the inputs."""
+
+
+def lower(
+    heads: Sequence[Entry],
+    input_names: Sequence[str],
+    input_shapes: Sequence[Shape],
+    input_dtypes: Sequence[str],
+    parameters: Mapping[str, Any],
+    *,
+    live_parameters: bool = False,
+    dynamic_batch: bool = True,
+    output_names: Sequence[str] | None = None,
+    name: str = "net",
+) -> LoweredModel:
+    """Lower a graph to ONNX, at inference.
+
+    The batch axis is axis 0 of the first input, and of every other input that has the same size there. Variables that
+    are neither inputs nor parameters may be there as long as the outputs do not depend on them (labels of losses).
+
+    Args:
+        heads: Outputs of the graph.
+        input_names: Variables that become graph inputs, in this order. One that the graph does not have or does not
+            read stays an input all the same.
+        input_shapes: Shape of each input, the batch size among it.
+        input_dtypes: Canonical dtype name of each input.
+        parameters: numpy arrays or torch tensors by variable name; they become initializers of that name. Names that
+            the graph does not have are left aside.
+        live_parameters: Make parameters graph inputs instead, after the others.
+        dynamic_batch: Leave the batch size open. False fixes every shape as given.
+        output_names: One for each head; MXNet's names without.
+        name: Name of the graph, also for messages.
+
+    Raises:
+        InputError: An operator does not take the shapes that reach it.
+        FixedBatchError: The graph works for the batch size given and not for others; says at which node.
+        LoweringError: ONNX cannot express some operators: every one, with its node and why.
+        ParameterError: Parameters are missing.
+        GraphError: Names clash, or shapes cannot be found.
+    """
+    return _Lowering(
+        heads, input_names, input_shapes, input_dtypes, parameters, live_parameters, dynamic_batch, output_names, name
+    ).run()
+
+
+class _Lowering:
+    """One walk over a graph."""
+
+    def __init__(
+        self,
+        heads: Sequence[Entry],
+        input_names: Sequence[str],
+        input_shapes: Sequence[Shape],
+        input_dtypes: Sequence[str],
+        parameters: Mapping[str, Any],
+        live_parameters: bool,
+        dynamic_batch: bool,
+        output_names: Sequence[str] | None,
+        name: str,
+    ) -> None:
+        self.name = name
+        self.heads = tuple(heads)
+        self.nodes = topological(heads)
+        self.live_parameters = live_parameters
+        variables = _variables(name, self.nodes)
+        self.shapes = {n: tuple(s) for n, s in zip(input_names, input_shapes, strict=True)}
+        self.dtypes = dict(zip(input_names, input_dtypes, strict=True))
+        self.parameters: dict[str, Array] = {
+            n: as_array(f"parameter `{n}`", parameters[n]) for n in variables if n in parameters
+        }
+        _check_names(name, input_names, self.parameters, output_names, len(self.heads))
+        self.output_names = output_names
+        self.batch = _probes(self.shapes, self.parameters) if dynamic_batch else None
+        self.inferences = self._infer()
+        self.builder = ModelBuilder(self.batch or (1, 1), [*variables, *self.shapes, *(output_names or ())])
+        self.values: dict[tuple[int, int], GraphValue] = {}
+        self.inputs: dict[str, GraphValue] = {}
+        self.named: dict[tuple[int, int], str] = {}
+        self.missing: dict[int, str] = {}
+        self.errors: dict[int, str] = {}
+
+    def run(self) -> LoweredModel:
+        for name, shape in self.shapes.items():
+            self.inputs[name] = self.builder.variable(name, self.dtypes[name], self._both(shape))
+        parameters: dict[str, GraphValue] = {}
+        for node in self.nodes:
+            if node.op is not None:
+                self._lower_node(node)
+            elif node.name in self.shapes:
+                self.values[id(node), 0] = self.inputs[node.name]
+            elif node.name in self.parameters:
+                array = self.parameters[node.name]
+                parameters[node.name] = self.values[id(node), 0] = self.builder.variable(
+                    node.name,
+                    dtype_name(array),
+                    (array.shape, array.shape),
+                    None if self.live_parameters else array,
+                )
+            else:
+                self.values[id(node), 0] = self._missing_variable(node)
+        outputs = self._outputs()
+        leaves = self._check_live(outputs)
+        used = {n: v for n, v in parameters.items() if id(v) in leaves}
+        live = used if self.live_parameters else {}
+        graph = self.builder.graph(self.name, [*self.inputs.values(), *live.values()], outputs)
+        proto = ModelProto(ir_version=IR_VERSION, producer_name=PRODUCER, producer_version=__version__, graph=graph)
+        proto.opset_import.append(helper.make_opsetid("", OPSET))
+        frozen = {} if self.live_parameters else self.parameters
+        return LoweredModel(
+            proto,
+            weights={n: a for n, a in frozen.items() if n in used},
+            unused={n: a for n, a in frozen.items() if n not in used},
+            input_names=tuple(self.inputs),
+            live_names=tuple(live),
+            output_names=tuple(v.final_name for v in outputs),
+            is_batch_dynamic=self.batch is not None,
+        )
+
+    # Shapes -----------------------------------------------------------------------------------------------------------
+
+    def _infer(self) -> tuple[Inference, Inference]:
+        dtypes = {**self.dtypes, **{n: dtype_name(a) for n, a in self.parameters.items()}}
+        fixed = {n: a.shape for n, a in self.parameters.items()}
+        first = infer(self.heads, {**self.shapes, **fixed}, dtypes)
+        if self.batch is None:
+            return first, first
+        try:
+            second = infer(self.heads, {**{n: self._both(s)[1] for n, s in self.shapes.items()}, **fixed}, dtypes)
+        except InputError as err:
+            raise FixedBatchError(
+                f"{self.name}: the batch axis is fixed: expected a graph for any batch size, got one that takes "
+                f"{self.batch[0]} and not {self.batch[1]}: {err} Make the operator independent of the batch size, or "
+                "fix it with `dynamic=False`."
+            ) from err
+        for node in self.nodes:
+            for index in range(node.output_count):
+                a, b = first.shape((node, index)), second.shape((node, index))
+                if a is not None and b is not None and len(a) != len(b):
+                    raise FixedBatchError(
+                        f"{self.name}: the batch axis is fixed: expected {_label(node)} to give the same rank for any "
+                        f"batch size, got shapes {a} and {b} for {self.batch[0]} and {self.batch[1]}. Fix the batch "
+                        "size with `dynamic=False`."
+                    )
+        return first, second
+
+    def _both(self, shape: Shape) -> tuple[Shape, Shape]:
+        """Return an input's shape at the two probes."""
+        if self.batch is None or not shape or shape[0] != self.batch[0]:
+            return shape, shape
+        return shape, (self.batch[1], *shape[1:])
+
+    def _found(self, entry: Entry) -> tuple[str, Shapes] | None:
+        first, second = self.inferences
+        a, b, dtype = first.shape(entry), second.shape(entry), first.dtype(entry)
+        return None if a is None or b is None or dtype is None else (dtype, (a, b))
+
+    # Nodes ------------------------------------------------------------------------------------------------------------
+
+    def _missing_variable(self, node: Node) -> GraphValue:
+        found = self._found((node, 0))
+        if found is None:
+            raise GraphError(
+                f"{self.name}: shape of variable `{node.name}` unknown: expected an input, a parameter, or a shape "
+                f"that follows from the inputs, got none. Name it among the inputs or pass its value."
+            )
+        value = self.builder.variable(node.name, *found)
+        self.missing[id(value)] = node.name
+        return value
+
+    def _lower_node(self, node: Node) -> None:
+        assert node.op is not None
+        inputs = [self.values[id(source), index] for source, index in node.inputs]
+        with self.builder.scope(node.name):
+            refused = self.builder.refuse(inputs, node.output_count)
+            given: tuple[GraphValue, ...] = ()
+            try:
+                given = node.op.lower(self.builder, inputs, node.typed)
+                for index, value in enumerate(given):
+                    self._bind(node, index, value)
+            except LoweringError as err:
+                given = ()
+                self._refuse(node, refused[0].call, str(err))
+            except Exception as err:
+                err.add_note(f"while lowering {_label(node)}")
+                raise
+        if given and len(given) < node.output_count:
+            names = node.op.output_names(node.typed)[len(given) :]
+            self._refuse(node, refused[0].call, f"has no ONNX form for its outputs {', '.join(names)}")
+        for index in range(node.output_count):
+            if index < len(given):
+                self.values[id(node), index] = given[index]
+                continue
+            value = self.values[id(node), index] = refused[index]
+            found = self._found((node, index))
+            if found is not None:
+                value.settle(*found)
+
+    def _refuse(self, node: Node, call: Call | None, reason: str) -> None:
+        self.errors[id(call)] = f"{_label(node)}: {reason}"
+
+    def _bind(self, node: Node, index: int, value: GraphValue) -> None:
+        """Give a value that a lowering returned the shape, dtype and name of the node's output."""
+        found = self._found((node, index))
+        if found is not None:
+            if not value.is_inferred:
+                value.settle(*found)
+            elif (value.dtype, value.shapes) != found and not _is_open(value.shapes):
+                raise LoweringError(
+                    f"the lowering is wrong: expected output {index} of {found[0]} {found[1][0]}, "
+                    f"got {value.dtype} {value.shapes[0]}"
+                )
+        if value.name is None:
+            value.name = self.named[id(node), index] = self.builder.unique(node.output_name(index))
+
+    # Outputs ----------------------------------------------------------------------------------------------------------
+
+    def _outputs(self) -> list[GraphValue]:
+        outputs: list[GraphValue] = []
+        for position, (node, index) in enumerate(self.heads):
+            value = self.values[id(node), index]
+            if value.call is None or any(value is o for o in outputs):
+                # An output that is an input, a constant or another output needs a node of its own.
+                source = value
+                with self.builder.scope(node.name):
+                    value = self.builder.op_outputs("Identity", 1, source)[0]
+                value.settle(source.dtype, source.shapes)
+            wanted = f"{node.name}_output" if node.is_variable else node.output_name(index)
+            if self.output_names is not None:
+                value.name = self.output_names[position]
+            elif value.name is None or value.name != self.named.get((id(node), index)):
+                value.name = self.builder.unique(wanted)
+            outputs.append(value)
+        return outputs
+
+    def _check_live(self, outputs: Sequence[GraphValue]) -> set[int]:
+        """Raise for what the outputs need and cannot have; return the ids of the values no node gives.
+
+        Raises:
+            LoweringError: Operators that cannot be lowered.
+            ParameterError: Variables without a value.
+        """
+        calls = {id(c): c for c in live_calls(outputs)}
+        faults = [message for key, message in self.errors.items() if key in calls]
+        if faults:
+            count = f"{len(faults)} operators have" if len(faults) > 1 else "1 operator has"
+            listed = "".join(f"\n  {fault}" for fault in faults)
+            raise LoweringError(f"{self.name}: {count} no ONNX form:{listed}")
+        leaves = {id(v) for c in calls.values() for v in c.inputs if v is not None and v.call is None}
+        missing = [n for key, n in self.missing.items() if key in leaves]
+        if missing:
+            raise ParameterError(
+                f"{self.name}: parameters missing: expected a value for every variable that the outputs need, got none "
+                f"for {', '.join(missing)}. Pass them, or name them among the inputs."
+            )
+        return leaves
+
+
+def _variables(where: str, nodes: Sequence[Node]) -> list[str]:
+    names = [n.name for n in nodes if n.is_variable]
+    twice = sorted({n for n in names if names.count(n) > 1}) if len(set(names)) != len(names) else []
+    if twice:
+        raise GraphError(f"{where}: variables share a name: expected unique names, got twice {', '.join(twice)}.")
+    return names
+
+
+def _check_names(
+    where: str, inputs: Sequence[str], parameters: Mapping[str, Array], outputs: Sequence[str] | None, heads: int
+) -> None:
+    if both := [n for n in inputs if n in parameters]:
+        raise GraphError(
+            f"{where}: both input and parameter: expected each variable in one role, got {', '.join(both)}."
+        )
+    if len(set(inputs)) != len(inputs):
+        raise GraphError(f"{where}: input names repeat: expected unique names, got {', '.join(inputs)}.")
+    if outputs is None:
+        return
+    if len(outputs) != heads:
+        raise GraphError(f"{where}: wrong number of output names: expected {heads}, got {len(outputs)}.")
+    if clash := [n for n in outputs if n in inputs or n in parameters or list(outputs).count(n) > 1]:
+        raise GraphError(f"{where}: output names clash: expected names of their own, got {', '.join(clash)}.")
+
+
+def _probes(shapes: Mapping[str, Shape], parameters: Mapping[str, Array]) -> tuple[int, int] | None:
+    """Choose two batch sizes: the given one, and one that is no other dimension."""
+    first = next((s for s in shapes.values()), ())
+    if not first:
+        return None
+    dims = {d for s in shapes.values() for d in s} | {d for a in parameters.values() for d in a.shape}
+    return first[0], next((p for p in _PROBES if p not in dims), max(dims) + 1)
+
+
+def _label(node: Node) -> str:
+    return f"{node.op.name if node.op else 'variable'} `{node.name}`"
+
+
+def _is_open(shapes: Shapes) -> bool:
+    return any(d is None for s in shapes for d in s)

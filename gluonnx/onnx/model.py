@@ -1,0 +1,164 @@
+"""A lowered model: the graph without its big arrays beside the arrays themselves, and how they become one file.
+
+Weights stay in the memory they came in; the bytes of a file are given out in chunks that borrow it. Concatenated, the
+chunks are what protobuf's deterministic serialization of the complete model gives.
+"""
+
+import dataclasses
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+from onnx import GraphProto, ModelProto, StringStringEntryProto, TensorProto, helper
+
+from gluonnx.errors import ExportError
+from gluonnx.onnx.arrays import Array, dtype_name
+from gluonnx.ops.dtypes import BY_NAME
+
+MAX_MODEL_BYTES = (1 << 31) - 1
+"""Largest protobuf message. Source: protobuf encoding guide, "Message Size Limits"."""
+
+# Field numbers. Source: onnx.proto3.
+_MODEL_GRAPH = 7
+_GRAPH_INITIALIZER = 5
+_TENSOR_RAW_DATA = 9
+_LENGTH_DELIMITED = 2
+
+_Proto = TypeVar("_Proto", ModelProto, GraphProto)
+
+
+@dataclass(frozen=True, slots=True)
+class LoweredModel:
+    """An ONNX model whose weights lie outside of it.
+
+    Attributes:
+        proto: The model: nodes, inputs, outputs, small constants; neither weights nor metadata.
+        weights: Frozen parameters that the graph reads, under their own names; initializers in the file.
+        unused: Frozen parameters that the graph does not read (gamma under `fix_gamma`); not in the graph.
+        input_names: Inputs that a caller feeds, in order.
+        live_names: Parameters that are graph inputs, in order, after `input_names`.
+        output_names: In the order of the heads.
+        is_batch_dynamic: Whether the batch axis is dynamic.
+        metadata: What goes into `metadata_props`.
+    """
+
+    proto: ModelProto
+    weights: Mapping[str, Array]
+    unused: Mapping[str, Array]
+    input_names: tuple[str, ...]
+    live_names: tuple[str, ...]
+    output_names: tuple[str, ...]
+    is_batch_dynamic: bool
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def is_batched(self, input_name: str) -> bool:
+        """Tell whether axis 0 of an input is the dynamic batch axis."""
+        found = next(i for i in self.proto.graph.input if i.name == input_name)
+        return any(d.dim_param for d in found.type.tensor_type.shape.dim[:1])
+
+    def with_metadata(self, metadata: Mapping[str, str]) -> "LoweredModel":
+        """Return the same model with other metadata."""
+        return dataclasses.replace(self, metadata=dict(metadata))
+
+    def chunks(self) -> Iterator[bytes | memoryview]:
+        """Give the bytes of the .onnx file, in order; weights are borrowed, not copied.
+
+        Raises:
+            ExportError: The model is larger than one protobuf message can be.
+        """
+        graph = self.proto.graph
+        before, after = _split(graph, _GRAPH_INITIALIZER)
+        constants = [_field(_GRAPH_INITIALIZER, _bytes(t)) for t in graph.initializer]
+        headers = [_tensor_header(name, array) for name, array in self.weights.items()]
+        graph_size = len(before) + len(after) + sum(map(len, constants))
+        graph_size += sum(len(h) + a.nbytes for h, a in zip(headers, self.weights.values(), strict=True))
+        outer = ModelProto()
+        outer.CopyFrom(_without(self.proto, _MODEL_GRAPH))
+        outer.metadata_props.extend(StringStringEntryProto(key=k, value=v) for k, v in sorted(self.metadata.items()))
+        head, tail = _split(outer, _MODEL_GRAPH)
+        head += _tag(_MODEL_GRAPH) + _varint(graph_size)
+        if len(head) + graph_size + len(tail) > MAX_MODEL_BYTES:
+            raise ExportError(
+                f"{graph.name}: model too large for one file: expected at most {MAX_MODEL_BYTES} bytes, "
+                f"got size_bytes={len(head) + graph_size + len(tail)}. Cast the parameters to float16."
+            )
+        yield head
+        yield before
+        yield from constants
+        for header, array in zip(headers, self.weights.values(), strict=True):
+            yield header
+            # A flat view of bytes; reshape does not copy, because `as_array` made the array contiguous.
+            yield array.reshape(-1).view(np.uint8).data if array.size else b""
+        yield after
+        yield tail
+
+    def serialize(self) -> bytes:
+        """Return the bytes of the .onnx file: the one copy of the weights."""
+        buffer = io.BytesIO()
+        for chunk in self.chunks():
+            buffer.write(chunk)
+        return buffer.getvalue()
+
+    def typed_skeleton(self) -> ModelProto:
+        """Return the model with graph inputs in place of weights: the same types and shapes, without the data."""
+        model = ModelProto()
+        model.CopyFrom(self.proto)
+        for name, array in self.weights.items():
+            code = BY_NAME[dtype_name(array)].onnx
+            model.graph.input.append(helper.make_tensor_value_info(name, code, array.shape))
+        return model
+
+
+def _tensor_header(name: str, array: Array) -> bytes:
+    tensor = _bytes(TensorProto(name=name, data_type=BY_NAME[dtype_name(array)].onnx, dims=array.shape))
+    tensor += _tag(_TENSOR_RAW_DATA) + _varint(array.nbytes)
+    return _tag(_GRAPH_INITIALIZER) + _varint(len(tensor) + array.nbytes) + tensor
+
+
+def _split(message: ModelProto | GraphProto, number: int) -> tuple[bytes, bytes]:
+    """Serialize the fields before and after field `number`."""
+    numbers = [f.number for f, _ in message.ListFields()]
+    return (
+        _bytes(_without(message, *(n for n in numbers if n >= number))),
+        _bytes(_without(message, *(n for n in numbers if n <= number))),
+    )
+
+
+def _without(message: _Proto, *numbers: int) -> _Proto:
+    """Copy a message without some fields; what is left out is never copied."""
+    copy = type(message)()
+    for descriptor, value in message.ListFields():
+        if descriptor.number in numbers:
+            continue
+        if descriptor.is_repeated:
+            getattr(copy, descriptor.name).extend(value)
+        elif descriptor.message_type is not None:
+            getattr(copy, descriptor.name).CopyFrom(value)
+        else:
+            setattr(copy, descriptor.name, value)
+    return copy
+
+
+def _bytes(message: ModelProto | GraphProto | TensorProto) -> bytes:
+    data: bytes = message.SerializeToString(deterministic=True)
+    return data
+
+
+def _field(number: int, payload: bytes) -> bytes:
+    return _tag(number) + _varint(len(payload)) + payload
+
+
+def _tag(number: int) -> bytes:
+    return _varint(number << 3 | _LENGTH_DELIMITED)
+
+
+def _varint(number: int) -> bytes:
+    """Encode an unsigned integer. Source: protobuf encoding guide, "Base 128 Varints"."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)

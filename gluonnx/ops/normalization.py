@@ -1,0 +1,312 @@
+"""Normalizations and Dropout."""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from gluonnx.errors import InputError
+from gluonnx.ops.attributes import Shape
+from gluonnx.ops.builder import GraphBuilder, Value
+from gluonnx.ops.onnx_types import refuse_float64
+from gluonnx.ops.table import Attrs, no_effect, operator
+
+BatchNormResult = tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]
+
+
+@operator(
+    "BatchNorm",
+    aux="moving_mean moving_var",
+    outputs="output mean var",
+    visible=lambda attrs: 3 if attrs["output_mean_var"] else 1,
+    no_effect=(
+        no_effect("cudnn_off", bool, False),
+        no_effect("min_calib_range", float | None, None),
+        no_effect("max_calib_range", float | None, None),
+    ),
+    source="MXNet 1.9.1 src/operator/nn/batch_norm.cc",
+)
+def batch_norm(
+    data: Tensor,
+    gamma: Tensor,
+    beta: Tensor,
+    moving_mean: Tensor,
+    moving_var: Tensor,
+    *,
+    eps: float = 0.0010000000474974513,
+    momentum: float = 0.899999976,
+    fix_gamma: bool = True,
+    use_global_stats: bool = False,
+    output_mean_var: bool = False,
+    axis: int = 1,
+    training: bool = False,
+) -> BatchNormResult:
+    """Normalize each channel: (data - mean) / sqrt(var + eps) * gamma + beta.
+
+    All parameters are (C,), C the size of `axis`. While training, mean and (biased) variance are the batch's, and the
+    moving statistics become `moving * momentum + batch * (1 - momentum)`; otherwise, and under `use_global_stats`,
+    they are the moving ones. `fix_gamma` takes gamma as 1 and gives it no gradient. The output MXNet calls `var` holds
+    1 / sqrt(var + eps).
+
+    Differs: `fix_gamma` leaves the stored gamma as it is, where MXNet overwrites it with 1.
+    """
+    x = data if axis == 1 else data.movedim(axis, 1)
+    scale = None if fix_gamma else gamma
+    if not training or use_global_stats:
+        out = F.batch_norm(x, moving_mean, moving_var, scale, beta, False, 0.0, eps)
+        mean, inverse_std = moving_mean, moving_var
+        if output_mean_var:
+            inverse_std = torch.rsqrt(moving_var + eps)
+        return out if axis == 1 else out.movedim(1, axis), mean, inverse_std, None, None
+    try:
+        out, mean, inverse_std = torch.native_batch_norm(x, scale, beta, None, None, True, 0.0, eps)
+    except RuntimeError as err:
+        raise InputError(
+            f"BatchNorm: inputs do not fit each other: expected gamma and beta of the size of axis {axis}, "
+            f"got data={tuple(data.shape)}, gamma={tuple(gamma.shape)}: {err}"
+        ) from err
+    with torch.no_grad():
+        rest = 1.0 - momentum
+        variance = inverse_std.square().reciprocal_().sub_(eps).clamp_(min=0.0)
+        new_mean = torch.add(moving_mean * momentum, mean, alpha=rest)
+        new_var = torch.add(moving_var * momentum, variance, alpha=rest)
+    return out if axis == 1 else out.movedim(1, axis), mean, inverse_std, new_mean, new_var
+
+
+@batch_norm.onnx
+def _(
+    g: GraphBuilder,
+    data: Value,
+    gamma: Value,
+    beta: Value,
+    moving_mean: Value,
+    moving_var: Value,
+    *,
+    eps: float,
+    fix_gamma: bool,
+    output_mean_var: bool,
+    axis: int,
+) -> tuple[Value, ...]:
+    rank = g.rank(data)
+    axis %= rank
+    if fix_gamma:
+        size = g.dims(data)[axis]
+        value = g.constant_value(gamma)
+        if size is None and value is not None:
+            size = value.shape[0]
+        one = g.scalar(1.0, gamma)
+        gamma = g.op("Expand", one, g.shape(gamma) if size is None else g.ints([size]))
+    swap = [axis if i == 1 else 1 if i == axis else i for i in range(rank)]
+    x = data if axis == 1 else g.op("Transpose", data, perm=swap)
+    out = g.op("BatchNormalization", x, gamma, beta, moving_mean, moving_var, epsilon=eps)
+    out = out if axis == 1 else g.op("Transpose", out, perm=swap)
+    if not output_mean_var:
+        return (out,)
+    deviation = g.op("Sqrt", g.op("Add", moving_var, g.scalar(eps, moving_var)))
+    return out, g.op("Identity", moving_mean), g.op("Reciprocal", deviation)
+
+
+@batch_norm.parameters
+def _(data: tuple[int, ...], *, axis: int) -> dict[str, tuple[int, ...]]:
+    shape = (data[axis],)
+    return {"gamma": shape, "beta": shape, "moving_mean": shape, "moving_var": shape}
+
+
+def _with_statistics(attrs: Attrs) -> tuple[str, ...]:
+    return ("output", "mean", "std") if attrs["output_mean_var"] else ("output",)
+
+
+@operator("LayerNorm", outputs=_with_statistics, source="MXNet 1.9.1 src/operator/nn/layer_norm.cc")
+def layer_norm(
+    data: Tensor,
+    gamma: Tensor,
+    beta: Tensor,
+    *,
+    axis: int = -1,
+    eps: float = 9.99999975e-06,
+    output_mean_var: bool = False,
+) -> Tensor | tuple[Tensor, Tensor, Tensor]:
+    """Normalize along `axis`: (data - mean) / sqrt(var + eps) * gamma + beta, with `gamma` and `beta` of its size.
+
+    `mean` and `std` = sqrt(var + eps) keep `axis` with size 1 and carry no gradient.
+    """
+    is_last = axis in (-1, data.dim() - 1)
+    x = data if is_last else data.movedim(axis, -1)
+    if not output_mean_var:
+        out = F.layer_norm(x, x.shape[-1:], gamma, beta, eps)
+        return out if is_last else out.movedim(-1, axis)
+    out, mean, inverse_std = torch.native_layer_norm(x, x.shape[-1:], gamma, beta, eps)
+    mean, std = mean.detach(), inverse_std.detach().reciprocal()
+    if is_last:
+        return out, mean, std
+    return out.movedim(-1, axis), mean.movedim(-1, axis), std.movedim(-1, axis)
+
+
+@layer_norm.onnx
+def _(
+    g: GraphBuilder, data: Value, gamma: Value, beta: Value, *, axis: int, eps: float, output_mean_var: bool
+) -> tuple[Value, ...]:
+    rank = g.rank(data)
+    last_first = [*(i for i in range(rank) if i != axis % rank), axis % rank]
+    is_last = last_first[-1] == rank - 1
+    x = data if is_last else g.op("Transpose", data, perm=last_first)
+    out = g.op("LayerNormalization", x, gamma, beta, axis=-1, epsilon=eps)
+    if not is_last:
+        out = g.op("Transpose", out, perm=[last_first.index(i) for i in range(rank)])
+    if not output_mean_var:
+        return (out,)
+    return (out, *_lower_statistics(g, data, [axis], eps))
+
+
+def _lower_statistics(g: GraphBuilder, data: Value, axes: list[int], eps: float) -> tuple[Value, Value]:
+    """Mean and sqrt(var + eps) over `axes`, which stay with size 1."""
+    mean = g.op("ReduceMean", data, g.ints(axes), keepdims=1)
+    centered = g.op("Sub", data, mean)
+    variance = g.op("ReduceMean", g.op("Mul", centered, centered), g.ints(axes), keepdims=1)
+    return mean, g.op("Sqrt", g.op("Add", variance, g.scalar(eps, variance)))
+
+
+@layer_norm.parameters
+def _(data: tuple[int, ...], *, axis: int) -> dict[str, tuple[int, ...]]:
+    return {"gamma": (data[axis],), "beta": (data[axis],)}
+
+
+@operator("InstanceNorm", source="MXNet 1.9.1 src/operator/instance_norm-inl.h")
+def instance_norm(data: Tensor, gamma: Tensor, beta: Tensor, *, eps: float = 0.00100000005) -> Tensor:
+    """Normalize each channel of each sample of `data` (N, C, ...); `gamma` and `beta` are (C,)."""
+    if math.prod(data.shape[2:]) == 1:
+        # Torch refuses one element a channel; the centered data is 0.
+        return (data - data) * gamma.view(-1, *(1,) * (data.dim() - 2)) + beta.view(-1, *(1,) * (data.dim() - 2))
+    return F.instance_norm(data, None, None, gamma, beta, True, 0.0, eps)
+
+
+@instance_norm.onnx
+def _(g: GraphBuilder, data: Value, gamma: Value, beta: Value, *, eps: float) -> Value:
+    refuse_float64(g, "InstanceNorm", data)
+    return g.op("InstanceNormalization", data, gamma, beta, epsilon=eps)
+
+
+@instance_norm.parameters
+def _(data: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    return {"gamma": (data[1],), "beta": (data[1],)}
+
+
+@operator("GroupNorm", outputs=_with_statistics, source="MXNet 1.9.1 src/operator/nn/group_norm-inl.h")
+def group_norm(
+    data: Tensor,
+    gamma: Tensor,
+    beta: Tensor,
+    *,
+    num_groups: int = 1,
+    eps: float = 9.99999975e-06,
+    output_mean_var: bool = False,
+) -> Tensor | tuple[Tensor, Tensor, Tensor]:
+    """Normalize each of `num_groups` groups of channels of each sample of `data` (N, C, ...).
+
+    `gamma` and `beta` are (num_groups,): one factor and offset a group. `mean` and `std` = sqrt(var + eps) are (N,
+    num_groups) and carry no gradient.
+    """
+    if data.dim() < 3 or data.shape[1] % num_groups:
+        raise InputError(
+            f"GroupNorm: wrong shape of data: expected (N, C, ...) with C a multiple of num_groups={num_groups}, "
+            f"got data={tuple(data.shape)}."
+        )
+    grouped = data.reshape(data.shape[0], num_groups, -1)
+    normal, mean, inverse_std = torch.native_layer_norm(grouped, grouped.shape[-1:], None, None, eps)
+    out = torch.addcmul(beta.view(-1, 1), normal, gamma.view(-1, 1)).view(data.shape)
+    if not output_mean_var:
+        return out
+    return out, mean.detach().squeeze(-1), inverse_std.detach().squeeze(-1).reciprocal()
+
+
+@group_norm.onnx
+def _(
+    g: GraphBuilder, data: Value, gamma: Value, beta: Value, *, num_groups: int, eps: float, output_mean_var: bool
+) -> tuple[Value, ...]:
+    refuse_float64(g, "GroupNorm", data)
+    grouped = g.op("Reshape", data, g.ints([0, num_groups, -1]))
+    out = g.op("InstanceNormalization", grouped, gamma, beta, epsilon=eps)
+    out = g.op("Reshape", out, g.shape(data))
+    if not output_mean_var:
+        return (out,)
+    mean, std = _lower_statistics(g, grouped, [2], eps)
+    return out, g.op("Squeeze", mean, g.ints([2])), g.op("Squeeze", std, g.ints([2]))
+
+
+@group_norm.parameters
+def _(data: tuple[int, ...], *, num_groups: int) -> dict[str, tuple[int, ...]]:
+    return {"gamma": (num_groups,), "beta": (num_groups,)}
+
+
+def _norm_axes(rank: int, mode: str) -> list[int]:
+    if mode == "channel":
+        return [1]
+    return list(range(1 if mode == "instance" else 2, rank))
+
+
+@operator("L2Normalization", source="MXNet 1.9.1 src/operator/l2_normalization-inl.h")
+def l2_normalization(
+    data: Tensor, *, eps: float = 1.00000001e-10, mode: Literal["channel", "instance", "spatial"] = "instance"
+) -> Tensor:
+    """Divide by sqrt(sum of squares + eps), the sum over each sample, axis 1 (`channel`) or each channel (`spatial`)."""
+    total = data.square().sum(_norm_axes(data.dim(), mode), keepdim=True)
+    return data * torch.rsqrt(total + eps)
+
+
+@l2_normalization.onnx
+def _(g: GraphBuilder, data: Value, *, eps: float, mode: str) -> Value:
+    total = g.op("ReduceSum", g.op("Mul", data, data), g.ints(_norm_axes(g.rank(data), mode)), keepdims=1)
+    return g.op("Div", data, g.op("Sqrt", g.op("Add", total, g.scalar(eps, total))))
+
+
+@operator("LRN", source="MXNet 1.9.1 src/operator/nn/lrn-inl.h; Krizhevsky et al. 2012, section 3.3")
+def lrn(data: Tensor, *, alpha: float = 9.99999975e-05, beta: float = 0.75, knorm: float = 2.0, nsize: int) -> Tensor:
+    """`data` / (knorm + alpha / nsize * sum of squares over `nsize` neighbouring channels) ** beta; (N, C, H, W)."""
+    return F.local_response_norm(data, nsize, alpha, beta, knorm)
+
+
+@lrn.onnx
+def _(g: GraphBuilder, data: Value, *, alpha: float, beta: float, knorm: float, nsize: int) -> Value:
+    refuse_float64(g, "LRN", data)
+    return g.op("LRN", data, alpha=alpha, beta=beta, bias=knorm, size=nsize)
+
+
+@operator(
+    "Dropout",
+    no_effect=(no_effect("cudnn_off", bool | None, False),),
+    source="MXNet 1.9.1 src/operator/nn/dropout-inl.h",
+)
+def dropout(
+    data: Tensor,
+    *,
+    p: float = 0.5,
+    mode: Literal["always", "training"] = "training",
+    axes: Shape = (),
+    training: bool = False,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Set elements to 0 with probability `p` and divide the others by 1 - p; the identity outside of training.
+
+    One draw serves all positions along `axes`. `always` draws in inference too.
+    """
+    if p == 0.0 or not (training or mode == "always"):
+        return data
+    shape = [1 if i in axes else size for i, size in enumerate(data.shape)] if axes else data.shape
+    keep = 1.0 - p
+    mask = torch.empty(shape, dtype=data.dtype, device=data.device).bernoulli_(keep, generator=generator)
+    return data * mask.div_(keep)
+
+
+@dropout.onnx
+def _(g: GraphBuilder, data: Value, *, p: float, mode: str, axes: Shape) -> Value:
+    if mode == "training" or p == 0.0:
+        return data
+    shape = g.shape(data)
+    for axis in axes:
+        shape = g.op("ScatterElements", shape, g.ints([axis]), g.ints([1]))
+    keep = g.cast(g.op("Expand", g.scalar(1.0 - p, data), shape), "float32")
+    draw = g.op("RandomUniformLike", keep)
+    mask = g.op("Div", g.cast(g.op("Less", draw, keep), g.dtype(data)), g.scalar(1.0 - p, data))
+    return g.op("Mul", data, mask)

@@ -1,0 +1,312 @@
+"""Pooling in one to three dimensions."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from gluonnx.errors import AttributeValueError, InputError, LoweringError
+from gluonnx.ops.attributes import Shape
+from gluonnx.ops.builder import GraphBuilder, Value
+from gluonnx.ops.convolution import (
+    CHANNEL_LAST,
+    lower_to_channel_first,
+    lower_to_channel_last,
+    to_channel_first,
+    to_channel_last,
+)
+from gluonnx.ops.dtypes import BY_NAME
+from gluonnx.ops.onnx_types import refuse_float64
+from gluonnx.ops.table import no_effect, operator
+
+_MAX_POOLS: dict[int, Callable[..., Tensor]] = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
+_AVERAGE_POOLS: dict[int, Callable[..., Tensor]] = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
+
+
+@dataclass(frozen=True, slots=True)
+class _Windows:
+    """The windows along one axis: window i covers [i stride - pad, i stride - pad + kernel).
+
+    Attributes:
+        size: Extent of the axis.
+        kernel, stride, pad: Of the axis.
+        extra: By how much the last window reaches beyond the padding at the end (only in the `full` convention).
+    """
+
+    size: int
+    kernel: int
+    stride: int
+    pad: int
+    extra: int
+
+    @property
+    def starts(self) -> range:
+        """First position of each window."""
+        count = (self.size + 2 * self.pad + self.extra - self.kernel) // self.stride + 1
+        return range(-self.pad, -self.pad + count * self.stride, self.stride)
+
+    def counts(self, include_pad: bool) -> list[int]:
+        """Divisor of the average in each window; 1 where a window holds nothing.
+
+        Padding counts under `include_pad`, what lies beyond it never does.
+        """
+        low, high = (-self.pad, self.size + self.pad) if include_pad else (0, self.size)
+        return [max(min(start + self.kernel, high) - max(start, low), 1) for start in self.starts]
+
+    @property
+    def is_last_empty(self) -> bool:
+        """Whether the last window starts beyond the data. No other one does, since `pad` is less than `kernel`."""
+        return self.starts[-1] >= self.size
+
+    @property
+    def end_pad(self) -> int:
+        """Padding at the end that the windows need, without the last one where it is empty."""
+        return max(self.pad + self.extra - self.is_last_empty * self.stride, 0)
+
+
+def _windows(sizes: Sequence[int], kernel: Shape, stride: Shape, pad: Shape, is_full: bool) -> list[_Windows]:
+    rank = len(kernel)
+    axes = zip(sizes, kernel, stride or (1,) * rank, pad or (0,) * rank, strict=True)
+    result = []
+    for size, k, s, p in axes:
+        if k > size + 2 * p:
+            raise InputError(
+                f"Pooling: kernel is larger than the padded data: expected at most {size + 2 * p}, got kernel={kernel}."
+            )
+        result.append(_Windows(size, k, s, p, -(size + 2 * p - k) % s if is_full else 0))
+    return result
+
+
+def _area_over_counts(windows: Sequence[_Windows], include_pad: bool) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Factor from the mean over whole windows to MXNet's average, of the output's spatial shape."""
+    factor = np.ones(())
+    for axis in windows:
+        factor = factor[..., None] * (axis.kernel / np.asarray(axis.counts(include_pad), dtype=np.float64))
+    return factor
+
+
+def _check(data_rank: int, kernel: Shape, convention: str) -> None:
+    if data_rank != len(kernel) + 2 or not 1 <= len(kernel) <= 3:
+        raise InputError(
+            f"Pooling: wrong rank of data: expected {len(kernel) + 2} dimensions for kernel={kernel} of 1 to 3, "
+            f"got {data_rank}."
+        )
+    if convention == "same":
+        raise AttributeValueError(
+            "Pooling: no result of MXNet's to follow: expected pooling_convention 'valid' or 'full', "
+            "got pooling_convention='same' (fails in MXNet 1.9.1 for every input)."
+        )
+
+
+@operator(
+    "Pooling",
+    no_effect=(no_effect("cudnn_off", bool, False),),
+    source="MXNet 1.9.1 src/operator/nn/pooling-inl.h, src/operator/nn/pool.h",
+)
+def pooling(
+    data: Tensor,
+    *,
+    kernel: Shape = (),
+    pool_type: Literal["avg", "lp", "max", "sum"] = "max",
+    global_pool: bool = False,
+    pooling_convention: Literal["full", "same", "valid"] = "valid",
+    stride: Shape = (),
+    pad: Shape = (),
+    p_value: int | None = None,
+    count_include_pad: bool | None = None,
+    layout: Literal["NCDHW", "NCHW", "NCW", "NDHWC", "NHWC", "NWC"] | None = None,
+) -> Tensor:
+    """Maximum, average, sum or p-norm over windows of `data` (N, C, spatial...).
+
+    There are floor((size + 2 pad - kernel) / stride) + 1 windows along an axis; ceil under the `full` convention, whose
+    last window ends with the padding. A window beyond all data has average and sum 0 and the lowest number as maximum.
+    The average divides by the elements of the window, without the padding under `count_include_pad=False`. The p-norm
+    (`lp`) is the signed root of the sum of x ** p_value. `global_pool` takes all of each channel and reads neither
+    `kernel`, `stride` nor `pad`. Channel-last layouts are (N, spatial..., C).
+
+    Differs: the average of a 3-D window beyond all data is 0, where MXNet gives NaN. The gradient of a 1-D or 3-D
+    average in the `full` convention divides as the average does, where MXNet divides by the whole kernel.
+
+    Raises:
+        InputError: The rank does not fit `kernel`, or `kernel` is larger than the padded data.
+        AttributeValueError: `lp` without `p_value`, or the convention `same`, which MXNet 1.9.1 itself cannot run.
+    """
+    is_channel_last = layout in CHANNEL_LAST
+    x = to_channel_first(data) if is_channel_last else data
+    if global_pool:
+        out = _pool_all(x, pool_type, p_value)
+    else:
+        _check(x.dim(), kernel, pooling_convention)
+        windows = _windows(x.shape[2:], kernel, stride, pad, pooling_convention == "full")
+        if pool_type == "max":
+            out = _max_pool(x, windows)
+        elif pool_type == "avg":
+            out = _average_pool(x, windows, count_include_pad is not False)
+        elif pool_type == "sum":
+            out = _sum_pool(x, windows)
+        else:
+            p = _check_p(p_value)
+            out = _root(_sum_pool(x**p, windows), p)
+    return to_channel_last(out) if is_channel_last else out
+
+
+def _check_p(p_value: int | None) -> int:
+    if p_value not in (1, 2, 3):
+        raise AttributeValueError(f"Pooling: wrong p_value for pool_type='lp': expected 1, 2 or 3, got {p_value=}.")
+    return p_value
+
+
+def _root(total: Tensor, p: int) -> Tensor:
+    return total if p == 1 else total.sqrt() if p == 2 else total.sign() * total.abs() ** (1.0 / p)
+
+
+def _pool_all(x: Tensor, pool_type: str, p_value: int | None) -> Tensor:
+    axes = tuple(range(2, x.dim()))
+    if pool_type == "avg":
+        return x.mean(axes, keepdim=True)
+    if pool_type == "sum":
+        return x.sum(axes, keepdim=True)
+    if pool_type == "max":
+        return _MAX_POOLS[x.dim() - 2](x, x.shape[2:])
+    p = _check_p(p_value)
+    return _root((x**p).sum(axes, keepdim=True), p)
+
+
+def _fits_torch(windows: Sequence[_Windows]) -> bool:
+    """Whether torch takes the padding and counts the windows as MXNet does."""
+    return all(2 * axis.pad <= axis.kernel and not axis.is_last_empty for axis in windows)
+
+
+def _padding(windows: Sequence[_Windows]) -> list[int]:
+    return [width for axis in reversed(windows) for width in (axis.pad, axis.pad + axis.extra)]
+
+
+def _shape(windows: Sequence[_Windows]) -> tuple[list[int], list[int], list[int]]:
+    return [a.kernel for a in windows], [a.stride for a in windows], [a.pad for a in windows]
+
+
+def _max_pool(x: Tensor, windows: Sequence[_Windows]) -> Tensor:
+    kernel, stride, pad = _shape(windows)
+    pool = _MAX_POOLS[len(windows)]
+    if _fits_torch(windows):
+        return pool(x, kernel, stride, pad, ceil_mode=any(axis.extra for axis in windows))
+    return pool(F.pad(x, _padding(windows), value=torch.finfo(x.dtype).min), kernel, stride)
+
+
+def _average_pool(x: Tensor, windows: Sequence[_Windows], include_pad: bool) -> Tensor:
+    kernel, stride, pad = _shape(windows)
+    pool = _AVERAGE_POOLS[len(windows)]
+    if _fits_torch(windows):
+        return pool(x, kernel, stride, pad, any(axis.extra for axis in windows), include_pad)
+    factor = torch.as_tensor(_area_over_counts(windows, include_pad), dtype=x.dtype, device=x.device)
+    return pool(F.pad(x, _padding(windows)), kernel, stride) * factor
+
+
+def _sum_pool(x: Tensor, windows: Sequence[_Windows]) -> Tensor:
+    kernel, stride, _ = _shape(windows)
+    padded = F.pad(x, _padding(windows)) if any(_padding(windows)) else x
+    return _AVERAGE_POOLS[len(windows)](padded, kernel, stride) * math.prod(kernel)
+
+
+@pooling.onnx
+def _(
+    g: GraphBuilder,
+    data: Value,
+    *,
+    kernel: Shape,
+    pool_type: str,
+    global_pool: bool,
+    pooling_convention: str,
+    stride: Shape,
+    pad: Shape,
+    p_value: int | None,
+    count_include_pad: bool | None,
+    layout: str | None,
+) -> Value:
+    if pool_type != "max":
+        refuse_float64(g, "Pooling", data)
+    is_channel_last = layout in CHANNEL_LAST
+    x = lower_to_channel_first(g, data) if is_channel_last else data
+    if global_pool:
+        out = _lower_all(g, x, pool_type, p_value)
+    else:
+        _check(g.rank(x), kernel, pooling_convention)
+        is_full = pooling_convention == "full"
+        sizes = g.dims(x)[2:]
+        if is_full and None in sizes:
+            raise LoweringError(
+                f"Pooling: the `full` convention needs fixed spatial sizes: expected ints, got data={g.dims(x)}."
+            )
+        # Where sizes vary, only sizes that do not matter are made up: `valid` windows need no more than the attributes.
+        pads = pad or (0,) * len(kernel)
+        known = [k if size is None else size for size, k in zip(sizes, kernel, strict=True)]
+        windows = _windows(known, kernel, stride, pads, is_full)
+        out = _lower_windows(g, x, windows, pool_type, p_value, count_include_pad is not False)
+    return lower_to_channel_last(g, out) if is_channel_last else out
+
+
+def _lower_all(g: GraphBuilder, x: Value, pool_type: str, p_value: int | None) -> Value:
+    if pool_type == "avg":
+        return g.op("GlobalAveragePool", x)
+    if pool_type == "max":
+        return g.op("GlobalMaxPool", x)
+    axes = g.ints(range(2, g.rank(x)))
+    if pool_type == "sum":
+        return g.op("ReduceSum", x, axes, keepdims=1)
+    p = _check_p(p_value)
+    return _lower_root(g, g.op("ReduceSum", _lower_power(g, x, p), axes, keepdims=1), p)
+
+
+def _lower_power(g: GraphBuilder, x: Value, p: int) -> Value:
+    return x if p == 1 else g.op("Pow", x, g.scalar(p, x))
+
+
+def _lower_root(g: GraphBuilder, total: Value, p: int) -> Value:
+    if p == 1:
+        return total
+    if p == 2:
+        return g.op("Sqrt", total)
+    return g.op("Mul", g.op("Sign", total), g.op("Pow", g.op("Abs", total), g.scalar(1 / p, total)))
+
+
+def _lower_windows(
+    g: GraphBuilder,
+    x: Value,
+    windows: Sequence[_Windows],
+    pool_type: str,
+    p_value: int | None,
+    include_pad: bool,
+) -> Value:
+    kernel, stride, pad = _shape(windows)
+    whole: dict[str, Any] = {
+        "kernel_shape": kernel,
+        "strides": stride,
+        "pads": [*pad, *(axis.end_pad for axis in windows)],
+    }
+    if pool_type == "max":
+        lowest = float(np.finfo(BY_NAME[g.dtype(x)].numpy).min)
+        return _lower_empty(g, g.op("MaxPool", x, **whole), windows, lowest)
+    if pool_type == "avg" and not any(axis.extra for axis in windows):
+        return g.op("AveragePool", x, count_include_pad=int(include_pad), **whole)
+    p = _check_p(p_value) if pool_type == "lp" else 1
+    mean = g.op("AveragePool", _lower_power(g, x, p), count_include_pad=1, **whole)
+    if pool_type == "avg":
+        held = tuple(slice(len(axis.starts) - axis.is_last_empty) for axis in windows)
+        factor = _area_over_counts(windows, include_pad)[held]
+        out = g.op("Mul", mean, g.const(factor, g.dtype(mean)))
+    else:
+        out = _lower_root(g, g.op("Mul", mean, g.scalar(math.prod(kernel), mean)), p)
+    return _lower_empty(g, out, windows, 0.0)
+
+
+def _lower_empty(g: GraphBuilder, out: Value, windows: Sequence[_Windows], value: float) -> Value:
+    """Append the result of empty windows, which ONNX Runtime does not take (a padding as large as the kernel)."""
+    if not any(axis.is_last_empty for axis in windows):
+        return out
+    ends = [0, 0, *(int(axis.is_last_empty) for axis in windows)]
+    return g.op("Pad", out, g.ints([*(0 for _ in ends), *ends]), g.scalar(value, out))

@@ -1,0 +1,24 @@
+"""Run ONNX models: numpy and onnxruntime, nothing else.
+
+Session owns the loaded model and checks what a call passes; Binding owns the memory of one caller's repeated runs;
+TensorInfo is what the model declares, OutputTensor a result left in place; Device says where.
+"""
+
+from .binding import Binding
+from .devices import Device
+from .errors import ExecutionError, ModelFileError, SessionDeviceError, SessionError, SessionInputError
+from .session import Session
+from .tensors import OutputTensor, TensorInfo
+
+__all__ = [
+    "Binding",
+    "Device",
+    "ExecutionError",
+    "ModelFileError",
+    "OutputTensor",
+    "Session",
+    "SessionDeviceError",
+    "SessionError",
+    "SessionInputError",
+    "TensorInfo",
+]

@@ -1,0 +1,29 @@
+"""Random draws."""
+
+import math
+
+from .sample import RandomSample
+
+ROOT12 = math.sqrt(12)
+DRAWN = "it draws new numbers at each call, so an exported model could not be compared with the net"
+
+
+def _sample(op, id, attrs, mean, std, **bounds):
+    return RandomSample(op, id, dict(attrs, shape=(50, 200)), mean, std, onnx=DRAWN, **bounds)
+
+
+SAMPLES = [
+    _sample("_random_uniform", "default", {}, 0.5, 1 / ROOT12, low=0, high=1),
+    _sample("_random_uniform", "range", {"low": -2.0, "high": 4.0}, 1.0, 6 / ROOT12, low=-2, high=4),
+    _sample("_random_uniform", "float64", {"dtype": "float64"}, 0.5, 1 / ROOT12, low=0, high=1),
+    _sample("_random_uniform", "float16", {"dtype": "float16"}, 0.5, 1 / ROOT12, low=0, high=1),
+    _sample("_random_normal", "default", {}, 0.0, 1.0),
+    _sample("_random_normal", "moved", {"loc": 3.0, "scale": 0.5}, 3.0, 0.5),
+    _sample("_random_normal", "float64", {"dtype": "float64"}, 0.0, 1.0),
+    _sample("_random_exponential", "rate", {"lam": 4.0}, 0.25, 0.25, low=0),
+    _sample("_random_gamma", "scaled", {"alpha": 3.0, "beta": 2.0}, 6.0, 2 * math.sqrt(3), low=0),
+    _sample("_random_gamma", "float16", {"alpha": 2.0, "dtype": "float16"}, 2.0, math.sqrt(2), low=0),
+    _sample("_random_poisson", "mean", {"lam": 4.0}, 4.0, 2.0, low=0),
+    _sample("_random_randint", "range", {"low": 1, "high": 7}, 3.5, math.sqrt(35 / 12), low=1, high=6),
+    _sample("_random_randint", "int64", {"low": -3, "high": 4, "dtype": "int64"}, 0.0, 2.0, low=-3, high=3),
+]

@@ -1,0 +1,177 @@
+"""Every operator x every sample: MXNet's recorded answer, gradients, ONNX Runtime, shapes, attribute text."""
+
+import numpy as np
+import pytest
+import torch
+from ops import matrix
+from ops.matrix import RANDOM_SAMPLES, SAMPLES, call, golden, operator_of, tensors
+from ops.tolerance import FINITE_DIFFERENCES, assert_same
+
+from gluonnx.errors import LoweringError
+from gluonnx.ops.attributes import to_text
+
+FLOATS = (torch.float16, torch.float32, torch.float64)
+
+
+def over(samples):
+    return pytest.mark.parametrize("sample", samples, ids=lambda s: s.key)
+
+
+def _differentiated(sample):
+    return sample.grad and any(a.has_grad for a in sample.inputs)
+
+
+def _has_finite_differences(sample):
+    size = sum(int(np.prod(a.shape)) for a in sample.inputs)
+    wide = all(a.dtype != "float16" for a in sample.inputs)
+    return _differentiated(sample) and sample.derivative is None and wide and size <= matrix.GRADCHECK_SIZE
+
+
+@over(SAMPLES)
+def test_eager_gives_mxnets_answer(sample):
+    op, expected = operator_of(sample), golden(sample)
+    inputs = tensors(sample.arrays())
+    result = call(op, inputs, op.parse(sample.attrs), train=sample.train)
+    assert len(result.outputs) == sum(name.startswith("out") for name in expected)
+    for i, output in enumerate(result.outputs):
+        assert_same(output.numpy(), expected[f"out{i}"], sample, f"out{i}")
+    assert set(result.states) >= {int(name[3:]) for name in expected if name.startswith("aux")}
+    for i, state in result.states.items():
+        recorded = expected.get(f"aux{i}", sample.arrays()[i])
+        assert_same(state.numpy(), recorded, sample, f"aux{i}")
+    for tensor, array in zip(inputs, sample.arrays(), strict=True):
+        np.testing.assert_array_equal(tensor.numpy(), array, err_msg=f"{sample.key}: an input was written to")
+
+
+@over([s for s in SAMPLES if _differentiated(s)])
+def test_gradients_are_mxnets(sample):
+    op, expected = operator_of(sample), golden(sample)
+    inputs = tensors(sample.arrays())
+    for tensor, spec in zip(inputs, sample.inputs, strict=True):
+        tensor.requires_grad_(spec.has_grad)
+    outputs = call(op, inputs, op.parse(sample.attrs), train=sample.train).outputs
+    heads = tensors(sample.head_gradients([o.detach().numpy() for o in outputs]))
+    tracked = [(o, h) for o, h in zip(outputs, heads, strict=True) if o.requires_grad]
+    if tracked:
+        torch.autograd.backward([o for o, _ in tracked], [h for _, h in tracked])
+    for i, (tensor, spec) in enumerate(zip(inputs, sample.inputs, strict=True)):
+        if spec.has_grad:
+            gradient = torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
+            assert_same(gradient.numpy(), expected[f"grad{i}"], sample, f"grad{i}")
+
+
+@over([s for s in SAMPLES if _has_finite_differences(s)])
+def test_gradients_are_derivatives(sample):
+    op, attrs = operator_of(sample), operator_of(sample).parse(sample.attrs)
+    fixed = tensors(sample.arrays())
+    varied = [i for i, spec in enumerate(sample.inputs) if spec.has_grad]
+
+    def function(*values):
+        inputs = list(fixed)
+        for i, value in zip(varied, values, strict=True):
+            inputs[i] = value
+        # Other float inputs (a condition, a label) take the precision of the varied ones.
+        inputs = [v.double() if v.is_floating_point() else v for v in inputs]
+        outputs = call(op, inputs, attrs, train=sample.train).outputs
+        # An output that no gradient reaches must not depend on the inputs either.
+        nothing = sum(v.sum() for v in values) * 0.0
+        return tuple(o + nothing for o in outputs)
+
+    values = [fixed[i].double().requires_grad_(True) for i in varied]
+    assert torch.autograd.gradcheck(function, values, **FINITE_DIFFERENCES)
+
+
+@over(SAMPLES)
+def test_onnx_runtime_gives_the_eager_answer(sample):
+    op, arrays = operator_of(sample), sample.arrays()
+    attrs = op.parse(sample.attrs)
+    if sample.onnx is not None:
+        with pytest.raises(LoweringError, match=op.name):
+            matrix.onnx_model(op, sample, arrays)
+        return
+    session = matrix.session(matrix.onnx_model(op, sample, arrays))
+    batches = [arrays, matrix.other_batch(sample, arrays)] if sample.batch else [arrays]
+    for given in batches:
+        outputs = call(op, tensors(given), attrs).outputs
+        answers = matrix.run(session, given)
+        assert len(answers) == len(outputs)
+        for i, (answer, output) in enumerate(zip(answers, outputs, strict=True)):
+            assert_same(answer, output.numpy(), sample, f"y{i} for {[a.shape for a in given]}")
+
+
+@over(SAMPLES)
+def test_meta_tensors_infer_shape_and_dtype(sample):
+    op = operator_of(sample)
+    attrs = op.parse(sample.attrs)
+    real = call(op, tensors(sample.arrays()), attrs, train=sample.train).outputs
+    meta = call(op, tensors(sample.arrays(), "meta"), attrs, train=sample.train, device="meta").outputs
+    assert [o.device.type for o in meta] == ["meta"] * len(real)
+    assert [o.shape for o in meta] == [o.shape for o in real]
+    assert [o.dtype for o in meta] == [o.dtype for o in real]
+
+
+@over([s for s in SAMPLES if operator_of(s).has_parameter_rule and s.parameters is None])
+def test_declared_parameter_shapes_are_the_real_ones(sample):
+    op = operator_of(sample)
+    attrs = op.parse(sample.attrs)
+    real = {spec.name: array.shape for spec, array in zip(op.active_inputs(attrs), sample.inputs, strict=False)}
+    declared = op.parameter_shapes(real, attrs)
+    assert declared
+    assert declared.keys() <= {spec.name for spec in op.inputs}
+    for name, shape in declared.items():
+        if name in real:
+            assert shape == real[name], name
+
+
+@over(SAMPLES + RANDOM_SAMPLES)
+def test_attributes_survive_as_text(sample):
+    op = operator_of(sample)
+    parsed = op.parse(sample.attrs)
+    assert op.parse({k: str(v) for k, v in sample.attrs.items()}) == parsed
+    assert op.parse(op.to_text(sample.attrs)) == parsed
+    # What was parsed parses to itself, defaults too.
+    assert op.parse(parsed) == parsed
+    assert op.parse({k: to_text(v) for k, v in parsed.items()}) == parsed
+
+
+@over(SAMPLES)
+def test_number_of_inputs_is_checked(sample):
+    op = operator_of(sample)
+    op.check_count(len(sample.inputs), op.parse(sample.attrs))
+
+
+@over(RANDOM_SAMPLES)
+def test_draws_follow_their_distribution(sample):
+    op = operator_of(sample)
+    attrs = op.parse(sample.attrs)
+    (drawn,) = call(op, [], attrs, seed=1).outputs
+    assert tuple(drawn.shape) == sample.attrs["shape"]
+    default = "int32" if "randint" in sample.op else "float32"
+    assert matrix.dtype_names([drawn]) == [sample.attrs.get("dtype", default)]
+    values = drawn.double()
+    error = sample.std / values.numel() ** 0.5
+    assert abs(values.mean().item() - sample.mean) < 5 * error
+    assert values.std().item() == pytest.approx(sample.std, rel=0.1)
+    # A float16 below `high` may round up to it.
+    assert sample.low <= values.min().item()
+    assert values.max().item() <= sample.high
+
+
+@over(RANDOM_SAMPLES)
+def test_draws_are_the_seeds(sample):
+    op = operator_of(sample)
+    attrs = op.parse(sample.attrs)
+    first, again, other = (call(op, [], attrs, seed=s).outputs[0] for s in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+@over(RANDOM_SAMPLES)
+def test_draws_on_meta_tensors_and_onnx(sample):
+    op = operator_of(sample)
+    attrs = op.parse(sample.attrs)
+    (real,) = call(op, [], attrs).outputs
+    (meta,) = call(op, [], attrs, device="meta").outputs
+    assert (meta.shape, meta.dtype, meta.device.type) == (real.shape, real.dtype, "meta")
+    with pytest.raises(LoweringError, match=f"{op.name}: has no ONNX form: it draws new numbers"):
+        op.lower(None, [], attrs)
