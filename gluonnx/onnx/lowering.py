@@ -241,7 +241,8 @@ class _Lowering:
                 source = value
                 with self.builder.scope(node.name):
                     value = self.builder.op_outputs("Identity", 1, source)[0]
-                value.settle(source.dtype, source.shapes)
+                if source.is_inferred:
+                    value.settle(source.dtype, source.shapes)
             wanted = f"{node.name}_output" if node.is_variable else node.output_name(index)
             if self.output_names is not None:
                 value.name = self.output_names[position]
