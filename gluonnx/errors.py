@@ -7,9 +7,11 @@ clauses keep working. Messages have one form:
 """
 
 __all__ = [
+    "ArgumentError",
     "AttributeValueError",
     "DeferredInitializationError",
     "DeviceError",
+    "DownloadError",
     "EditedModelError",
     "ExportError",
     "FileAccessError",
@@ -23,6 +25,8 @@ __all__ = [
     "ParameterError",
     "ParameterFileError",
     "ParameterMismatchError",
+    "RegistryError",
+    "StaleGradientError",
     "UnknownOperatorError",
 ]
 
@@ -33,6 +37,10 @@ class MXNetError(RuntimeError):
 
 class InputError(MXNetError, ValueError):
     """An operator or block was given the wrong number, rank, shape or dtype of inputs."""
+
+
+class ArgumentError(MXNetError, ValueError, AssertionError):
+    """A block or function was given an argument that it does not accept (where MXNet asserts)."""
 
 
 class AttributeValueError(MXNetError, ValueError):
@@ -83,8 +91,20 @@ class ParameterMismatchError(ParameterError, AssertionError):
     """A parameter is asked to be something that it is not: another shape, dtype, value or name."""
 
 
+class DownloadError(MXNetError, OSError):
+    """A file could not be downloaded, or what came is not what was expected."""
+
+
 class ParameterFileError(ParameterMismatchError):
     """Parameters in a file do not fit the block they are loaded into."""
+
+
+class RegistryError(MXNetError, ValueError, AssertionError):
+    """No class is registered under this name, or it cannot be made from what was given."""
+
+
+class StaleGradientError(MXNetError, UserWarning):
+    """A gradient was not computed since the last step (MXNet raises UserWarning)."""
 
 
 class LoweringError(MXNetError, NotImplementedError):

@@ -28,7 +28,7 @@ def evaluate(heads, values):
     for node in topological(heads):
         if node.is_variable:
             if node.name in values:
-                done[id(node), 0] = torch.as_tensor(values[node.name])
+                done[id(node), 0] = torch.as_tensor(np.array(values[node.name]))
             continue
         runtime = {k: v for k, v in {"training": False, "device": torch.device("cpu")}.items() if k in node.op.runtime}
         result = node.op.forward(*(done.get((id(n), i)) for n, i in node.inputs), **node.typed, **runtime)

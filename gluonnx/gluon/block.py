@@ -91,8 +91,8 @@ class Block:
         elif isinstance(value, Parameter):
             if self._reg_params.get(name, value) is not value:
                 raise ParameterError(
-                    f"{type(self).__name__} `{name}`: Overriding Parameter attribute {name} is not allowed. If you want "
-                    "to share parameters by setting `params` at Block construction, use "
+                    f"{type(self).__name__} `{name}`: Overriding Parameter attribute {name} is not allowed. If you "
+                    "want to share parameters by setting `params` at Block construction, use "
                     "`Block(params=other_block.collect_params())`."
                 )
             self._reg_params[name] = value
@@ -381,8 +381,7 @@ class HybridBlock(Block):
 
         Args:
             active: Whether to run the graph.
-            **kwargs: `static_alloc`: keep input and output memory between calls (an output is then overwritten by the
-                next call); `static_shape`: prepare for inputs of unchanging shape. MXNet's `inline_limit`,
+            **kwargs: `static_alloc` and `static_shape` together replay a CUDA graph on a GPU. MXNet's `inline_limit`,
                 `forward_bulk_size`, `backward_bulk_size` and `backend` are accepted and change nothing.
 
         Raises:
@@ -584,7 +583,9 @@ class HybridBlock(Block):
             f"{type(self).__name__}: no hybrid_forward: expected a subclass to define `hybrid_forward`."
         )
 
-    def export(self, path: Any, epoch: int = 0, remove_amp_cast: bool = True) -> tuple[str, str, str]:
+    def export(
+        self, path: Any, epoch: int = 0, remove_amp_cast: bool = True, *, dynamic_batch: bool = True
+    ) -> tuple[str, str, str]:
         """Write the model: `path-symbol.json`, `path-0000.params` (MXNet's formats) and `path-0000.onnx`.
 
         The block must be hybridized and have been called once. Inputs are named `data`, or `data0`, `data1`, ... The
@@ -595,6 +596,8 @@ class HybridBlock(Block):
             path: Folder and beginning of the file names.
             epoch: Number in the file names, four digits.
             remove_amp_cast: Accepted.
+            dynamic_batch: Whether the ONNX model takes any batch size. A block that works for one size only is refused
+                unless this is False.
 
         Returns:
             The paths of the three files.
@@ -611,18 +614,7 @@ class HybridBlock(Block):
             )
         from gluonnx.gluon.exporting import export
 
-        return export(self._trace.output, self._compiled, Path(path), epoch)
-
-    def register_op_hook(self, callback: Callable[[str, str, NDArray], Any], monitor_all: bool = False) -> None:
-        """Call `callback(output name, operator name, array)` for every operator output of later calls.
-
-        The block runs its operators one by one on torch as long as a callback is installed.
-
-        Args:
-            callback: What to call.
-            monitor_all: Whether to call it for operator inputs too.
-        """
-        raise NotImplementedError("HybridBlock.register_op_hook: not built yet.")
+        return export(self._trace.output, self._compiled, Path(path), epoch, dynamic_batch=dynamic_batch)
 
 
 class _Trace:

@@ -219,8 +219,8 @@ class Parameter:
         if not _is_known(self._shape):
             if not self.allow_deferred_init:
                 raise ParameterError(
-                    f"Cannot initialize Parameter '{self.name}' because it has invalid shape: {self._shape}. Give every "
-                    "dimension, or pass allow_deferred_init=True."
+                    f"Cannot initialize Parameter '{self.name}' because it has invalid shape: {self._shape}. Give "
+                    "every dimension, or pass allow_deferred_init=True."
                 )
             self._arrays, self._contexts = [], []
             self._deferred = deferred
@@ -233,8 +233,8 @@ class Parameter:
             return
         if not _is_known(self._shape):
             raise ParameterError(
-                f"Cannot initialize Parameter '{self.name}' because it has invalid shape: {self._shape}. Please specify "
-                "in_units, in_channels, etc for `Block`s."
+                f"Cannot initialize Parameter '{self.name}' because it has invalid shape: {self._shape}. Please "
+                "specify in_units, in_channels, etc for `Block`s."
             )
         self._create(self._deferred)
 

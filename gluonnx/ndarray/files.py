@@ -75,8 +75,8 @@ def _arrays(file: ArrayFile, where: str) -> Arrays:
     for position, value in enumerate(file.arrays):
         if isinstance(value, (RowSparse, Csr)):
             raise FormatError(
-                f"{where}: array {position} is sparse: expected dense arrays, got {type(value).__name__}. Sparse storage "
-                "is not built yet."
+                f"{where}: array {position} is sparse: expected dense arrays, got {type(value).__name__}. Sparse "
+                "storage is not built yet."
             )
         if value is None:
             raise FormatError(f"{where}: array {position} is empty: expected values, got none.")

@@ -1,8 +1,31 @@
 """ONNX: a graph of operators becomes an ONNX model, and the model is shown to compute the same.
 
-`builder` owns the ONNX graph under construction, which lowerings speak to.
+`builder` owns the ONNX graph under construction, which lowerings speak to; `lowering` the walk over the graph; `model`
+the result and its bytes; `check` the proof against torch (`samples` its inputs, `exact` the graph in double precision,
+`proof` the record that travels with the file); `metadata` what makes a file come back as the graph it was; `files`
+reading and writing; `export` all of that in order; `convert` MXNet's `export_model` and the way back.
 """
 
-from gluonnx.onnx.builder import IR_VERSION, OPSET, ModelBuilder
+from gluonnx.onnx.check import prove
+from gluonnx.onnx.convert import export_model, import_to_files, read_restored
+from gluonnx.onnx.export import export_graph
+from gluonnx.onnx.files import read_model, write_model
+from gluonnx.onnx.lowering import lower
+from gluonnx.onnx.metadata import Restored, restore
+from gluonnx.onnx.model import LoweredModel
+from gluonnx.onnx.proof import replay
 
-__all__ = ["IR_VERSION", "OPSET", "ModelBuilder"]
+__all__ = [
+    "LoweredModel",
+    "Restored",
+    "export_graph",
+    "export_model",
+    "import_to_files",
+    "lower",
+    "prove",
+    "read_model",
+    "read_restored",
+    "replay",
+    "restore",
+    "write_model",
+]

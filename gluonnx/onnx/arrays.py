@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.utils.dlpack
 
 from gluonnx.errors import InputError
 from gluonnx.ops.dtypes import BY_NAME, BY_NUMPY
@@ -17,11 +18,13 @@ def as_array(where: str, value: Any) -> Array:
 
     Args:
         where: What the value is, for the message.
-        value: A numpy array or a torch tensor on any device.
+        value: A numpy array, a torch tensor on any device, or anything that speaks DLPack (an NDArray).
 
     Raises:
         InputError: Not an array, or of a dtype that MXNet does not have.
     """
+    if not isinstance(value, (np.ndarray, np.generic, torch.Tensor)) and hasattr(value, "__dlpack__"):
+        value = torch.utils.dlpack.from_dlpack(value)
     if isinstance(value, torch.Tensor):
         tensor = value.detach().cpu()
         if tensor.dtype is torch.bfloat16:  # numpy learns bfloat16 from ml_dtypes, which torch does not know
@@ -36,6 +39,15 @@ def as_array(where: str, value: Any) -> Array:
         raise InputError(f"{where}: unknown dtype: expected one of {', '.join(BY_NAME)}, got dtype={array.dtype}.")
     # On little-endian machines this is the native dtype, so nothing is copied there.
     return np.asarray(array, dtype=native.newbyteorder("<"), order="C")
+
+
+def as_tensor(array: Array) -> torch.Tensor:
+    """Return an array that `as_array` returned as a torch tensor, over the same memory unless that is read-only."""
+    if not array.flags.writeable:
+        array = array.copy()
+    if array.dtype == BY_NAME["bfloat16"].numpy:
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
 
 
 def dtype_name(array: Array) -> str:

@@ -53,6 +53,11 @@ class LoweredModel:
     is_batch_dynamic: bool
     metadata: Mapping[str, str] = field(default_factory=dict)
 
+    def is_batched(self, input_name: str) -> bool:
+        """Tell whether axis 0 of an input is the dynamic batch axis."""
+        found = next(i for i in self.proto.graph.input if i.name == input_name)
+        return any(d.dim_param for d in found.type.tensor_type.shape.dim[:1])
+
     def with_metadata(self, metadata: Mapping[str, str]) -> "LoweredModel":
         """Return the same model with other metadata."""
         return dataclasses.replace(self, metadata=dict(metadata))

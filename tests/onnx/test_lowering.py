@@ -291,7 +291,7 @@ print(hashlib.sha256(model.serialize()).hexdigest())
 
 def test_bytes_do_not_depend_on_the_process():
     root = Path(__file__).parents[2]
-    code = DETERMINISM.format(paths=[str(root), str(root / "tests")])
+    code = DETERMINISM.format(paths=[str(root), str(root / "runtime"), str(root / "tests")])
     digests = {
         subprocess.run(
             [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, check=True, capture_output=True, text=True

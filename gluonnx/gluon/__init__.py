@@ -1,0 +1,25 @@
+"""Blocks, parameters and training: `mx.gluon`.
+
+`block` owns children, parameters and tracing, `parameter` values and gradients, `hybrid` the call of a hybridized
+block, `exporting` and `importing` model files, `trainer` optimization steps, `nn` layers, `loss` losses, `utils` data
+splitting, clipping and downloads.
+"""
+
+from gluonnx.gluon import loss, nn, utils
+from gluonnx.gluon.block import Block, HybridBlock, SymbolBlock
+from gluonnx.gluon.parameter import Constant, DeferredInitializationError, Parameter, ParameterDict
+from gluonnx.gluon.trainer import Trainer
+
+__all__ = [
+    "Block",
+    "Constant",
+    "DeferredInitializationError",
+    "HybridBlock",
+    "Parameter",
+    "ParameterDict",
+    "SymbolBlock",
+    "Trainer",
+    "loss",
+    "nn",
+    "utils",
+]

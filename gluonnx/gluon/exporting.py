@@ -1,0 +1,58 @@
+"""Writing a hybrid block's model: symbol-json, parameters and ONNX, all or nothing."""
+
+from pathlib import Path
+
+from gluonnx.errors import FixedBatchError
+from gluonnx.formats.files import FileSet
+from gluonnx.formats.params import serialize_params
+from gluonnx.gluon.hybrid import HybridCall
+from gluonnx.ndarray.files import to_numpy
+from gluonnx.onnx.export import export_graph
+from gluonnx.symbol.symbol import Symbol
+
+
+def export(output: Symbol, call: HybridCall, path: Path, epoch: int, *, dynamic_batch: bool) -> tuple[str, str, str]:
+    """Write `path-symbol.json`, `path-0000.params` and `path-0000.onnx`, or raise and leave nothing behind.
+
+    Args:
+        output: The traced graph.
+        call: The call of the block, which knows its inputs and parameters.
+        path: Folder and beginning of the file names.
+        epoch: Number in the file names, four digits.
+        dynamic_batch: Whether the ONNX model takes any batch size.
+
+    Returns:
+        The paths of the three files.
+    """
+    assert call.last_inputs is not None
+    auxiliary = set(output.list_auxiliary_states())
+    params = call.parameters
+    ordered = [n for n in output.list_inputs() if n in params]
+    values = {n: to_numpy(params[n]._reduce()) for n in ordered}
+    named = {
+        **{f"arg:{n}": values[n] for n in ordered if n not in auxiliary},
+        **{f"aux:{n}": values[n] for n in ordered if n in auxiliary},
+    }
+    symbol_path = path.with_name(f"{path.name}-symbol.json")
+    params_path = path.with_name(f"{path.name}-{epoch:04d}.params")
+    onnx_path = path.with_name(f"{path.name}-{epoch:04d}.onnx")
+    with FileSet() as files:
+        files.create(symbol_path).write(output.tojson().encode())
+        stream = files.create(params_path)
+        for chunk in serialize_params(named):
+            stream.write(chunk)
+        try:
+            export_graph(
+                onnx_path,
+                call.heads,
+                call.input_names,
+                call.last_inputs.shapes,
+                call.last_inputs.dtypes,
+                values,
+                dynamic_batch=dynamic_batch,
+                name=path.name,
+                files=files,
+            )
+        except FixedBatchError as err:
+            raise FixedBatchError(f"{err} To export for this batch size only, pass `dynamic_batch=False`.") from err
+    return str(symbol_path), str(params_path), str(onnx_path)

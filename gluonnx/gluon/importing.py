@@ -1,0 +1,94 @@
+"""Reading model files into a SymbolBlock."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gluonnx.context import Context
+from gluonnx.errors import FormatError, GraphError, ParameterFileError
+from gluonnx.gluon.block import SymbolBlock
+from gluonnx.gluon.parameter import load_all
+from gluonnx.ndarray.files import from_numpy_values
+from gluonnx.ndarray.files import load as load_arrays
+from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.symbol.symbol import Symbol, var
+from gluonnx.symbol.text import load, load_json
+
+
+def imports(
+    symbol_file: Any,
+    input_names: str | Sequence[str] | None,
+    param_file: Any,
+    ctx: Context | Sequence[Context] | None,
+) -> SymbolBlock:
+    """See `SymbolBlock.imports`."""
+    path = Path(symbol_file)
+    names = [input_names] if isinstance(input_names, str) else None if input_names is None else list(input_names)
+    if path.suffix.lower() == ".onnx":
+        return _from_onnx(path, names, param_file, ctx)
+    if names is None:
+        raise GraphError(
+            f"{path}: input names are missing: expected the names of the inputs, got None. Pass `input_names=['data']`."
+        )
+    graph = load(path)
+    arrays = None if param_file is None else _named(load_arrays(param_file), Path(param_file))
+    return _block(graph, names, arrays, str(param_file), ctx)
+
+
+def _from_onnx(
+    path: Path, names: list[str] | None, param_file: Any, ctx: Context | Sequence[Context] | None
+) -> SymbolBlock:
+    from gluonnx.onnx.convert import read_restored
+
+    if param_file is not None:
+        raise ParameterFileError(
+            f"{path}: an ONNX file holds its parameters: expected no param_file, got {str(param_file)!r}. "
+            "Call load_parameters on the block to replace them."
+        )
+    restored = read_restored(path)
+    if names is not None and sorted(names) != sorted(restored.input_names):
+        raise GraphError(f"{path}: other inputs: expected {', '.join(restored.input_names)}, got {', '.join(names)}.")
+    arrays = {
+        name: from_numpy_values(value if value.flags.writeable else value.copy())
+        for name, value in restored.parameters.items()
+    }
+    return _block(load_json(restored.symbol_json), names or list(restored.input_names), arrays, str(path), ctx)
+
+
+def _block(
+    graph: Symbol,
+    names: Sequence[str],
+    arrays: Mapping[str, NDArray] | None,
+    where: str,
+    ctx: Context | Sequence[Context] | None,
+) -> SymbolBlock:
+    variables = graph.list_inputs()
+    unknown = [n for n in names if n not in variables]
+    if unknown:
+        others = [n for n in variables if arrays is None or n not in arrays]
+        raise GraphError(
+            f"{where}: no such input: expected some of {', '.join(others or variables)}, got {', '.join(unknown)}."
+        )
+    block = SymbolBlock(graph, [var(n) for n in names])
+    params = dict(block.params.items())
+    if arrays is None:
+        return block
+    labels = [n for n in params if n not in arrays and n.endswith("label")]
+    if labels and len(labels) == len([n for n in params if n not in arrays]):
+        raise ParameterFileError(
+            f"{where}: the graph ends in a loss that reads {', '.join(labels)}: expected it among the inputs. Pass "
+            f"input_names={[*names, *labels]}, or cut the loss off with `get_internals()`."
+        )
+    load_all(params, arrays, where, ctx, False, True, True, "saved")
+    return block
+
+
+def _named(arrays: Any, path: Path) -> dict[str, NDArray]:
+    if not isinstance(arrays, dict):
+        raise FormatError(f"{path}: arrays have no names: expected `arg:` and `aux:` names. It was saved from a list.")
+    if arrays and not any(n.startswith(("arg:", "aux:")) for n in arrays) and any("." in n for n in arrays):
+        raise ParameterFileError(
+            f"{path}: written by `save_parameters`: expected the `.params` file of `export`, got names such as "
+            f"{next(iter(arrays))!r}. Build the network in Python and call `load_parameters` on it."
+        )
+    return {n[4:] if n.startswith(("arg:", "aux:")) else n: a for n, a in arrays.items()}

@@ -1,0 +1,140 @@
+"""The proof that a model computes what the graph computes; without it there is no export.
+
+The structure is checked first (onnx.checker, strict shape inference), then ONNX Runtime runs the model, at the
+optimization level that ships, against a reference at several batch sizes.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from gluonnx_runtime import Session, SessionError
+
+from gluonnx.errors import ExportError
+from gluonnx.onnx.arrays import Array
+from gluonnx.onnx.model import LoweredModel
+from gluonnx.onnx.samples import InputSpec, resized_samples, seeded_arrays
+
+Reference: TypeAlias = Callable[[list[Array]], list[Array]]
+"""From input arrays to output arrays, for any batch size."""
+
+BATCH_SIZES = (1, 2, 7)
+"""One, an even and an odd number; no two of them divide each other's neighbours."""
+
+TOLERANCE = {"float64": 1e-10, "float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
+"""Largest difference, relative to the largest magnitude of the output; other dtypes must be equal.
+
+About a hundred rounding errors of float32 and ten of the half floats (whose intermediate results are rounded by torch
+and kept in float32 by ONNX Runtime).
+"""
+SMALLEST_SCALE = 1e-3
+"""Magnitude below which an output counts as this large: there the rounding of its inputs shows."""
+
+
+def prove(
+    model: LoweredModel,
+    reference: Reference,
+    specs: Sequence[InputSpec],
+    *,
+    session: Session | None = None,
+    sample_inputs: Sequence[npt.ArrayLike] | None = None,
+    seed: int = 0,
+) -> None:
+    """Raise unless the model is sound and computes what the reference computes.
+
+    Args:
+        model: The lowered model, with frozen parameters.
+        reference: What the outputs must be.
+        specs: The inputs, in the model's order.
+        session: A session on the bytes that ship; `open_session(model)` if None.
+        sample_inputs: Inputs to use instead of seeded ones; rows are repeated to each batch size.
+        seed: Seed of the inputs.
+
+    Raises:
+        ExportError: The model is not valid ONNX, ONNX Runtime refuses it, or an output differs.
+        InputError: `sample_inputs` do not fit.
+    """
+    check_structure(model)
+    session = session or open_session(model)
+    batches = BATCH_SIZES if model.is_batch_dynamic else tuple(s.shape[0] for s in specs[:1] if s.shape) or (1,)
+    saw_numbers = False
+    for batch in batches:
+        if sample_inputs is None:
+            inputs = seeded_arrays(specs, seed, batch)
+        else:
+            inputs = resized_samples(specs, sample_inputs, batch)
+        expected = reference(inputs)
+        try:
+            got = session.run(dict(zip(model.input_names, inputs, strict=True)))
+        except SessionError as err:
+            raise ExportError(
+                f"{model.proto.graph.name}: ONNX Runtime fails at batch size {batch}: expected outputs, got {err}"
+            ) from err
+        for name, wanted in zip(model.output_names, expected, strict=True):
+            fault = difference(got[name], wanted)
+            if fault is not None:
+                raise ExportError(
+                    f"{model.proto.graph.name}: the ONNX model computes something else: output `{name}` at batch size "
+                    f"{batch}: {fault}. No file is kept. Report the operators of this net."
+                )
+            saw_numbers = saw_numbers or not wanted.size or bool(np.isfinite(wanted.astype(np.float64)).any())
+    if not saw_numbers:
+        raise ExportError(
+            f"{model.proto.graph.name}: the check saw no finite number: expected outputs to compare, got only NaN and "
+            "infinity. Pass `sample_inputs` for which the net gives numbers."
+        )
+
+
+def check_structure(model: LoweredModel) -> None:
+    """Raise unless the model is valid ONNX and strict shape inference confirms its declared outputs.
+
+    Weights take part by type and shape, without their values.
+
+    Raises:
+        ExportError: Says what the checker says.
+    """
+    skeleton = model.typed_skeleton()
+    try:
+        onnx.checker.check_model(skeleton, full_check=True)
+        onnx.shape_inference.infer_shapes(skeleton, check_type=True, strict_mode=True, data_prop=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as err:
+        raise ExportError(
+            f"{model.proto.graph.name}: not valid ONNX: expected a model that onnx.checker accepts, got {err}. "
+            "Report the operators of this net."
+        ) from err
+
+
+def open_session(model: LoweredModel, source: Path | bytes | None = None) -> Session:
+    """Return a session on the CPU, at the optimization level that ships.
+
+    Raises:
+        ExportError: ONNX Runtime refuses the model.
+    """
+    try:
+        return Session(model.serialize() if source is None else source, device="cpu")
+    except SessionError as err:
+        raise ExportError(f"{model.proto.graph.name}: ONNX Runtime refuses the model: {err}") from err
+
+
+def difference(got: Array, expected: Array) -> str | None:
+    """Return in words how an output differs from what it should be, None if it does not."""
+    if got.dtype != expected.dtype or got.shape != expected.shape:
+        return f"expected {expected.dtype} {expected.shape}, got {got.dtype} {got.shape}"
+    tolerance = TOLERANCE.get(expected.dtype.name)
+    if tolerance is None:
+        unequal = int((got != expected).sum())
+        return f"expected equal values, got {unequal} of {got.size} different" if unequal else None
+    a, b = got.astype(np.float64), expected.astype(np.float64)
+    finite = np.isfinite(b)
+    if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
+        return "expected NaN and infinity in the same places, got them elsewhere"
+    if not finite.any():
+        return None
+    scale = max(float(np.abs(b[finite]).max()), SMALLEST_SCALE)
+    largest = float(np.abs(a[finite] - b[finite]).max())
+    if largest <= tolerance * scale:  # false for NaN too
+        return None
+    return f"largest difference {largest:.3g}, tolerance {tolerance * scale:.3g} ({tolerance:g} of {scale:.3g})"

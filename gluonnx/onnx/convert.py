@@ -1,0 +1,193 @@
+"""Files in, files out: `mx.onnx.export_model`, and the way back."""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gluonnx.errors import ExportError, FormatError, InputError
+from gluonnx.formats import FileSet, read_params, serialize_params
+from gluonnx.onnx.arrays import Array
+from gluonnx.onnx.builder import OPSET
+from gluonnx.onnx.export import export_graph
+from gluonnx.onnx.files import read_model
+from gluonnx.onnx.metadata import Restored, restore
+from gluonnx.ops.dtypes import as_dtype
+from gluonnx.symbol.symbol import Symbol
+from gluonnx.symbol.text import load, load_json
+
+logger = logging.getLogger(__name__)
+
+_PREFIXES = ("arg:", "aux:")
+
+
+def export_model(
+    sym: Symbol | str | os.PathLike[str],
+    params: Mapping[str, Any] | str | os.PathLike[str],
+    in_shapes: Sequence[Sequence[int]] | None = None,
+    in_types: Any = np.float32,
+    onnx_file_path: str | os.PathLike[str] = "model.onnx",
+    verbose: bool = False,
+    dynamic: bool = False,
+    dynamic_input_shapes: Sequence[Sequence[int | str | None]] | None = None,
+    run_shape_inference: bool = False,
+    input_type: Any = None,
+    input_shape: Sequence[Sequence[int]] | None = None,
+    large_model: bool = False,
+    *,
+    opset: int | None = None,
+    sample_inputs: Sequence[npt.ArrayLike] | None = None,
+) -> str:
+    """Convert a symbol and its parameters to an ONNX file that is shown to compute the same.
+
+    Differs: The file is checked against the symbol, and kept only if it computes the same. Parameters are initializers,
+    not inputs. Only the batch axis can be dynamic. Shape inference always runs, so `run_shape_inference` changes
+    nothing, and a model is always one file, so neither does `large_model`.
+
+    Args:
+        sym: The symbol, or a symbol-json file.
+        params: Arrays by name, with or without `arg:` / `aux:`; or a .params file.
+        in_shapes: Shape of each input, in the order of `list_inputs()` without the parameters. Inputs at the end that
+            the outputs do not depend on (labels) may be left out.
+        in_types: Dtype of all inputs, or a list.
+        onnx_file_path: Where to write.
+        verbose: Log the names of inputs and outputs.
+        dynamic: Leave the batch size open.
+        dynamic_input_shapes: With `dynamic`, the input shapes with None or a name where a size is open; only axis 0
+            can be.
+        run_shape_inference: Accepted.
+        input_type: Former name of `in_types`.
+        input_shape: Former name of `in_shapes`.
+        large_model: Accepted.
+        opset: The opset of the file; there is one, `OPSET`.
+        sample_inputs: Inputs for the check, where seeded numbers will not do.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        InputError: Shapes are missing or too many, or a dynamic axis is not the batch axis.
+        LoweringError: ONNX cannot express some operators; names them all.
+        ExportError: The model is not the same as the symbol; nothing is written.
+
+    Source: MXNet 1.9.1 python/mxnet/onnx/mx2onnx/_export_model.py, `export_model`.
+    """
+    if opset not in (None, OPSET):
+        raise ExportError(f"export_model: opset not supported: expected {OPSET}, got opset={opset}. Leave it out.")
+    symbol = sym if isinstance(sym, Symbol) else load(sym)
+    where = str(onnx_file_path)
+    arrays = _plain_names(params if isinstance(params, Mapping) else read_params(params).as_dict())
+    shapes = [tuple(s) for s in (in_shapes if in_shapes is not None else input_shape or ())]
+    free = [n for n in symbol.list_inputs() if n not in arrays]
+    if not shapes or len(shapes) > len(free):
+        raise InputError(
+            f"export_model: wrong number of input shapes: expected one for each of {', '.join(free) or 'no inputs'}, "
+            f"got in_shapes={shapes}. Pass `in_shapes=`."
+        )
+    names = free[: len(shapes)]
+    types = in_types if input_type is None else input_type
+    dtypes = [as_dtype(t).name for t in (types if isinstance(types, (list, tuple)) else [types] * len(names))]
+    if len(dtypes) != len(names):
+        raise InputError(
+            f"export_model: wrong number of input types: expected {len(names)} ({', '.join(names)}), "
+            f"got in_types={dtypes}. Pass one for each input, or one for all."
+        )
+    if dynamic and dynamic_input_shapes is not None:
+        _check_dynamic(names, shapes, dynamic_input_shapes)
+    model = export_graph(
+        onnx_file_path,
+        symbol._heads,
+        names,
+        shapes,
+        dtypes,
+        arrays,
+        dynamic_batch=dynamic,
+        sample_inputs=sample_inputs,
+    )
+    if verbose:
+        logger.info("%s: %s -> %s", where, ", ".join(model.input_names), ", ".join(model.output_names))
+    return where
+
+
+def import_to_files(
+    onnx_path: str | os.PathLike[str], prefix: str | os.PathLike[str], epoch: int = 0
+) -> tuple[Path, Path]:
+    """Write the graph and the parameters that an ONNX file of ours carries, as MXNet's two files.
+
+    Args:
+        onnx_path: A file that gluonnx wrote.
+        prefix: The files are `PREFIX-symbol.json` and `PREFIX-0000.params`.
+        epoch: The number in the second name.
+
+    Returns:
+        The two paths. Both files appear, or none.
+
+    Raises:
+        FormatError: Not an ONNX model, or one that gluonnx did not write.
+        EditedModelError: It was changed since gluonnx wrote it.
+        FileAccessError: A file cannot be read or written.
+    """
+    restored = read_restored(onnx_path)
+    symbol = load_json(restored.symbol_json)
+    auxiliary = set(symbol.list_auxiliary_states())
+    arrays = {f"{'aux' if n in auxiliary else 'arg'}:{n}": a for n, a in restored.parameters.items()}
+    symbol_path, params_path = Path(f"{prefix}-symbol.json"), Path(f"{prefix}-{epoch:04d}.params")
+    chunks = serialize_params(arrays)
+    with FileSet() as files:
+        files.create(symbol_path).write(restored.symbol_json.encode())
+        file = files.create(params_path)
+        for chunk in chunks:
+            file.write(chunk)
+    return symbol_path, params_path
+
+
+def read_restored(path: str | os.PathLike[str]) -> Restored:
+    """Read the graph and the parameters that an ONNX file of ours carries.
+
+    Raises:
+        FormatError: As `import_to_files`.
+    """
+    restored = restore(read_model(path), str(path))
+    if restored is None:
+        raise FormatError(
+            f"{path}: not written by gluonnx: expected an ONNX file that carries its Gluon graph, got none in its "
+            "metadata. Run it with gluonnx_runtime.Session; other ONNX files cannot be imported yet."
+        )
+    return restored
+
+
+def _plain_names(params: Mapping[str, Any]) -> dict[str, Array]:
+    plain: dict[str, Any] = {}
+    for name, value in params.items():
+        bare = name[4:] if name.startswith(_PREFIXES) else name
+        if bare in plain:
+            raise InputError(f"export_model: parameter `{bare}` is there twice: expected it as `arg:` or as `aux:`.")
+        if value is None or not (hasattr(value, "__dlpack__") or hasattr(value, "__array__")):
+            raise ExportError(
+                f"export_model: parameter `{bare}` is not a dense array: expected one, got {type(value).__name__}. "
+                "Convert it to dense storage."
+            )
+        plain[bare] = value
+    return plain
+
+
+def _check_dynamic(
+    names: Sequence[str], shapes: Sequence[tuple[int, ...]], dynamic: Sequence[Sequence[int | str | None]]
+) -> None:
+    if len(dynamic) != len(names):
+        raise InputError(
+            f"export_model: wrong number of dynamic shapes: expected {len(names)} ({', '.join(names)}), "
+            f"got dynamic_input_shapes={list(dynamic)}."
+        )
+    for name, shape, wanted in zip(names, shapes, dynamic, strict=True):
+        if len(wanted) != len(shape) or any(
+            w != s for axis, (s, w) in enumerate(zip(shape, wanted, strict=True)) if axis or isinstance(w, int)
+        ):
+            raise InputError(
+                f"export_model: dynamic shape of `{name}` does not fit: expected {shape} with at most axis 0 open, "
+                f"got {tuple(wanted)}. Only the batch axis can be dynamic."
+            )

@@ -1,0 +1,158 @@
+"""Exports: lower, prove, and only then let the file appear."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy.typing as npt
+import torch
+
+from gluonnx.formats import FileSet
+from gluonnx.onnx.arrays import Array, as_array, as_tensor, dtype_name
+from gluonnx.onnx.check import open_session, prove
+from gluonnx.onnx.exact import compute_exactly
+from gluonnx.onnx.files import stage_model
+from gluonnx.onnx.lowering import lower
+from gluonnx.onnx.metadata import describe
+from gluonnx.onnx.model import LoweredModel
+from gluonnx.onnx.proof import check_record, make_record
+from gluonnx.onnx.samples import InputSpec, input_specs
+from gluonnx.ops.dtypes import torch_dtype
+from gluonnx.symbol.executor import GraphFunction
+from gluonnx.symbol.graph import Entry, topological
+from gluonnx.symbol.inference import Inference, Shape, infer
+from gluonnx.symbol.text import dumps
+
+
+def export_graph(
+    path: str | os.PathLike[str],
+    heads: Sequence[Entry],
+    input_names: Sequence[str],
+    input_shapes: Sequence[Shape],
+    input_dtypes: Sequence[str],
+    parameters: Mapping[str, Any],
+    *,
+    dynamic_batch: bool = True,
+    output_names: Sequence[str] | None = None,
+    name: str = "net",
+    sample_inputs: Sequence[npt.ArrayLike] | None = None,
+    files: FileSet | None = None,
+) -> LoweredModel:
+    """Write a graph as an ONNX file that is shown to compute what the graph computes, or raise and leave nothing.
+
+    Args:
+        path: The file.
+        heads: Outputs of the graph.
+        input_names: As `lower`.
+        input_shapes: As `lower`.
+        input_dtypes: As `lower`.
+        parameters: As `lower`.
+        dynamic_batch: As `lower`.
+        output_names: As `lower`.
+        name: As `lower`.
+        sample_inputs: Inputs for the proof, for graphs that take only certain values. Without them, seeded numbers.
+        files: The set to publish the file with; it is published at once without.
+
+    Returns:
+        The model as written.
+
+    Raises:
+        LoweringError: As `lower`.
+        ExportError: The proof failed.
+        FileAccessError: The folder is missing or not writable.
+    """
+    if files is None:
+        with FileSet() as own:
+            return export_graph(
+                path,
+                heads,
+                input_names,
+                input_shapes,
+                input_dtypes,
+                parameters,
+                dynamic_batch=dynamic_batch,
+                output_names=output_names,
+                name=name,
+                sample_inputs=sample_inputs,
+                files=own,
+            )
+    model = lower(
+        heads,
+        input_names,
+        input_shapes,
+        input_dtypes,
+        parameters,
+        dynamic_batch=dynamic_batch,
+        output_names=output_names,
+        name=name,
+    )
+    graph = ReferenceGraph(heads, model, input_shapes, input_dtypes)
+    record = None if sample_inputs is not None else graph.record()
+    proof, seed = record or (None, 0)
+    model = model.with_metadata(describe(model, dumps(heads), proof))
+    session = open_session(model, stage_model(files, path, model))
+    prove(model, graph.reference, graph.specs, session=session, sample_inputs=sample_inputs, seed=seed)
+    if proof is not None:
+        check_record(proof, session.run, str(path))
+    return model
+
+
+class ReferenceGraph:
+    """What a model is proven against: the graph, run on torch with the same parameters.
+
+    Args:
+        heads: Outputs of the graph.
+        model: What the graph was lowered to, with frozen parameters.
+        input_shapes: Shape of each of the model's inputs.
+        input_dtypes: Canonical dtype name of each.
+    """
+
+    def __init__(
+        self, heads: Sequence[Entry], model: LoweredModel, input_shapes: Sequence[Shape], input_dtypes: Sequence[str]
+    ) -> None:
+        self._heads = heads
+        self._model = model
+        self._parameters = {n: as_tensor(a) for n, a in {**model.weights, **model.unused}.items()}
+        variables = [n.name for n in topological(heads) if n.is_variable]
+        self._unread = [n for n in variables if n not in self._parameters and n not in model.input_names]
+        self._names = [*model.input_names, *self._parameters, *self._unread]
+        self._function = GraphFunction(heads, self._names)
+        specs = [
+            InputSpec(name, dtype, tuple(shape), model.is_batched(name))
+            for name, shape, dtype in zip(model.input_names, input_shapes, input_dtypes, strict=True)
+        ]
+        self.specs = input_specs(heads, specs, self._infer({s.name: s.shape for s in specs}))
+
+    def reference(self, inputs: list[Array]) -> list[Array]:
+        """Compute the outputs in the graph's own precision."""
+        values = self._values(inputs)
+        with torch.no_grad():
+            outputs, _ = self._function([values[n] for n in self._names])
+        return [as_array("output", o) for o in outputs]
+
+    def exact(self, inputs: list[Array]) -> list[Array]:
+        """Compute the outputs in double precision."""
+        return compute_exactly(self._heads, self._values(inputs))
+
+    def record(self) -> tuple[str, int] | None:
+        """Make the proof that travels with the model, and its seed; see `make_record`."""
+        return make_record(self.specs, self._model.output_names, self.reference, self.exact)
+
+    def _values(self, inputs: Sequence[Array]) -> dict[str, torch.Tensor]:
+        values = {n: as_tensor(a) for n, a in zip(self._model.input_names, inputs, strict=True)}
+        values.update(self._parameters)
+        if self._unread:
+            # Labels of losses: the lowering has shown that no output depends on them.
+            found = self._infer({n: tuple(v.shape) for n, v in values.items()})
+            for node in topological(self._heads):
+                if node.is_variable and node.name in self._unread:
+                    shape, dtype = found.shape((node, 0)), found.dtype((node, 0))
+                    assert shape is not None
+                    assert dtype is not None
+                    values[node.name] = torch.zeros(shape, dtype=torch_dtype(dtype))
+        return values
+
+    def _infer(self, shapes: Mapping[str, Shape]) -> Inference:
+        dtypes = {n: dtype_name(a) for n, a in {**self._model.weights, **self._model.unused}.items()}
+        fixed = {n: tuple(t.shape) for n, t in self._parameters.items()}
+        return infer(self._heads, {**fixed, **shapes}, dtypes)

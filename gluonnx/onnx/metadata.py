@@ -1,0 +1,181 @@
+"""What rides in the metadata of a model that gluonnx writes, so that it comes back as the graph it was.
+
+Keys of `metadata_props`, all text:
+
+    gluonnx.format      version of this list, "1"
+    gluonnx.version     the gluonnx that wrote it
+    gluonnx.symbol      the graph as symbol-json
+    gluonnx.inputs      JSON list of input names
+    gluonnx.parameters  JSON: parameters that the ONNX graph does not read, by name: dtype, shape, base64 of the values
+    gluonnx.proof       see `gluonnx.onnx.proof`; absent if the graph allows none
+    gluonnx.digest      JSON: SHA-256 of the ONNX graph, of its initializers, and of the keys above
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from onnx import GraphProto, ModelProto, TensorProto, numpy_helper
+
+from gluonnx._version import __version__
+from gluonnx.errors import EditedModelError, FormatError
+from gluonnx.formats import parse_symbol_json
+from gluonnx.onnx.arrays import Array, dtype_name
+from gluonnx.onnx.model import LoweredModel
+from gluonnx.onnx.proof import PROOF_KEY
+from gluonnx.ops.dtypes import BY_NAME
+
+FORMAT = "1"
+_PREFIX = "gluonnx."
+FORMAT_KEY = "gluonnx.format"
+VERSION_KEY = "gluonnx.version"
+SYMBOL_KEY = "gluonnx.symbol"
+INPUTS_KEY = "gluonnx.inputs"
+PARAMETERS_KEY = "gluonnx.parameters"
+DIGEST_KEY = "gluonnx.digest"
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What an ONNX model that gluonnx wrote carries.
+
+    Attributes:
+        symbol_json: The graph.
+        input_names: Its inputs, in order.
+        parameters: Every parameter, by the name it has in the graph.
+        version: The gluonnx that wrote the model.
+    """
+
+    symbol_json: str
+    input_names: tuple[str, ...]
+    parameters: dict[str, Array]
+    version: str
+
+
+def describe(model: LoweredModel, symbol_json: str, proof: str | None) -> dict[str, str]:
+    """Return the metadata of a model.
+
+    Args:
+        model: The lowered model, with frozen parameters.
+        symbol_json: The graph it was lowered from.
+        proof: What `make_record` gave.
+    """
+    metadata = {
+        FORMAT_KEY: FORMAT,
+        VERSION_KEY: __version__,
+        SYMBOL_KEY: symbol_json,
+        INPUTS_KEY: _json(list(model.input_names)),
+        PARAMETERS_KEY: _json({name: _to_json(array) for name, array in model.unused.items()}),
+    }
+    if proof is not None:
+        metadata[PROOF_KEY] = proof
+    metadata[DIGEST_KEY] = _digest(model.proto, [*model.proto.graph.initializer, *model.weights.items()], metadata)
+    return metadata
+
+
+def restore(model: ModelProto, where: str = "model") -> Restored | None:
+    """Return what a model carries, or None if gluonnx did not write it.
+
+    Args:
+        model: A model with its initializers inside.
+        where: Names the model in messages.
+
+    Raises:
+        EditedModelError: gluonnx wrote the model, and graph, initializers or metadata were changed since.
+        FormatError: gluonnx of a later format wrote it, or the metadata is damaged.
+    """
+    metadata = {p.key: p.value for p in model.metadata_props if p.key.startswith(_PREFIX)}
+    if FORMAT_KEY not in metadata:
+        return None
+    if metadata[FORMAT_KEY] != FORMAT:
+        raise FormatError(
+            f"{where}: unknown metadata format: expected {FORMAT_KEY}={FORMAT}, got {metadata[FORMAT_KEY]!r} from "
+            f"gluonnx {metadata.get(VERSION_KEY, '(unknown)')}. Read it with that gluonnx or a later one."
+        )
+    carried = metadata.pop(DIGEST_KEY, "")
+    found = json.loads(_digest(model, model.graph.initializer, metadata))
+    try:
+        expected = dict(json.loads(carried))
+    except (ValueError, TypeError):
+        expected = {}
+    if changed := [part for part in found if found[part] != expected.get(part)]:
+        raise EditedModelError(
+            f"{where}: edited since gluonnx {metadata.get(VERSION_KEY, '(unknown)')} wrote it: expected SHA-256 "
+            f"{expected.get(changed[0])} of its {changed[0]}, got {found[changed[0]]} (changed: {', '.join(changed)}). "
+            "Use the file as gluonnx wrote it."
+        )
+    try:
+        names = [
+            n.name for n in parse_symbol_json(metadata[SYMBOL_KEY], f"{where}: {SYMBOL_KEY}").nodes if n.is_variable
+        ]
+        input_names = tuple(json.loads(metadata[INPUTS_KEY]))
+        parameters = {n: _from_json(v) for n, v in json.loads(metadata[PARAMETERS_KEY]).items()}
+    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as err:
+        raise FormatError(f"{where}: metadata is damaged: expected what gluonnx writes, got {err!r}.") from err
+    tensors = {t.name: t for t in model.graph.initializer}
+    parameters.update({n: numpy_helper.to_array(tensors[n]) for n in names if n in tensors and n not in input_names})
+    ordered = {n: parameters[n] for n in names if n in parameters}
+    return Restored(metadata[SYMBOL_KEY], input_names, ordered, metadata[VERSION_KEY])
+
+
+def _digest(
+    model: ModelProto, initializers: Iterable[TensorProto | tuple[str, Array]], metadata: Mapping[str, str]
+) -> str:
+    """Return the digests as JSON. What does not change the computation (names of tools, comments) is left out."""
+    graph = hashlib.sha256()
+    only = GraphProto(node=model.graph.node, input=model.graph.input, output=model.graph.output)
+    _update(graph, only.SerializeToString(deterministic=True))
+    for function in model.functions:
+        _update(graph, function.SerializeToString(deterministic=True))
+    for opset in sorted((o.domain or "ai.onnx", o.version) for o in model.opset_import):
+        _update(graph, f"{opset[0]} {opset[1]}".encode())
+    tensors = hashlib.sha256()
+    by_name = {i.name if isinstance(i, TensorProto) else i[0]: i for i in initializers}
+    for name in sorted(by_name):
+        dims, code, data = _content(by_name[name])
+        _update(tensors, f"{code} {','.join(map(str, dims))} {name}".encode())
+        _update(tensors, data)
+    texts = hashlib.sha256()
+    for key in sorted(metadata):
+        _update(texts, key.encode())
+        _update(texts, metadata[key].encode())
+    return _json({"graph": graph.hexdigest(), "initializers": tensors.hexdigest(), "metadata": texts.hexdigest()})
+
+
+def _update(digest: Any, data: bytes | memoryview) -> None:
+    """Add data with its length before it, so that no two sequences of parts look alike."""
+    digest.update(len(data).to_bytes(8, "little"))
+    digest.update(data)
+
+
+def _content(initializer: TensorProto | tuple[str, Array]) -> tuple[Sequence[int], int, bytes | memoryview]:
+    """Return shape, ONNX dtype and bytes; one initializer at a time, because protobuf copies."""
+    if isinstance(initializer, TensorProto):
+        has_raw = initializer.HasField("raw_data")
+        data = initializer.raw_data if has_raw else numpy_helper.to_array(initializer).tobytes()
+        return initializer.dims, initializer.data_type, data
+    array = initializer[1]
+    return array.shape, BY_NAME[dtype_name(array)].onnx, array.reshape(-1).view(np.uint8).data
+
+
+def _json(value: dict[str, Any] | Sequence[Any]) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _to_json(array: Array) -> dict[str, Any]:
+    return {
+        "dtype": dtype_name(array),
+        "shape": list(array.shape),
+        "values": base64.b64encode(array.tobytes()).decode("ascii"),
+    }
+
+
+def _from_json(record: dict[str, Any]) -> Array:
+    data = base64.b64decode(record["values"], validate=True)
+    dtype = BY_NAME[record["dtype"]].numpy.newbyteorder("<")
+    return np.frombuffer(data, dtype=dtype).reshape(tuple(record["shape"])).copy()

@@ -1,0 +1,159 @@
+"""The proof that travels with a model: a seeded input, and what the model must answer.
+
+The answers are those of the graph in double precision, rounded to a millionth of the largest: machines that differ in
+the last digits of a double write the same record. Anyone who can run the model can replay it.
+
+A record is JSON: `seed`, `inputs` (name, dtype, shape, range of whole numbers or null; made as
+`gluonnx.onnx.samples` tells), and `outputs` (name, dtype, shape, the values at the flat positions `at`; for floats also
+the `largest` magnitude and the `mean`, values and mean then in millionths of `largest`, null for NaN and infinity).
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gluonnx_runtime import Session, SessionError
+
+from gluonnx.errors import ExportError, FormatError
+from gluonnx.onnx.arrays import Array
+from gluonnx.onnx.check import SMALLEST_SCALE, TOLERANCE, Reference, difference
+from gluonnx.onnx.samples import InputSpec, seeded_arrays
+from gluonnx.ops.dtypes import BY_NAME
+
+PROOF_KEY = "gluonnx.proof"
+STEPS = 1_000_000
+"""Values are kept in this fraction of the largest."""
+VALUE_COUNT = 16
+"""How many values of each output are kept, evenly spread."""
+_BATCH = 2
+_SEEDS = range(8)
+
+
+def make_record(
+    specs: Sequence[InputSpec], output_names: Sequence[str], reference: Reference, exact: Reference
+) -> tuple[str, int] | None:
+    """Return a record and its seed.
+
+    A graph that jumps (argmax, floor, a comparison) may answer otherwise in double precision; then other seeds are
+    tried, and None means that none will do.
+
+    Args:
+        specs: The inputs, in the model's order.
+        output_names: Names of the outputs.
+        reference: The graph in its own precision; what the model is proven against.
+        exact: The graph in double precision.
+    """
+    for seed in _SEEDS:
+        inputs = seeded_arrays(specs, seed, _BATCH)
+        expected, wide = reference(inputs), exact(inputs)
+        if all(difference(e, w.astype(e.dtype)) is None for e, w in zip(expected, wide, strict=True)):
+            record = {
+                "inputs": [
+                    {"dtype": s.dtype, "name": s.name, "shape": list(s.shape_at(_BATCH)), "values": s.values}
+                    for s in specs
+                ],
+                "outputs": [
+                    {"dtype": e.dtype.name, "name": name, **_summary(w)}
+                    for name, e, w in zip(output_names, expected, wide, strict=True)
+                ],
+                "seed": seed,
+            }
+            return json.dumps(record, sort_keys=True, separators=(",", ":")), seed
+    return None
+
+
+def replay(model: str | os.PathLike[str] | bytes, *, device: str = "cpu") -> None:
+    """Run the proof that a model carries, here.
+
+    Args:
+        model: A file, or its bytes.
+        device: Where to run, as `gluonnx_runtime.Session` takes it.
+
+    Raises:
+        ExportError: The model does not answer what its record says; names the output.
+        FormatError: The model carries no record, or one that cannot be read.
+        ModelFileError: The model cannot be run at all.
+    """
+    where = f"model of {len(model)} bytes" if isinstance(model, bytes) else str(Path(model))
+    session = Session(model, device=device)
+    text = session.metadata.get(PROOF_KEY)
+    if text is None:
+        raise FormatError(f"{where}: no proof in the model: expected metadata `{PROOF_KEY}`, got none.")
+    check_record(text, session.run, where)
+
+
+def check_record(text: str, run: Callable[[Mapping[str, Array]], Mapping[str, Array]], where: str) -> None:
+    """Raise unless `run` answers what a record says; see `replay`."""
+    try:
+        record = json.loads(text)
+        specs = [
+            InputSpec(i["name"], BY_NAME[i["dtype"]].name, tuple(i["shape"]), False, i["values"] and tuple(i["values"]))
+            for i in record["inputs"]
+        ]
+        seed, outputs = int(record["seed"]), list(record["outputs"])
+    except (ValueError, KeyError, TypeError) as err:
+        raise FormatError(f"{where}: proof in the model is damaged: expected a record, got {err!r}.") from err
+    feeds = {s.name: a for s, a in zip(specs, seeded_arrays(specs, seed, 1), strict=True)}
+    try:
+        got = run(feeds)
+    except SessionError as err:
+        raise ExportError(f"{where}: the proof cannot be replayed: expected outputs, got {err}") from err
+    for output in outputs:
+        fault = _compare(got.get(output["name"]), output)
+        if fault is not None:
+            raise ExportError(f"{where}: the proof fails: output `{output['name']}`: {fault}.")
+
+
+def _summary(wide: Array) -> dict[str, Any]:
+    flat = wide.reshape(-1)
+    at = np.unique(np.linspace(0, max(flat.size - 1, 0), min(VALUE_COUNT, flat.size)).astype(np.int64))
+    if wide.dtype != np.float64:
+        return {"at": at.tolist(), "shape": list(wide.shape), "values": [int(v) for v in flat[at]]}
+    largest, mean = _measures(wide)
+    return {
+        "at": at.tolist(),
+        "largest": largest,
+        "mean": _steps(mean, largest),
+        "shape": list(wide.shape),
+        "values": [_steps(float(v), largest) for v in flat[at]],
+    }
+
+
+def _steps(value: float, largest: float) -> int | None:
+    if not np.isfinite(value):
+        return None
+    return round(value / largest * STEPS) if largest else 0
+
+
+def _measures(array: Array) -> tuple[float, float]:
+    """Largest magnitude (to 6 digits) and mean of what is finite."""
+    numbers = array.astype(np.float64)
+    numbers = numbers[np.isfinite(numbers)]
+    if not numbers.size:
+        return 0.0, 0.0
+    return float(f"{np.abs(numbers).max():.6g}"), float(numbers.mean())
+
+
+def _compare(got: Array | None, output: dict[str, Any]) -> str | None:
+    if got is None:
+        return "expected it among the outputs, got none of this name"
+    if got.dtype.name != output["dtype"] or list(got.shape) != output["shape"]:
+        return f"expected {output['dtype']} {output['shape']}, got {got.dtype} {list(got.shape)}"
+    flat = got.reshape(-1)[np.array(output["at"], dtype=np.int64)]
+    if output["dtype"] not in TOLERANCE:
+        expected = [int(v) for v in output["values"]]
+        return None if [int(v) for v in flat] == expected else f"expected {expected}, got {flat.tolist()}"
+    largest = float(output["largest"])
+    step = largest / STEPS
+    allowed = TOLERANCE[output["dtype"]] * max(largest, SMALLEST_SCALE) + step
+    values = [*(float(v) for v in flat), _measures(got)[1]]
+    for value, steps in zip(values, [*output["values"], output["mean"]], strict=True):
+        if steps is None or not np.isfinite(value):
+            if steps is not None or np.isfinite(value):
+                return f"expected {'NaN or infinity' if steps is None else steps * step}, got {value}"
+        elif not abs(value - steps * step) <= allowed:
+            return f"expected {steps * step:.6g}, got {value:.6g} (tolerance {allowed:.3g})"
+    return None

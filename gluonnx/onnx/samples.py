@@ -1,0 +1,151 @@
+"""Input arrays made from a seed, the same on every machine and in every language.
+
+Number i of an array comes from the 64-bit state `seed + (position << 32) + (i + 1) * 0x9E3779B97F4A7C15`, mixed. A
+float in [-1, 1) is its top 24 bits, so float32 holds it exactly; an integer in [low, high) its top 32 bits modulo the
+range.
+
+Source: Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators (2014), the generator SplitMix64.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gluonnx.errors import InputError
+from gluonnx.onnx.arrays import Array
+from gluonnx.ops.dtypes import BY_NAME
+from gluonnx.symbol.graph import Entry, Node, topological
+from gluonnx.symbol.inference import Inference, Shape
+
+_GAMMA, _MIX_1, _MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+_WORD = (1 << 64) - 1
+
+Range = tuple[int, int]
+
+DEFAULT_RANGE = {"uint8": (0, 256), "bool": (0, 2)}
+"""Integers in [low, high) where no operator asks for indices; 0 to 9 for the other dtypes."""
+_INTEGERS = (0, 10)
+
+# Operators with an input of indices: its position, and the number of things it counts among.
+_INDEXED: Mapping[str, tuple[int, Callable[[Mapping[str, Any], Sequence[Shape]], int]]] = {
+    "Embedding": (0, lambda attrs, shapes: int(attrs["input_dim"])),
+    "one_hot": (0, lambda attrs, shapes: int(attrs["depth"])),
+    "take": (1, lambda attrs, shapes: shapes[0][attrs["axis"]]),
+    "pick": (1, lambda attrs, shapes: shapes[0][-1 if attrs["axis"] is None else attrs["axis"]]),
+    "batch_take": (1, lambda attrs, shapes: shapes[0][1]),
+}
+# Operators whose output holds the values of their first input.
+_VALUE_PRESERVING = frozenset(
+    {"Cast", "Reshape", "Flatten", "expand_dims", "squeeze", "transpose", "SwapAxis", "slice", "slice_axis", "_copy"}
+    | {"BlockGrad"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """What an input takes.
+
+    Attributes:
+        name: The variable.
+        dtype: Canonical dtype name.
+        shape: With the batch size that the graph was lowered for.
+        is_batched: Whether axis 0 is the batch axis.
+        values: Range [low, high) of whole numbers; None for floats in [-1, 1).
+    """
+
+    name: str
+    dtype: str
+    shape: Shape
+    is_batched: bool
+    values: Range | None = None
+
+    def shape_at(self, batch: int) -> Shape:
+        """Return the shape at a batch size."""
+        return (batch, *self.shape[1:]) if self.is_batched else self.shape
+
+
+def input_specs(heads: Sequence[Entry], specs: Sequence[InputSpec], inference: Inference) -> list[InputSpec]:
+    """Fill in the range of every input that the graph uses as indices, or whose dtype is an integer.
+
+    Args:
+        heads: Outputs of the graph.
+        specs: The inputs, without ranges.
+        inference: Shapes of the graph.
+    """
+    ranges: dict[int, Range] = {}
+    for node in reversed(topological(heads)):
+        if node.op is None:
+            continue
+        if node.op.name in _INDEXED:
+            position, count = _INDEXED[node.op.name]
+            shapes = [inference.shape(e) or () for e in node.inputs]
+            if position < len(node.inputs) and all(shapes[:1]):
+                _narrow(ranges, node.inputs[position][0], (0, count(node.typed, shapes)))
+        if node.op.name in _VALUE_PRESERVING and id(node) in ranges:
+            _narrow(ranges, node.inputs[0][0], ranges[id(node)])
+    by_name = {n.name: ranges.get(id(n)) for n in topological(heads) if n.is_variable}
+    return [
+        InputSpec(s.name, s.dtype, s.shape, s.is_batched, by_name.get(s.name) or _default_range(s.dtype)) for s in specs
+    ]
+
+
+def _narrow(ranges: dict[int, Range], node: Node, found: Range) -> None:
+    low, high = ranges.get(id(node), found)
+    ranges[id(node)] = (max(low, found[0]), min(high, found[1]))
+
+
+def _default_range(dtype: str) -> Range | None:
+    return None if BY_NAME[dtype].is_float else DEFAULT_RANGE.get(dtype, _INTEGERS)
+
+
+def seeded_array(spec: InputSpec, position: int, seed: int, batch: int) -> Array:
+    """Return the sample of an input: the same array for the same arguments, anywhere."""
+    shape = spec.shape_at(batch)
+    bits = _bits(seed + (position << 32), int(np.prod(shape, dtype=np.int64)))
+    dtype = BY_NAME[spec.dtype].numpy
+    if spec.values is None:
+        numbers: npt.NDArray[Any] = (bits >> np.uint64(40)).astype(np.float64) / (1 << 23) - 1.0
+    else:
+        low, high = spec.values
+        numbers = (bits >> np.uint64(32)) % np.uint64(max(high - low, 1)) + np.uint64(low)
+    return numbers.astype(dtype).reshape(shape)
+
+
+def seeded_arrays(specs: Sequence[InputSpec], seed: int, batch: int) -> list[Array]:
+    """Return a sample of every input."""
+    return [seeded_array(spec, position, seed, batch) for position, spec in enumerate(specs)]
+
+
+def resized_samples(specs: Sequence[InputSpec], samples: Sequence[npt.ArrayLike], batch: int) -> list[Array]:
+    """Return a caller's samples with their rows repeated, or cut, to a batch size.
+
+    Raises:
+        InputError: A sample has the wrong dtype or shape, or no rows.
+    """
+    if len(samples) != len(specs):
+        raise InputError(
+            f"sample inputs: wrong number: expected {len(specs)} ({', '.join(s.name for s in specs)}), "
+            f"got {len(samples)}. Pass one array for each input."
+        )
+    resized = []
+    for spec, sample in zip(specs, samples, strict=True):
+        array = np.asarray(sample)
+        wanted = spec.shape_at(array.shape[0]) if spec.is_batched and array.ndim else spec.shape
+        if array.dtype != BY_NAME[spec.dtype].numpy or array.shape != wanted or (spec.is_batched and not len(array)):
+            raise InputError(
+                f"sample input `{spec.name}`: wrong array: expected {spec.dtype} {wanted} with at least one row, "
+                f"got {array.dtype} {array.shape}."
+            )
+        resized.append(array[np.arange(batch) % len(array)] if spec.is_batched else array)
+    return resized
+
+
+def _bits(state: int, count: int) -> npt.NDArray[np.uint64]:
+    steps = np.arange(1, count + 1, dtype=np.uint64)
+    z = steps * np.uint64(_GAMMA) + np.array(state & _WORD, dtype=np.uint64)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(_MIX_1)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(_MIX_2)
+    return z ^ (z >> np.uint64(31))
