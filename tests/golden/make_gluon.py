@@ -112,7 +112,8 @@ def record(case, folder):
         set_parameters(net, case)
         arrays = {"predict%d" % i: o.asnumpy() for i, o in enumerate(as_list(net(*inputs_of(case))))}
         if case.recorded is None:
-            arrays.update(record_mode(net, case, train=False))
+            if case.predict_gradient is None:
+                arrays.update(record_mode(net, case, train=False))
             if not case.is_random:
                 arrays.update(record_mode(net, case, train=True))
         set_parameters(net, case)
