@@ -75,8 +75,8 @@ void require_onnxruntime() {
 // lets go of the last while another asks for the first, it may find two and fail; so they take turns.
 class Environment {
  public:
-  explicit Environment(OrtLoggingLevel level) {
-    require_onnxruntime();
+  // The check comes before the member: even an empty Ort::Env calls the table of functions when it is destroyed.
+  explicit Environment(OrtLoggingLevel level) : env_((require_onnxruntime(), nullptr)) {
     const std::lock_guard<std::mutex> lock(turn());
     env_ = Ort::Env(level, "gluonnx");
   }
@@ -94,7 +94,7 @@ class Environment {
     return mutex;
   }
 
-  Ort::Env env_{nullptr};
+  Ort::Env env_;
 };
 
 // ONNX Runtime's texts span lines; ours are one line.
