@@ -266,6 +266,7 @@ for _title, _name, _fn, _onnx, _claim in _CLAIMS:
     "_sparse_ElementWiseSum",
     "_sparse_add_n",
     count_attribute="num_args",
+    view=True,
     source="MXNet 1.9.1 src/operator/tensor/elemwise_sum.cc",
 )
 def add_n(*args: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ BatchNormResult = tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]
 
 @operator(
     "BatchNorm",
+    view=True,
     aux="moving_mean moving_var",
     outputs="output mean var",
     visible=lambda attrs: 3 if attrs["output_mean_var"] else 1,
@@ -275,6 +276,7 @@ def _(g: GraphBuilder, data: Value, *, alpha: float, beta: float, knorm: float, 
 
 @operator(
     "Dropout",
+    view=True,
     no_effect=(no_effect("cudnn_off", bool | None, False),),
     source="MXNet 1.9.1 src/operator/nn/dropout-inl.h",
 )

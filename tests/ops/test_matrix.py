@@ -42,6 +42,16 @@ def test_eager_gives_mxnets_answer(sample):
         np.testing.assert_array_equal(tensor.numpy(), array, err_msg=f"{sample.key}: an input was written to")
 
 
+@over(SAMPLES)
+def test_shared_memory_is_declared(sample):
+    op = operator_of(sample)
+    inputs = tensors(sample.arrays())
+    outputs = call(op, inputs, op.parse(sample.attrs), train=sample.train).outputs
+    owned = {t.untyped_storage().data_ptr() for t in inputs}
+    shared = [i for i, o in enumerate(outputs) if o.untyped_storage().data_ptr() in owned]
+    assert op.view or not shared, f"{op.name} returns a view of its input: declare `view=True`"
+
+
 @over([s for s in SAMPLES if _differentiated(s)])
 def test_gradients_are_mxnets(sample):
     op, expected = operator_of(sample), golden(sample)
