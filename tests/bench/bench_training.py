@@ -7,6 +7,8 @@ median over the rounds of the ratio to torch. With GLUONNX_MXNET_PYTHON naming a
 in a process of its own, in turn with the others.
 """
 
+from __future__ import annotations  # MXNet runs this file in Python 3.8
+
 import os
 import statistics
 import subprocess
