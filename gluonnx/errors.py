@@ -27,7 +27,6 @@ __all__ = [
     "ParameterMismatchError",
     "RegistryError",
     "StaleGradientError",
-    "TrainerError",
     "UnknownOperatorError",
 ]
 

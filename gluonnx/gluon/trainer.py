@@ -107,6 +107,11 @@ class Trainer:
         self._update_on_kvstore: bool | None = None
         self._params_to_init: list[Parameter] = list(self._params)
 
+    def _note_new_data(self, param: Parameter) -> None:
+        """Make the kvstore again if it holds an older value of a parameter that was set."""
+        if self._kv_initialized and self._update_on_kvstore and param not in self._params_to_init:
+            self._reset_kvstore()
+
     def _prepare(self) -> None:
         """Create the kvstore if there is none yet, and store the parameters that it lacks."""
         if not self._kv_initialized:

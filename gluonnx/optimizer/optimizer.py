@@ -331,11 +331,11 @@ class Batch:
         dtype = self.weights[0].dtype
         if dtype is not torch.float32 and dtype is not torch.float64:
             return False
-        return (
-            all(w.is_contiguous() for w in self.weights)
-            and all(g.is_contiguous() and g.dtype is dtype for g in self.grads)
-            and all(s.is_contiguous() and s.dtype is dtype for column in self.states for s in column)
-        )
+        for tensors in (self.weights, self.grads, *self.states):
+            for tensor in tensors:
+                if tensor.dtype is not dtype or not tensor.is_contiguous():
+                    return False
+        return True
 
 
 class BatchOptimizer(Optimizer):

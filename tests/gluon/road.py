@@ -69,12 +69,21 @@ def prepared(case):
     return net
 
 
-def traced(case):
-    """Return the prepared block after its first hybridized call."""
+def hybridized(case):
+    """Return the prepared block, hybridized after it was called."""
     net = prepared(case)
+    net.hybridize()
+    return net
+
+
+def traced(case):
+    """Return the block hybridized before its first call, with the parameters' values."""
     with mx.name.NameManager():
+        net = case.build(mx)
+        net.initialize()
         net.hybridize()
         net(*inputs_of(case))
+    set_parameters(net, case)
     return net
 
 

@@ -12,7 +12,7 @@ import torch
 from gluonnx_runtime import Session
 from handmade import call, declare, dense, evaluate, numbers, var
 
-from gluonnx.errors import ExportError, FileAccessError, FixedBatchError, InputError, LoweringError
+from gluonnx.errors import ExportError, FileAccessError, FixedBatchError, FormatError, InputError, LoweringError
 from gluonnx.onnx import export_graph, export_model, lower, prove, replay
 from gluonnx.onnx.check import check_structure, difference
 from gluonnx.onnx.export import ReferenceGraph
@@ -255,6 +255,25 @@ def test_a_replay_finds_what_changed(mlp, tmp_path):
         check_record(_record(path), lambda feeds: {}, "x")
     with pytest.raises(ExportError, match=r"expected float32 \[2, 3\], got float32 \[1, 3\]"):
         check_record(_record(path), lambda feeds: {"fc2_output": np.zeros((1, 3), np.float32)}, "x")
+
+
+def test_damaged_records(mlp, tmp_path):
+    heads, params = mlp
+    path = tmp_path / "net.onnx"
+    export_graph(path, heads, *GIVEN, params)
+    text = _record(path)
+    with pytest.raises(FormatError, match=r"x: proof in the model is damaged: .* got JSONDecodeError"):
+        check_record(text[:-1], lambda feeds: {}, "x")
+    with pytest.raises(FormatError, match=r"x: proof in the model is damaged: .* got KeyError\('seed'\)"):
+        check_record(text.replace('"seed"', '"sead"'), lambda feeds: {}, "x")
+    with pytest.raises(
+        FormatError, match=r"input `data` of the proof cannot be made again: expected SHA-256 [0-9a-f]{64}"
+    ):
+        check_record(text.replace('"seed":0', '"seed":1'), lambda feeds: {}, "x")
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    with pytest.raises(FormatError, match=r"no proof in the model: expected metadata `gluonnx\.proof`, got none"):
+        replay(model.SerializeToString())
 
 
 def _record(path):

@@ -11,7 +11,9 @@ from typing import Any, Callable, Dict, Optional, Tuple
 import numpy as np
 from ops.samples.sample import Array
 
-__all__ = ["Array", "Case", "digest"]
+__all__ = ["FORGETS", "Array", "Case", "digest"]
+
+FORGETS = "MXNet's MKL-DNN kernel keeps nothing for it: what comes out is whatever lay in memory"
 
 LARGE = 2000
 """Arrays of more values are recorded by some of their values and two sums, to keep the files small."""
@@ -32,6 +34,7 @@ class Case:
         traced: None when it can be hybridized; otherwise why not.
         onnx: None when ONNX can express it; otherwise why not.
         recorded: None when MXNet can record it; otherwise why not.
+        predict_gradient: None when MXNet can give the gradient of a call recorded in prediction mode; otherwise why not.
         batch: None when axis 0 of every input is a batch axis; otherwise why not.
         steps: Training steps to take: {optimizer arguments}, None for none. The last input is the label.
         rtol, atol: Override of the tolerance table, with the reason in `why`.
@@ -45,6 +48,7 @@ class Case:
     traced: Optional[str] = None
     onnx: Optional[str] = None
     recorded: Optional[str] = None
+    predict_gradient: Optional[str] = None
     batch: Optional[str] = None
     steps: int = 0
     rtol: Optional[float] = None
