@@ -51,9 +51,19 @@ def batch_norm(
     they are the moving ones. `fix_gamma` takes gamma as 1 and gives it no gradient. The output MXNet calls `var` holds
     1 / sqrt(var + eps).
 
+    Raises:
+        InputError: A parameter has another shape than (C,).
+
     Differs: `fix_gamma` leaves the stored gamma as it is, where MXNet overwrites it with 1.
     """
     x = data if axis == 1 else data.movedim(axis, 1)
+    # Torch's kernel reads beyond parameters that are too short.
+    if not x.shape[1:2] == gamma.shape == beta.shape == moving_mean.shape == moving_var.shape:
+        raise InputError(
+            f"BatchNorm: inputs do not fit each other: expected parameters of the size of axis {axis}, "
+            f"got data={tuple(data.shape)}, gamma={tuple(gamma.shape)}, beta={tuple(beta.shape)}, "
+            f"moving_mean={tuple(moving_mean.shape)}, moving_var={tuple(moving_var.shape)}."
+        )
     scale = None if fix_gamma else gamma
     if not training or use_global_stats:
         out = F.batch_norm(x, moving_mean, moving_var, scale, beta, False, 0.0, eps)
@@ -61,18 +71,11 @@ def batch_norm(
         if output_mean_var:
             inverse_std = torch.rsqrt(moving_var + eps)
         return out if axis == 1 else out.movedim(1, axis), mean, inverse_std, None, None
-    try:
-        out, mean, inverse_std = torch.native_batch_norm(x, scale, beta, None, None, True, 0.0, eps)
-    except RuntimeError as err:
-        raise InputError(
-            f"BatchNorm: inputs do not fit each other: expected gamma and beta of the size of axis {axis}, "
-            f"got data={tuple(data.shape)}, gamma={tuple(gamma.shape)}: {err}"
-        ) from err
-    with torch.no_grad():
-        rest = 1.0 - momentum
-        variance = inverse_std.square().reciprocal_().sub_(eps).clamp_(min=0.0)
-        new_mean = torch.add(moving_mean * momentum, mean, alpha=rest)
-        new_var = torch.add(moving_var * momentum, variance, alpha=rest)
+    out, mean, inverse_std = torch.native_batch_norm(x, scale, beta, None, None, True, 0.0, eps)
+    # The kernel keeps no variance; the saved statistics carry no gradient.
+    variance = inverse_std.pow(-2.0).sub_(eps).clamp_(min=0.0)
+    new_mean = torch.lerp(moving_mean, mean, 1.0 - momentum)
+    new_var = torch.lerp(moving_var, variance, 1.0 - momentum)
     return out if axis == 1 else out.movedim(1, axis), mean, inverse_std, new_mean, new_var
 
 
