@@ -84,6 +84,7 @@ CASES = (
         _loss("SDMLLoss", smoothing_parameter=0.1),
         (_PRED, Array((4, 3))),
         traced="reads the batch size",
+        **_ROUGH,
     ),
     Case(
         "ctc",
