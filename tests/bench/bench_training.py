@@ -164,7 +164,7 @@ def main() -> None:
     print(f"training step of the demo's network, batch {BATCH}, Adam, one thread, {rounds} rounds of {STEPS} steps")
     print(f"{'way':22} {'ms':>8} {'ratio to torch':>15}")
     for name, values in times.items():
-        ratio = statistics.median(v / t for v, t in zip(values, times["torch"]))
+        ratio = statistics.median(v / t for v, t in zip(values, times["torch"], strict=True))
         print(f"{name:22} {statistics.median(values):8.3f} {ratio:15.3f}")
 
 

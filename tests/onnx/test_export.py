@@ -136,6 +136,22 @@ def test_errors_of_the_lowering_leave_nothing(scratch, tmp_path):
     assert files_in(tmp_path) == []
 
 
+def test_a_graph_that_needs_a_few_rows_is_reported(scratch, tmp_path):
+    def tail(x):
+        if x.shape[0] < 2:
+            raise InputError("too few rows.")
+        return x[1:]
+
+    declare("_test_tail", tail, lambda g, x: g.op("Slice", x, g.ints([1]), g.ints([1 << 40]), g.ints([0])))
+    heads = [(call("_test_tail", "tail0", var("data")), 0)]
+    with pytest.raises(
+        FixedBatchError, match=r"net: the batch axis is not free: .* got one that does not take 1: .*tail0"
+    ):
+        export_graph(tmp_path / "net.onnx", heads, ["data"], [(3, 4)], ["float32"], {})
+    assert files_in(tmp_path) == []
+    export_graph(tmp_path / "net.onnx", heads, ["data"], [(3, 4)], ["float32"], {}, dynamic_batch=False)
+
+
 def test_unwritable_folders(mlp, tmp_path):
     heads, params = mlp
     with pytest.raises(FileAccessError, match=r"missing/net\.onnx: cannot be written"):
