@@ -220,6 +220,7 @@ ReturnType = Literal["both", "indices", "mask", "value"]
 @operator(
     "topk",
     outputs=lambda attrs: ("output0", "output1") if attrs["ret_typ"] == "both" else ("output",),
+    unread=lambda attrs: int(attrs["ret_typ"] == "value"),
     method="topk",
     source="MXNet 1.9.1 src/operator/tensor/ordering_op-inl.h",
 )
@@ -265,7 +266,9 @@ def _(
     return (values, g.cast(positions, dtype)) if ret_typ == "both" else g.cast(positions, dtype)
 
 
-@operator("sort", outputs="output0", method="sort", source="MXNet 1.9.1 src/operator/tensor/ordering_op-inl.h")
+@operator(
+    "sort", outputs="output0", unread=1, method="sort", source="MXNet 1.9.1 src/operator/tensor/ordering_op-inl.h"
+)
 def sort(data: Tensor, *, axis: int | None = -1, is_ascend: bool = True) -> Tensor:
     """The elements in order along `axis`, or all of them in one axis for None."""
     flat, along = (data.reshape(-1), 0) if axis is None else (data, axis)

@@ -122,7 +122,13 @@ def _with_statistics(attrs: Attrs) -> tuple[str, ...]:
     return ("output", "mean", "std") if attrs["output_mean_var"] else ("output",)
 
 
-@operator("LayerNorm", outputs=_with_statistics, source="MXNet 1.9.1 src/operator/nn/layer_norm.cc")
+def _unread_statistics(attrs: Attrs) -> int:
+    return 0 if attrs["output_mean_var"] else 2
+
+
+@operator(
+    "LayerNorm", outputs=_with_statistics, unread=_unread_statistics, source="MXNet 1.9.1 src/operator/nn/layer_norm.cc"
+)
 def layer_norm(
     data: Tensor,
     gamma: Tensor,
@@ -177,7 +183,7 @@ def _(data: tuple[int, ...], *, axis: int) -> dict[str, tuple[int, ...]]:
     return {"gamma": (data[axis],), "beta": (data[axis],)}
 
 
-@operator("InstanceNorm", source="MXNet 1.9.1 src/operator/instance_norm-inl.h")
+@operator("InstanceNorm", unread=2, source="MXNet 1.9.1 src/operator/instance_norm-inl.h")
 def instance_norm(data: Tensor, gamma: Tensor, beta: Tensor, *, eps: float = 0.00100000005) -> Tensor:
     """Normalize each channel of each sample of `data` (N, C, ...); `gamma` and `beta` are (C,)."""
     if math.prod(data.shape[2:]) == 1:
@@ -197,7 +203,12 @@ def _(data: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
     return {"gamma": (data[1],), "beta": (data[1],)}
 
 
-@operator("GroupNorm", outputs=_with_statistics, source="MXNet 1.9.1 src/operator/nn/group_norm-inl.h")
+@operator(
+    "GroupNorm",
+    outputs=_with_statistics,
+    unread=_unread_statistics,
+    source="MXNet 1.9.1 src/operator/nn/group_norm-inl.h",
+)
 def group_norm(
     data: Tensor,
     gamma: Tensor,
@@ -250,7 +261,7 @@ def _norm_axes(rank: int, mode: str) -> list[int]:
     return list(range(1 if mode == "instance" else 2, rank))
 
 
-@operator("L2Normalization", source="MXNet 1.9.1 src/operator/l2_normalization-inl.h")
+@operator("L2Normalization", unread=1, source="MXNet 1.9.1 src/operator/l2_normalization-inl.h")
 def l2_normalization(
     data: Tensor, *, eps: float = 1.00000001e-10, mode: Literal["channel", "instance", "spatial"] = "instance"
 ) -> Tensor:
@@ -265,7 +276,7 @@ def _(g: GraphBuilder, data: Value, *, eps: float, mode: str) -> Value:
     return g.op("Div", data, g.op("Sqrt", g.op("Add", total, g.scalar(eps, total))))
 
 
-@operator("LRN", source="MXNet 1.9.1 src/operator/nn/lrn-inl.h; Krizhevsky et al. 2012, section 3.3")
+@operator("LRN", unread=1, source="MXNet 1.9.1 src/operator/nn/lrn-inl.h; Krizhevsky et al. 2012, section 3.3")
 def lrn(data: Tensor, *, alpha: float = 9.99999975e-05, beta: float = 0.75, knorm: float = 2.0, nsize: int) -> Tensor:
     """`data` / (knorm + alpha / nsize * sum of squares over `nsize` neighbouring channels) ** beta; (N, C, H, W)."""
     return F.local_response_norm(data, nsize, alpha, beta, knorm)
@@ -279,6 +290,7 @@ def _(g: GraphBuilder, data: Value, *, alpha: float, beta: float, knorm: float, 
 
 @operator(
     "Dropout",
+    unread=1,
     view=True,
     no_effect=(no_effect("cudnn_off", bool | None, False),),
     source="MXNet 1.9.1 src/operator/nn/dropout-inl.h",

@@ -107,6 +107,7 @@ def _check(data_rank: int, kernel: Shape, convention: str) -> None:
 
 @operator(
     "Pooling",
+    unread=lambda attrs: int(attrs["pool_type"] == "max"),
     no_effect=(no_effect("cudnn_off", bool, False),),
     source="MXNet 1.9.1 src/operator/nn/pooling-inl.h, src/operator/nn/pool.h",
 )

@@ -2,6 +2,8 @@
 
 from .case import FORGETS, Array, Case
 
+_COUNTS_WRONG = "MXNet's MKL-DNN kernel divides by the whole window where the forward pass divides by what it covers"
+
 _LINE = Array((2, 3, 7), kind="distinct")
 _IMAGE = Array((2, 3, 7, 6), kind="distinct")
 _VOLUME = Array((1, 2, 5, 4, 6), kind="distinct")
@@ -28,11 +30,17 @@ CASES = (
             _pool(kind, rank, pool_size=3, strides=2, ceil_mode=True),
             (data,),
             predict_gradient=_forgets(kind),
+            derivative=_COUNTS_WRONG if kind == "Avg" and rank == 2 else None,
         )
         for kind in ("Max", "Avg")
         for rank, data in _BY_RANK
     ),
-    Case("max2d-padding", _pool("Max", 2, pool_size=(3, 2), strides=(2, 1), padding=1), (_IMAGE,), predict_gradient=FORGETS),
+    Case(
+        "max2d-padding",
+        _pool("Max", 2, pool_size=(3, 2), strides=(2, 1), padding=1),
+        (_IMAGE,),
+        predict_gradient=FORGETS,
+    ),
     Case("max2d-lists", _pool("Max", 2, pool_size=[3, 2], strides=[2, 1]), (_IMAGE,), predict_gradient=FORGETS),
     Case("avg2d-padding", _pool("Avg", 2, pool_size=3, strides=2, padding=(1, 0)), (_IMAGE,)),
     Case("avg2d-exclude", _pool("Avg", 2, pool_size=3, strides=2, padding=1, count_include_pad=False), (_IMAGE,)),
