@@ -6,12 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test setup lint types imports cpp pytest bench docs clean
+.PHONY: demo test setup lint types imports cpp cpp-demo pytest bench docs clean
 
 demo: $(STAMP) cpp
 	$(BIN)/python samples/digits/demo.py
 
-test: lint types imports cpp pytest
+test: lint types imports demo cpp-demo pytest
 
 setup: $(STAMP)
 
@@ -22,9 +22,13 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $(STAMP)
 
+docs: $(STAMP)
+	$(BIN)/python docs/make_docs.py
+
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/python docs/make_docs.py --check
 
 types: $(STAMP)
 	$(BIN)/mypy
@@ -34,6 +38,10 @@ imports: $(STAMP)
 
 cpp: $(STAMP)
 	cpp_loader/build.sh $(abspath $(BIN))/python
+
+# The C++ tests once more, with the model that the demo has just exported.
+cpp-demo: demo
+	GLUONNX_DEMO_DIR=$(abspath samples/digits/out) cpp_loader/build.sh $(abspath $(BIN))/python
 
 pytest: $(STAMP) cpp
 	$(BIN)/python -m pytest -n 2

@@ -496,9 +496,9 @@ def _in_place(array_op: str, scalar_op: str, quick: Callable[[torch.Tensor, Any]
         result = apply(self, other)
         if result.shape != self.shape:
             raise InputError(f"NDArray: in-place result does not fit: expected {self.shape}, got {result.shape}.")
-        target.copy_(result._t.detach())
         if result._t.requires_grad:
-            self._t = result._t
+            raise MXNetError(IN_GRAPH)
+        target.copy_(result._t)
         return self
 
     return method

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gluonnx.errors import RegistryError, TrainerError
+from gluonnx.errors import RegistryError, ArgumentError
 from gluonnx.ndarray.ndarray import NDArray
 
 __all__ = ["Batch", "BatchOptimizer", "Optimizer", "create", "register"]
@@ -68,7 +68,7 @@ class Optimizer:
     ) -> None:
         where = type(self).__name__
         if param_idx2name is not None and not isinstance(param_idx2name, dict):
-            raise TrainerError(
+            raise ArgumentError(
                 f"{where}: param_idx2name should be a dict of param indexes to names: "
                 f"got {type(param_idx2name).__name__}."
             )
@@ -178,7 +178,9 @@ class Optimizer:
             grad: Its gradient, same shape; not changed.
             state: What `create_state` returned.
         """
-        raise NotImplementedError(f"{type(self).__name__}: an optimizer must define update(index, weight, grad, state).")
+        raise NotImplementedError(
+            f"{type(self).__name__}: an optimizer must define update(index, weight, grad, state)."
+        )
 
     def update_multi_precision(self, index: Any, weight: NDArray, grad: NDArray, state: Any) -> None:
         """Update a parameter through its float32 copy if it has one."""
@@ -331,11 +333,11 @@ class Batch:
         dtype = self.weights[0].dtype
         if dtype is not torch.float32 and dtype is not torch.float64:
             return False
-        return (
-            all(w.is_contiguous() for w in self.weights)
-            and all(g.is_contiguous() and g.dtype is dtype for g in self.grads)
-            and all(s.is_contiguous() and s.dtype is dtype for column in self.states for s in column)
-        )
+        for tensors in (self.weights, self.grads, *self.states):
+            for tensor in tensors:
+                if tensor.dtype is not dtype or not tensor.is_contiguous():
+                    return False
+        return True
 
 
 class BatchOptimizer(Optimizer):
