@@ -88,9 +88,7 @@ class Initializer:
         self._verbose = False
         self._print_func: Callable[[NDArray], str] | None = None
 
-    def set_verbosity(
-        self, verbose: bool = False, print_func: Callable[[NDArray], str] | None = None
-    ) -> "Initializer":
+    def set_verbosity(self, verbose: bool = False, print_func: Callable[[NDArray], str] | None = None) -> "Initializer":
         """Switch on a log line for each array initialized.
 
         Args:
@@ -283,9 +281,7 @@ class Load:
         TypeError: `param` is neither a path nor a dict.
     """
 
-    def __init__(
-        self, param: "str | Mapping[str, Any]", default_init: Any = None, verbose: bool = False
-    ) -> None:
+    def __init__(self, param: "str | Mapping[str, Any]", default_init: Any = None, verbose: bool = False) -> None:
         arrays: Mapping[str, Any] = _read(param) if isinstance(param, str) else param
         if not isinstance(arrays, Mapping):
             raise TypeError(f"Load: expected a path or a dict of arrays, got param of {type(param).__name__}.")
@@ -398,7 +394,7 @@ class Constant(Initializer):
             return NotImplemented
         return type(self) is type(other) and self.dumps() == other.dumps()
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 @register
@@ -550,7 +546,7 @@ def _bilinear(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     across = 1 - np.abs(np.arange(shape[3]) / factor - center)
     down = 1 - np.abs(np.arange(shape[2]) / factor - center)
     kernel = (down[:, None] * across[None, :]).astype(np.float32)
-    return np.broadcast_to(kernel, shape)
+    return np.broadcast_to(kernel, shape).copy()
 
 
 def _root_mean_square(arr: NDArray) -> str:

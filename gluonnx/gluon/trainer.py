@@ -17,7 +17,10 @@ from gluonnx.optimizer.updater import STATES_LIMIT
 __all__ = ["Trainer"]
 
 LARGEST_ON_LOCAL = 1024 * 1024 * 16
-"""Size of a parameter above which a `"local"` kvstore leaves the update to the devices. Source: MXNet 1.9.1 model.py."""
+"""Size of a parameter above which a `"local"` kvstore leaves the update to the devices.
+
+Source: MXNet 1.9.1 python/mxnet/model.py.
+"""
 
 
 class Trainer:

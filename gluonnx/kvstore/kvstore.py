@@ -145,7 +145,8 @@ class KVStore(KVStoreBase):
         """
         if "device" not in self._type:
             raise MXNetError(
-                f"Gradient compression is not supported for this type of kvstore: expected 'device', got {self._type!r}."
+                "Gradient compression is not supported for this type of kvstore: expected 'device', got "
+                f"{self._type!r}."
             )
         self._compression = TwoBit(compression_params)
 
@@ -213,9 +214,7 @@ def create(name: str = "local") -> KVStoreBase:
             f"got name={name!r}. Use 'device' on one machine."
         )
     if name not in LOCAL_TYPES:
-        raise MXNetError(
-            f"kvstore.create: unknown type: expected one of {', '.join(LOCAL_TYPES)}, got name={name!r}."
-        )
+        raise MXNetError(f"kvstore.create: unknown type: expected one of {', '.join(LOCAL_TYPES)}, got name={name!r}.")
     return KVStore(name)
 
 
