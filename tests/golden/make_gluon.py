@@ -86,10 +86,15 @@ def record_steps(net, case):
     return answer
 
 
-def export(net, case, folder):
-    net.hybridize()
-    net(*inputs_of(case))
-    net.export(str(folder / "net"))
+def export(case, folder):
+    """Export a block that was hybridized before its first call, as programs do."""
+    with mx.name.NameManager():
+        net = case.build(mx)
+        net.initialize()
+        net.hybridize()
+        net(*inputs_of(case))
+        set_parameters(net, case)
+        net.export(str(folder / "net"))
     keys = list(mx.nd.load(str(folder / "net-0000.params")))
     return (folder / "net-symbol.json").read_text(), keys
 
@@ -107,14 +112,15 @@ def record(case, folder):
         set_parameters(net, case)
         arrays = {"predict%d" % i: o.asnumpy() for i, o in enumerate(as_list(net(*inputs_of(case))))}
         if case.recorded is None:
-            arrays.update(record_mode(net, case, train=False))
+            if case.predict_gradient is None:
+                arrays.update(record_mode(net, case, train=False))
             if not case.is_random:
                 arrays.update(record_mode(net, case, train=True))
         set_parameters(net, case)
         net.save_parameters(str(folder / "saved.params"))
         texts["saved"] = list(mx.nd.load(str(folder / "saved.params")))
         if case.traced is None and case.recorded is None:
-            texts["symbol"], texts["exported"] = export(net, case, folder)
+            texts["symbol"], texts["exported"] = export(case, folder)
         if case.steps:
             arrays.update(record_steps(net, case))
     return texts, {case.id + "/" + k: digest(v) for k, v in arrays.items()}
