@@ -297,8 +297,8 @@ class Accuracy(_Pairwise):
         if pred.shape != label.shape:
             if not -pred.ndim <= self.axis < pred.ndim:
                 raise InputError(
-                    f"Accuracy: Shape of labels {label.shape} does not match shape of predictions {pred.shape}: expected "
-                    f"classes along axis {self.axis}, got {pred.ndim} axes."
+                    f"Accuracy: Shape of labels {label.shape} does not match shape of predictions {pred.shape}: "
+                    f"expected classes along axis {self.axis}, got {pred.ndim} axes."
                 )
             chosen = chosen.argmax(self.axis)
         chosen_classes = chosen.cpu().numpy().astype("int32").ravel()
@@ -707,6 +707,8 @@ class PCC(EvalMetric):
         label_names: Sequence[str] | None = None,
         has_global_stats: bool = True,
     ) -> None:
+        self._counts: Array = numpy.zeros((2, 2))
+        self._global_counts: Array = numpy.zeros((2, 2))
         super().__init__(name, output_names, label_names, has_global_stats=has_global_stats)
 
     def update(self, labels: Any, preds: Any) -> None:

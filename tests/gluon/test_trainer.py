@@ -190,6 +190,17 @@ def test_parameters_that_are_cast_or_moved():
     assert x.data().dtype == np.float64
 
 
+def test_parameters_moved_to_more_contexts():
+    x = parameter("x")
+    trainer = mx.gluon.Trainer([x], "sgd")
+    x.reset_ctx(TWO)
+    backward(x)
+    with pytest.raises(
+        ArgumentError, match=r"Parameter x was moved .*: expected \[cpu\(0\)\], got \[cpu\(0\), cpu\(1\)\]"
+    ):
+        trainer.step(1)
+
+
 def test_scale_of_an_optimizer_is_kept():
     x = parameter()
     optimizer = mx.optimizer.SGD(learning_rate=1.0, rescale_grad=0.5)
