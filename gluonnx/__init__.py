@@ -3,7 +3,8 @@
     import gluonnx as mx
 
 `nd` owns arrays, `autograd` gradients, `sym` graphs, `gluon` blocks and training, `onnx` the way to ONNX and back,
-`init`, `optimizer`, `lr_scheduler`, `metric` and `kvstore` what training needs, `context` devices, `random` random state.
+`init`, `optimizer`, `lr_scheduler`, `metric` and `kvstore` what training needs, `context` devices, `random` random
+state.
 """
 
 from gluonnx import attribute, autograd, context, initializer, name, ndarray, random, symbol
