@@ -83,8 +83,8 @@ def clip_global_norm(arrays: Sequence[NDArray], max_norm: float, check_isfinite:
     if len(arrays) == 0:
         raise ArgumentError("clip_global_norm: no arrays: expected at least one, got arrays=[]. Pass the gradients.")
     ctx = arrays[0].context
-    squares = [(array * array).sum().as_in_context(ctx) for array in arrays]
-    total: Any = squares[0]
+    squares: list[Any] = [ndarray.square(array).sum().as_in_context(ctx) for array in arrays]
+    total = squares[0]
     for square in squares[1:]:
         total = total + square
     norm = total**0.5
