@@ -25,6 +25,9 @@ __all__ = [
     "ParameterError",
     "ParameterFileError",
     "ParameterMismatchError",
+    "RegistryError",
+    "StaleGradientError",
+    "TrainerError",
     "UnknownOperatorError",
 ]
 
@@ -95,6 +98,18 @@ class DownloadError(MXNetError, OSError):
 
 class ParameterFileError(ParameterMismatchError):
     """Parameters in a file do not fit the block they are loaded into."""
+
+
+class RegistryError(MXNetError, ValueError):
+    """No class is registered under this name, or it cannot be made from what was given."""
+
+
+class TrainerError(MXNetError, ValueError):
+    """A Trainer, optimizer or kvstore was given what it cannot work with."""
+
+
+class StaleGradientError(MXNetError, UserWarning):
+    """A gradient was not computed since the last step (MXNet raises UserWarning)."""
 
 
 class LoweringError(MXNetError, NotImplementedError):
