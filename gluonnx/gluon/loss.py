@@ -87,7 +87,7 @@ class L2Loss(Loss):
     def hybrid_forward(self, F: Any, pred: Any, label: Any, sample_weight: Any = None) -> Any:
         """Return (N,)."""
         label = _reshape_like(F, label, pred)
-        loss = _weighted(F, F.square(label - pred), self._weight and self._weight / 2, sample_weight)
+        loss = _weighted(F, F.square(label - pred), None if self._weight is None else self._weight / 2, sample_weight)
         return F.mean(loss, axis=self._batch_axis, exclude=True)
 
 

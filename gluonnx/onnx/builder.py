@@ -317,8 +317,9 @@ class ModelBuilder:
         return self.const(np.array(values, dtype=np.int64).reshape(-1))
 
     def scalar(self, number: float, like: Value) -> Value:
-        """A constant 0-D tensor of the dtype of `like`."""
-        return self.const(np.array(number), self.dtype(like))
+        """A constant 0-D tensor of the dtype of `like`; a number beyond its range is infinite."""
+        with np.errstate(over="ignore"):
+            return self.const(np.array(number), self.dtype(like))
 
     def dims(self, value: Value) -> tuple[int | None, ...]:
         """Shape with None for the dimensions that vary with the batch size.

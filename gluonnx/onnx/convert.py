@@ -12,6 +12,7 @@ import numpy.typing as npt
 from gluonnx.errors import ExportError, FormatError, InputError
 from gluonnx.formats import FileSet, read_params, serialize_params
 from gluonnx.onnx.arrays import Array
+from gluonnx.onnx.builder import OPSET
 from gluonnx.onnx.export import export_graph
 from gluonnx.onnx.files import read_model
 from gluonnx.onnx.metadata import Restored, restore
@@ -37,6 +38,8 @@ def export_model(
     input_type: Any = None,
     input_shape: Sequence[Sequence[int]] | None = None,
     large_model: bool = False,
+    *,
+    opset: int | None = None,
     sample_inputs: Sequence[npt.ArrayLike] | None = None,
 ) -> str:
     """Convert a symbol and its parameters to an ONNX file that is shown to compute the same.
@@ -60,6 +63,7 @@ def export_model(
         input_type: Former name of `in_types`.
         input_shape: Former name of `in_shapes`.
         large_model: Accepted.
+        opset: The opset of the file; there is one, `OPSET`.
         sample_inputs: Inputs for the check, where seeded numbers will not do.
 
     Returns:
@@ -72,6 +76,8 @@ def export_model(
 
     Source: MXNet 1.9.1 python/mxnet/onnx/mx2onnx/_export_model.py, `export_model`.
     """
+    if opset not in (None, OPSET):
+        raise ExportError(f"export_model: opset not supported: expected {OPSET}, got opset={opset}. Leave it out.")
     symbol = sym if isinstance(sym, Symbol) else load(sym)
     where = str(onnx_file_path)
     arrays = _plain_names(params if isinstance(params, Mapping) else read_params(params).as_dict())

@@ -147,7 +147,7 @@ class _Lowering:
             raise FixedBatchError(
                 f"{self.name}: the batch axis is fixed: expected a graph for any batch size, got one that takes "
                 f"{self.batch[0]} and not {self.batch[1]}: {err} Make the operator independent of the batch size, or "
-                "fix it with `dynamic=False`."
+                "fix the batch size."
             ) from err
         for node in self.nodes:
             for index in range(node.output_count):
@@ -155,8 +155,8 @@ class _Lowering:
                 if a is not None and b is not None and len(a) != len(b):
                     raise FixedBatchError(
                         f"{self.name}: the batch axis is fixed: expected {_label(node)} to give the same rank for any "
-                        f"batch size, got shapes {a} and {b} for {self.batch[0]} and {self.batch[1]}. Fix the batch "
-                        "size with `dynamic=False`."
+                        f"batch size, got shapes {a} and {b} for {self.batch[0]} and {self.batch[1]}. Name its axes, or "
+                        "fix the batch size."
                     )
         return first, second
 

@@ -74,9 +74,7 @@ def describe(model: LoweredModel, symbol_json: str, proof: str | None) -> dict[s
     }
     if proof is not None:
         metadata[PROOF_KEY] = proof
-    constants = [(t.name, t.data_type, tuple(t.dims), t.raw_data) for t in model.proto.graph.initializer]
-    weights = [(n, BY_NAME[dtype_name(a)].onnx, a.shape, a) for n, a in model.weights.items()]
-    metadata[DIGEST_KEY] = _digest(model.proto, [*constants, *weights], metadata)
+    metadata[DIGEST_KEY] = _digest(model.proto, [*model.proto.graph.initializer, *model.weights.items()], metadata)
     return metadata
 
 
@@ -100,8 +98,7 @@ def restore(model: ModelProto, where: str = "model") -> Restored | None:
             f"gluonnx {metadata.get(VERSION_KEY, '(unknown)')}. Read it with that gluonnx or a later one."
         )
     carried = metadata.pop(DIGEST_KEY, "")
-    initializers = [(t.name, t.data_type, tuple(t.dims), _raw(t)) for t in model.graph.initializer]
-    found = json.loads(_digest(model, initializers, metadata))
+    found = json.loads(_digest(model, model.graph.initializer, metadata))
     try:
         expected = dict(json.loads(carried))
     except (ValueError, TypeError):
@@ -126,10 +123,9 @@ def restore(model: ModelProto, where: str = "model") -> Restored | None:
     return Restored(metadata[SYMBOL_KEY], input_names, ordered, metadata[VERSION_KEY])
 
 
-_Initializer = tuple[str, int, tuple[int, ...], "Array | bytes"]
-
-
-def _digest(model: ModelProto, initializers: Iterable[_Initializer], metadata: Mapping[str, str]) -> str:
+def _digest(
+    model: ModelProto, initializers: Iterable[TensorProto | tuple[str, Array]], metadata: Mapping[str, str]
+) -> str:
     """Return the digests as JSON. What does not change the computation (names of tools, comments) is left out."""
     graph = hashlib.sha256()
     only = GraphProto(node=model.graph.node, input=model.graph.input, output=model.graph.output)
@@ -139,9 +135,11 @@ def _digest(model: ModelProto, initializers: Iterable[_Initializer], metadata: M
     for opset in sorted((o.domain or "ai.onnx", o.version) for o in model.opset_import):
         _update(graph, f"{opset[0]} {opset[1]}".encode())
     tensors = hashlib.sha256()
-    for name, code, dims, data in sorted(initializers, key=lambda i: i[0]):
+    by_name = {i.name if isinstance(i, TensorProto) else i[0]: i for i in initializers}
+    for name in sorted(by_name):
+        dims, code, data = _content(by_name[name])
         _update(tensors, f"{code} {','.join(map(str, dims))} {name}".encode())
-        _update(tensors, data if isinstance(data, bytes) else data.reshape(-1).view(np.uint8).data)
+        _update(tensors, data)
     texts = hashlib.sha256()
     for key in sorted(metadata):
         _update(texts, key.encode())
@@ -155,8 +153,14 @@ def _update(digest: Any, data: bytes | memoryview) -> None:
     digest.update(data)
 
 
-def _raw(tensor: TensorProto) -> "Array | bytes":
-    return tensor.raw_data if tensor.HasField("raw_data") else numpy_helper.to_array(tensor).tobytes()
+def _content(initializer: TensorProto | tuple[str, Array]) -> tuple[Sequence[int], int, bytes | memoryview]:
+    """Return shape, ONNX dtype and bytes; one initializer at a time, because protobuf copies."""
+    if isinstance(initializer, TensorProto):
+        has_raw = initializer.HasField("raw_data")
+        data = initializer.raw_data if has_raw else numpy_helper.to_array(initializer).tobytes()
+        return initializer.dims, initializer.data_type, data
+    array = initializer[1]
+    return array.shape, BY_NAME[dtype_name(array)].onnx, array.reshape(-1).view(np.uint8).data
 
 
 def _json(value: dict[str, Any] | Sequence[Any]) -> str:

@@ -17,6 +17,7 @@ from gluonnx.ops import (
     random,
     reduce,
     scalar,
+    shaping,
 )
 from gluonnx.ops.table import TABLE, Operator, Unsupported
 
@@ -35,4 +36,5 @@ __all__ = [
     "random",
     "reduce",
     "scalar",
+    "shaping",
 ]

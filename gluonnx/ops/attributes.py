@@ -1,7 +1,8 @@
 """Operator attributes: one codec between MXNet's text (`"(3, 3)"`, `"True"`, `"None"`) and typed Python values.
 
 The annotation of a torch function's keyword is the attribute's type. The types are `int`, `float`, `bool`, `str`,
-`Shape` (a tuple of ints), `DTypeName` (a canonical dtype name), a `Literal` of strings, and any of these `| None`.
+`Shape` (a tuple of ints), `OpenShape` (a tuple of ints and Nones), `DTypeName` (a canonical dtype name), a `Literal` of
+strings, and any of these `| None`.
 """
 
 import operator as _operator
@@ -19,6 +20,8 @@ from gluonnx.ops.dtypes import as_dtype
 
 Shape = tuple[int, ...]
 """A tuple of ints; a lone int means a tuple of one."""
+OpenShape = tuple[int | None, ...]
+"""A tuple whose items may be None, as the bounds of a slice."""
 DTypeName = NewType("DTypeName", str)
 """The canonical name of a dtype, such as `"float32"`."""
 
@@ -95,6 +98,8 @@ def _codec(annotation: Any) -> tuple[str, Callable[[Any], Any]]:
         return "one of " + ", ".join(repr(c) for c in choices), _choice(choices)
     if annotation == Shape:
         return "a tuple of ints", _parse_shape
+    if annotation == OpenShape:
+        return "a tuple of ints and Nones", _parse_open_shape
     if annotation is DTypeName:
         return "a dtype", _parse_dtype
     simple: dict[Any, tuple[str, Callable[[Any], Any]]] = {
@@ -171,14 +176,22 @@ def _parse_str(value: Any) -> str:
 
 
 def _parse_shape(value: Any) -> Shape:
+    return tuple(_parse_int(item) for item in _items(value))
+
+
+def _parse_open_shape(value: Any) -> OpenShape:
+    parse = _optional(_parse_int)
+    return tuple(parse(item) for item in _items(value))
+
+
+def _items(value: Any) -> list[Any]:
+    """The items of a tuple, or of its text; anything else is a tuple of one."""
     if isinstance(value, str):
         text = value.strip()
         if (text[:1], text[-1:]) in (("(", ")"), ("[", "]")):
-            return tuple(_parse_int(part) for part in text[1:-1].split(",") if part.strip())
-        return (_parse_int(text),)
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return tuple(_parse_int(v) for v in value)
-    return (_parse_int(value),)
+            return [part.strip() for part in text[1:-1].split(",") if part.strip()]
+        return [text]
+    return list(value) if isinstance(value, (list, tuple, np.ndarray)) else [value]
 
 
 def _parse_dtype(value: Any) -> DTypeName:

@@ -37,7 +37,7 @@ def binary(*, elemwise: str, broadcast: str, fn: Function, onnx: Lowering, doc: 
 
 def _equal_shapes(name: str, fn: Function) -> Function:
     def forward(lhs: Tensor, rhs: Tensor) -> Tensor:
-        if lhs.shape != rhs.shape or lhs.dtype != rhs.dtype:
+        if lhs.size() != rhs.size() or lhs.dtype != rhs.dtype:
             raise InputError(
                 f"{name}: lhs and rhs differ: expected one shape and dtype, {_got(lhs, rhs)}. "
                 "Use the broadcast_ form, or cast one of them."

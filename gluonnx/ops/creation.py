@@ -8,7 +8,7 @@ from torch import Tensor
 from gluonnx.errors import InputError
 from gluonnx.ops.attributes import DTypeName, Shape
 from gluonnx.ops.builder import GraphBuilder, Value
-from gluonnx.ops.dtypes import torch_dtype
+from gluonnx.ops.dtypes import in_range, torch_dtype
 from gluonnx.ops.table import Operator, operator
 
 SOURCE = "MXNet 1.9.1 src/operator/tensor/init_op.h"
@@ -56,8 +56,10 @@ def full(
     """`value` everywhere, in `shape`; truncated for integers."""
     known = _known("_full", shape or ())
     kind = torch_dtype(dtype)
-    if kind.is_floating_point or kind == torch.bool:
-        return torch.full(known, value, dtype=kind, device=device)
+    if kind.is_floating_point:
+        return torch.full(known, in_range(value, kind), dtype=kind, device=device)
+    if kind == torch.bool:
+        return torch.full(known, bool(value), dtype=kind, device=device)
     return torch.full(known, int(value), dtype=torch.int64, device=device).to(kind)
 
 

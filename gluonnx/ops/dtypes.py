@@ -1,5 +1,6 @@
 """The dtypes of MXNet 1.9.1, each with its torch, numpy and ONNX form and its code in MXNet's files."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +77,11 @@ def as_dtype(value: Any) -> DType:
     if found is None:
         raise AttributeValueError(f"dtype: unknown dtype: expected one of {', '.join(BY_NAME)}, got {value!r}.")
     return found
+
+
+def in_range(number: float, dtype: torch.dtype) -> float:
+    """Return `number`, or infinity of its sign where the floating-point `dtype` does not reach so far."""
+    return math.copysign(math.inf, number) if abs(number) > torch.finfo(dtype).max else number
 
 
 def torch_dtype(name: str) -> torch.dtype:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from gluonnx.errors import InputError
 from gluonnx.ops.attributes import DTypeName
 from gluonnx.ops.builder import GraphBuilder, Value
-from gluonnx.ops.dtypes import torch_dtype
+from gluonnx.ops.dtypes import in_range, torch_dtype
 from gluonnx.ops.onnx_types import FLOATS, NUMBERS, casting, refuse_float64
 from gluonnx.ops.table import Operator, operator
 
@@ -345,7 +345,11 @@ def _(g: GraphBuilder, data: Value, *, alpha: float, beta: float) -> Value:
 def clip(data: Tensor, *, a_min: float, a_max: float) -> Tensor:
     """`data` held between `a_min` and `a_max`; the bounds of integers are truncated."""
     if data.is_floating_point():
-        return torch.clamp(data, a_min, a_max)
+        try:
+            return torch.clamp(data, a_min, a_max)
+        except RuntimeError:
+            # torch refuses bounds beyond the range of the dtype.
+            return torch.clamp(data, in_range(a_min, data.dtype), in_range(a_max, data.dtype))
     low, high = _int_bounds(data.dtype, a_min, a_max)
     return torch.clamp(data, low, high)
 

@@ -250,7 +250,7 @@ def _norm_axes(rank: int, mode: str) -> list[int]:
 def l2_normalization(
     data: Tensor, *, eps: float = 1.00000001e-10, mode: Literal["channel", "instance", "spatial"] = "instance"
 ) -> Tensor:
-    """Divide by sqrt(sum of squares + eps), the sum over each sample, axis 1 (`channel`) or each channel (`spatial`)."""
+    """Divide by sqrt(sum of squares + eps), summed over each sample, axis 1 (`channel`) or each channel (`spatial`)."""
     total = data.square().sum(_norm_axes(data.dim(), mode), keepdim=True)
     return data * torch.rsqrt(total + eps)
 

@@ -98,8 +98,10 @@ def random_gamma(
     """Draws from the gamma distribution with shape `alpha` and scale `beta` (mean `alpha * beta`)."""
     _check("_random_gamma", alpha > 0, "alpha", "a positive number", alpha)
     _check("_random_gamma", beta > 0, "beta", "a positive number", beta)
-    shapes = _empty("_random_gamma", shape, dtype, device).fill_(alpha)
-    return torch._standard_gamma(shapes.to(torch.float32), generator).mul_(beta).to(shapes.dtype)
+    result = _empty("_random_gamma", shape, dtype, device)
+    # torch draws no float16.
+    shapes = torch.full_like(result, alpha, dtype=torch.promote_types(result.dtype, torch.float32))
+    return torch._standard_gamma(shapes, generator).mul_(beta).to(result.dtype)
 
 
 @operator("_random_poisson", "random_poisson", source=SOURCE)

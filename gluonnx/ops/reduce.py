@@ -36,7 +36,7 @@ def reduction(
     Args:
         name: MXNet's registered name, which is also the method.
         aliases: Further registered names.
-        fn: The torch function of the array, the axes (at least one, not negative) and `keepdims`.
+        fn: The torch function of the array, the axes (at least one) and `keepdims`.
         onnx: What is done to the array before it is reduced, if anything.
         onnx_op: The ONNX reduction.
         kernels: Dtypes that it takes.
@@ -51,7 +51,7 @@ def reduction(
 
     @op.onnx
     def _(g: GraphBuilder, data: Value, *, axis: Shape | None, keepdims: bool, exclude: bool) -> Value:
-        axes = _axes(g.rank(data), axis, exclude)
+        axes = _axes(name, g.rank(data), axis, exclude)
         if not axes:
             return g.op("Identity", data)
 
@@ -63,27 +63,32 @@ def reduction(
     return op
 
 
-def _axes(rank: int, axis: Shape | None, exclude: bool) -> Shape:
-    """The axes to reduce, sorted and not negative."""
+def _axes(name: str, rank: int, axis: Shape | None, exclude: bool) -> Shape:
+    """The axes that operator `name` reduces, sorted and not negative."""
     if not axis:
         return tuple(range(rank))
     axes = {a + rank if a < 0 else a for a in axis}
     if len(axes) < len(axis) or not all(0 <= a < rank for a in axes):
         raise InputError(
-            f"reduction: wrong axes: expected different ones from {-rank} to {rank - 1}, got axis={axis}. "
+            f"{name}: wrong axes: expected different ones from {-rank} to {rank - 1}, got axis={axis}. "
             "Pass axes that the array has."
         )
     return tuple(a for a in range(rank) if (a in axes) != exclude)
 
 
 def _reduced(name: str, fn: Reduce, data: Tensor, axis: Shape | None, keepdims: bool, exclude: bool) -> Tensor:
-    try:
-        axes = _axes(data.dim(), axis, exclude)
-    except InputError as err:
-        raise InputError(str(err).replace("reduction", name, 1)) from None
-    if not axes:
-        return data.clone()
-    result = fn(data, axes, keepdims)
+    if axis and not exclude:
+        # The ordinary case: torch checks the axes.
+        try:
+            result = fn(data, axis, keepdims)
+        except (IndexError, RuntimeError):
+            _axes(name, data.dim(), axis, exclude)
+            raise
+    else:
+        axes = _axes(name, data.dim(), axis, exclude)
+        if not axes:
+            return data.clone()
+        result = fn(data, axes, keepdims)
     return result if result.dim() else result.reshape(1)
 
 
@@ -94,6 +99,8 @@ def _onnx_reduced(g: GraphBuilder, onnx_op: str, data: Value, axes: Shape, keepd
 
 
 def _sum(data: Tensor, axes: Shape, keepdims: bool) -> Tensor:
+    if data.is_floating_point():
+        return torch.sum(data, axes, keepdims)
     return torch.sum(data, axes, keepdims, dtype=data.dtype)
 
 
@@ -111,7 +118,8 @@ def _mean(data: Tensor, axes: Shape, keepdims: bool) -> Tensor:
 
 
 def _prod(data: Tensor, axes: Shape, keepdims: bool) -> Tensor:
-    for a in reversed(axes):
+    # torch multiplies along one axis at a time: the last first, so that the others keep their numbers.
+    for a in axes if len(axes) == 1 else reversed(_axes("prod", data.dim(), axes, exclude=False)):
         data = torch.prod(data, a, keepdims, dtype=data.dtype)
     return data
 
@@ -166,7 +174,14 @@ reduction(
     doc="Sum over axes.",
 )
 reduction("mean", "_sparse_mean", fn=_mean, onnx=None, onnx_op="ReduceMean", kernels=WIDE, doc="Mean over axes.")
-reduction("prod", fn=_prod, onnx=None, onnx_op="ReduceProd", kernels=WIDE, doc="Product over axes.")
+reduction(
+    "prod",
+    fn=_prod,
+    onnx=None,
+    onnx_op="ReduceProd",
+    kernels=WIDE,
+    doc="Product over axes.\n\nDiffers: beside a 0 the gradient is the derivative; MXNet's is NaN.",
+)
 reduction(
     "nansum",
     fn=_nansum,
@@ -233,7 +248,7 @@ def _(
     g: GraphBuilder, data: Value, *, ord: int, axis: Shape | None, out_dtype: DTypeName | None, keepdims: bool
 ) -> Value:
     _check_ord(ord)
-    axes = _axes(g.rank(data), axis, exclude=False)
+    axes = _axes("norm", g.rank(data), axis, exclude=False)
 
     def rule(x: Value) -> Value:
         return _onnx_reduced(g, f"ReduceL{ord}", x, axes, keepdims)

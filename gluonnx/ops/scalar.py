@@ -4,15 +4,17 @@ The number takes the dtype of `data`: for integers it is truncated (`is_int`, th
 integers become float64. Booleans become int64 first.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from gluonnx.errors import AttributeValueError
 from gluonnx.ops import binary
 from gluonnx.ops.builder import GraphBuilder, Value
-from gluonnx.ops.dtypes import torch_dtype
+from gluonnx.ops.dtypes import in_range, torch_dtype
 from gluonnx.ops.onnx_types import FLOATS
 from gluonnx.ops.table import operator
 
@@ -44,12 +46,19 @@ def with_scalar(
 
     def forward(data: Tensor, *, scalar: float = 1.0, is_int: bool = True) -> Tensor:
         if data.is_floating_point():
-            return fn(data, scalar)
+            try:
+                return fn(data, scalar)
+            except RuntimeError:
+                # torch refuses some numbers beyond the range of the dtype, which are infinite here.
+                limited = in_range(scalar, data.dtype)
+                if limited == scalar:
+                    raise
+                return fn(data, limited)
         if not is_int:
             return fn(data.to(torch.float64), scalar)
         if data.dtype == torch.bool:
             data = data.to(torch.int64)
-        number = torch.full((), _wrap(scalar, data.dtype), dtype=data.dtype, device=data.device)
+        number = torch.full((), _wrap(name, scalar, data.dtype), dtype=data.dtype, device=data.device)
         return of_ints(data, number)
 
     forward.__doc__ = doc
@@ -65,11 +74,16 @@ def with_scalar(
             return onnx(g, data, g.scalar(scalar, data))
         if dtype == "bool":
             data, dtype = g.cast(data, "int64"), "int64"
-        return onnx(g, data, g.scalar(_wrap(scalar, torch_dtype(dtype)), data))
+        return onnx(g, data, g.scalar(_wrap(name, scalar, torch_dtype(dtype)), data))
 
 
-def _wrap(scalar: float, dtype: torch.dtype) -> int:
+def _wrap(name: str, scalar: float, dtype: torch.dtype) -> int:
     """`scalar` truncated to an integer of `dtype`, modulo its range."""
+    if not math.isfinite(scalar):
+        raise AttributeValueError(
+            f"{name}: attribute `scalar` has a wrong value: expected a finite number for {dtype} data, "
+            f"got scalar={scalar}. Cast the data to a float dtype first."
+        )
     info = torch.iinfo(dtype)
     return (int(scalar) - info.min) % (info.max - info.min + 1) + info.min
 

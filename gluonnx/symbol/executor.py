@@ -113,7 +113,7 @@ class GraphFunction:
                     result = step.call(*arguments)
             except (RuntimeError, ValueError, IndexError, TypeError) as err:
                 raise _explain(step.node, arguments, err) from err
-            if step.is_single:
+            if step.is_single or isinstance(result, torch.Tensor):
                 values[step.outputs[0]] = result  # type: ignore[call-overload]
             else:
                 for slot, value in zip(step.outputs, result, strict=False):  # type: ignore[call-overload]

@@ -284,10 +284,19 @@ def test_export_model_takes_files_and_symbols(mlp, tmp_path):
     assert Session(tmp_path / "c.onnx", device="cpu").inputs[0].shape == (2, 4)
 
 
+@pytest.mark.parametrize("act_type", ["leaky", "elu"])
+def test_operators_whose_outputs_depend_on_attributes(act_type, tmp_path):
+    heads = [(call("LeakyReLU", "act0", var("data"), act_type=act_type), 0)]
+    export_graph(tmp_path / "net.onnx", heads, ["data"], [(2, 4)], ["float32"], {})
+    replay(tmp_path / "net.onnx")
+
+
 def test_export_model_errors(mlp, tmp_path):
     heads, params = mlp
     symbol = Symbol(heads)
     out = tmp_path / "net.onnx"
+    with pytest.raises(ExportError, match="opset not supported: expected 20, got opset=17"):
+        export_model(symbol, params, [(2, 4)], onnx_file_path=out, opset=17)
     with pytest.raises(
         InputError, match=r"wrong number of input shapes: expected one for each of data, got in_shapes=\[\]"
     ):

@@ -290,6 +290,13 @@ class TestInputErrors:
             ("_arange", (), {"start": 0, "infer_range": True}, InputError, "^_arange: length is unknown: .* `stop=`"),
             ("_linspace", (), {"start": 0, "stop": 1, "num": 0}, InputError, "^_linspace: wrong length: .* got num=0"),
             ("_eye", (), {"N": 0}, InputError, "^_eye: wrong size: .* got N=0, M=0"),
+            (
+                "_plus_scalar",
+                (ones(2, dtype=torch.int32),),
+                {"scalar": float("inf")},
+                AttributeValueError,
+                "^_plus_scalar: attribute `scalar` .* a finite number for torch.int32 data, got scalar=inf",
+            ),
             ("_random_uniform", (), {"low": 2, "high": 1}, AttributeValueError, "`high` .* low=2.0, got high=1.0"),
             (
                 "_random_normal",

@@ -21,6 +21,7 @@ SAMPLES = [
     _sample("_full", "int32", shape=(2,), value=3.7, dtype="int32"),
     _sample("_full", "negative", shape=(2,), value=-3.7, dtype="int64"),
     _sample("_full", "wraps", shape=(2,), value=300, dtype="uint8"),
+    _sample("_full", "beyond", shape=(2,), value=-1e9, dtype="float16"),
     _sample("_full", "bool", shape=(2,), value=3.7, dtype="bool"),
     _sample("_arange", "count", start=5),
     _sample("_arange", "step", start=2, stop=8, step=2),

@@ -23,7 +23,7 @@ EXCLUDE = {
     "exclude_none": {"exclude": True},
 }
 
-HALF = dict(rtol=5e-3, atol=5e-3, why="MXNet accumulates float16 in float16")
+HALF = {"rtol": 5e-3, "atol": 5e-3, "why": "MXNet accumulates float16 in float16"}
 
 
 def _kind(op):
@@ -49,7 +49,7 @@ def _plain():
     for op in ("nansum", "nanprod"):
         yield Sample(op, "nan", (nans,), {"axis": 1}, derivative="NaN has no derivative")
         yield Sample(op, "nan_all", (nans,), derivative="NaN has no derivative")
-    for op in ("sum", "max", "min", "mean"):
+    for op in ("sum", "mean"):
         yield Sample(op, "nan", (nans,), {"axis": 0}, grad=False)
 
 
@@ -61,7 +61,13 @@ def _norm():
     yield Sample("norm", "default", (Array((5,), kind="away"),))
     yield Sample("norm", "float64", (Array((2, 3), "float64", "away"),), {"axis": 1})
     yield Sample("norm", "float16", (Array((2, 3), "float16", "away"),), {"axis": 1}, **HALF)
-    yield Sample("norm", "out_dtype", (Array((2, 3), kind="away"),), {"axis": 1, "out_dtype": "float32"})
+    yield Sample(
+        "norm",
+        "out_dtype",
+        (Array((2, 3), kind="away"),),
+        {"axis": 1, "out_dtype": "float32"},
+        derivative="float32 is too coarse for differences",
+    )
 
 
 def _positions():
@@ -72,10 +78,10 @@ def _positions():
             yield Sample(op, id, (distinct,), AXES[id])
         yield Sample(op, "axis_keepdims", (distinct,), {"axis": -2, "keepdims": True})
         yield Sample(op, "vector", (Array((4,), kind="distinct"),), {"axis": 0})
-        yield Sample(op, "ties", (ties,), {"axis": 1})
+        yield Sample(op, "ties", (ties,), {"axis": 1}, derivative="a jump lies in the sample")
         for dtype in ("float64", "float16", "int32", "int64", "int8"):
             yield Sample(
-                op, dtype, (Array((2, 5), dtype, "values", values=(3, 1, 4, 1, 5, 9, 2, 6, 5, 3)),), {"axis": 1}
+                op, dtype, (Array((2, 5), dtype, "values", values=(3, 1, 4, 2, 5, 9, 2, 6, 5, 3)),), {"axis": 1}
             )
     yield Sample("argmax_channel", "matrix", (Array((3, 4), kind="distinct"),), grad=False)
     yield Sample("argmax_channel", "image", (distinct,), grad=False)

@@ -71,8 +71,8 @@ class Sample:
         onnx: None when the lowering takes this sample; otherwise why not.
         batch: Positions of the inputs whose axis 0 is a batch axis: one exported file must serve other sizes of it.
             Empty where the operator's meaning or the sample ties axis 0 down.
-        derivative: None where MXNet's gradient is the derivative (and finite differences must agree); otherwise why not.
-        parameters: None where the declared parameter shapes are those of the inputs; otherwise why not.
+        derivative: None where MXNet's gradient is the derivative, which finite differences show; otherwise why not.
+        parameters: None where the inputs have the declared parameter shapes; otherwise why others will do too.
         rtol, atol: Override of the tolerance table, with the reason in `why`.
     """
 
