@@ -27,7 +27,6 @@ __all__ = [
     "ParameterMismatchError",
     "RegistryError",
     "StaleGradientError",
-    "TrainerError",
     "UnknownOperatorError",
 ]
 
@@ -100,12 +99,8 @@ class ParameterFileError(ParameterMismatchError):
     """Parameters in a file do not fit the block they are loaded into."""
 
 
-class RegistryError(MXNetError, ValueError):
+class RegistryError(MXNetError, ValueError, AssertionError):
     """No class is registered under this name, or it cannot be made from what was given."""
-
-
-class TrainerError(MXNetError, ValueError):
-    """A Trainer, optimizer or kvstore was given what it cannot work with."""
 
 
 class StaleGradientError(MXNetError, UserWarning):

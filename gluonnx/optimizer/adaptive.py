@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from gluonnx.errors import TrainerError
+from gluonnx.errors import ArgumentError
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.optimizer.optimizer import Batch, BatchOptimizer, add_scaled, register
 from gluonnx.optimizer.state import zeros_like, zeros_of
@@ -70,15 +70,15 @@ class GroupAdaGrad(BatchOptimizer):
         """Return the mean squares of the rows, float32 zeros of shape (N, 1).
 
         Raises:
-            TrainerError: The weight is not a matrix.
+            ArgumentError: The weight is not a matrix.
         """
         if weight.ndim != 2:
-            raise TrainerError(f"GroupAdaGrad: expected a weight of 2 axes, got shape={weight.shape}.")
+            raise ArgumentError(f"GroupAdaGrad: expected a weight of 2 axes, got shape={weight.shape}.")
         return zeros_of(weight, (weight.shape[0], 1), torch.float32)
 
     def _apply(self, batch: Batch) -> None:
         if any(batch.wds):
-            raise TrainerError(
+            raise ArgumentError(
                 f"GroupAdaGrad: Weight decay is not supported for GroupAdaGrad: expected 0, got wd={max(batch.wds)}."
             )
         grads = self._gradients(batch, decay=False, clips_zero=True)

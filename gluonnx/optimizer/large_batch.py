@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from gluonnx.errors import TrainerError
+from gluonnx.errors import ArgumentError
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.optimizer.adam import _TwoMoments
 from gluonnx.optimizer.optimizer import Batch, Optimizer, add_scaled, l2_norms, register
@@ -163,7 +163,7 @@ class LBSGD(Optimizer):
         **kwargs: See Optimizer.
 
     Raises:
-        TrainerError: `batch_scale` is below 1.
+        ArgumentError: `batch_scale` is below 1.
 
     Source: MXNet 1.9.1 python/mxnet/optimizer/optimizer.py, LBSGD.
     """
@@ -182,7 +182,7 @@ class LBSGD(Optimizer):
     ) -> None:
         super().__init__(multi_precision=multi_precision, **kwargs)
         if batch_scale < 1:
-            raise TrainerError(f"LBSGD: expected at least 1, got batch_scale={batch_scale}.")
+            raise ArgumentError(f"LBSGD: expected at least 1, got batch_scale={batch_scale}.")
         logging.getLogger(__name__).info(
             "LBSGD: batch_scale=%f, warmup_epochs=%d, warmup_strategy=%s, updates_per_epoch=%d",
             batch_scale,

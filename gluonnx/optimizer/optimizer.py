@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gluonnx.errors import RegistryError, TrainerError
+from gluonnx.errors import RegistryError, ArgumentError
 from gluonnx.ndarray.ndarray import NDArray
 
 __all__ = ["Batch", "BatchOptimizer", "Optimizer", "create", "register"]
@@ -68,7 +68,7 @@ class Optimizer:
     ) -> None:
         where = type(self).__name__
         if param_idx2name is not None and not isinstance(param_idx2name, dict):
-            raise TrainerError(
+            raise ArgumentError(
                 f"{where}: param_idx2name should be a dict of param indexes to names: "
                 f"got {type(param_idx2name).__name__}."
             )

@@ -20,7 +20,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from gluonnx.errors import FormatError, TrainerError
+from gluonnx.errors import FormatError, ArgumentError
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.optimizer.optimizer import Optimizer
 
@@ -49,7 +49,7 @@ def pack_states(states: Mapping[Any, Any], optimizer: Optimizer | None) -> bytes
         optimizer: The optimizer.
 
     Raises:
-        TrainerError: A state holds something else.
+        ArgumentError: A state holds something else.
     """
     arrays: dict[str, torch.Tensor] = {}
 
@@ -61,7 +61,7 @@ def pack_states(states: Mapping[Any, Any], optimizer: Optimizer | None) -> bytes
             return name
         if isinstance(state, (tuple, list)):
             return [describe(part, f"{name}.{i}") for i, part in enumerate(state)]
-        raise TrainerError(
+        raise ArgumentError(
             f"save_states: state {name}: expected None, an NDArray or a tuple of them, got {type(state).__name__}. "
             "Keep other things in attributes of the optimizer."
         )

@@ -9,7 +9,10 @@ from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.optimizer.optimizer import Optimizer
 from gluonnx.optimizer.states_file import pack_states, unpack_states
 
-__all__ = ["Updater", "get_updater"]
+__all__ = ["STATES_LIMIT", "Updater", "get_updater"]
+
+STATES_LIMIT = 1 << 40
+"""Largest states file that is read, in bytes."""
 
 
 class Updater:
