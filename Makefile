@@ -22,9 +22,13 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $(STAMP)
 
+docs: $(STAMP)
+	$(BIN)/python docs/make_docs.py
+
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/python docs/make_docs.py --check
 
 types: $(STAMP)
 	$(BIN)/mypy

@@ -1,0 +1,100 @@
+"""Write the generated documents: docs/operators.md from the operator table, docs/differences.md from docstrings.
+
+    python docs/make_docs.py [--check]
+
+With `--check` nothing is written; the exit status tells whether the documents are what they should be.
+"""
+
+import ast
+import sys
+from pathlib import Path
+
+from gluonnx.ops import TABLE, Operator
+
+DOCS = Path(__file__).resolve().parent
+PACKAGES = ("gluonnx", "cli/gluonnx_cli", "runtime/gluonnx_runtime")
+
+OPERATORS_HEAD = """\
+# Operators
+
+Generated from the operator table by `docs/make_docs.py`. Each name works in `mx.nd`, in `mx.sym` and as `F.<name>`; names
+that begin with an underscore are in `_internal`, `_contrib_x` is `contrib.x`, `_linalg_x` is `linalg.x`, and so on.
+Attributes without a default are required; those in *italics* are accepted and change nothing.
+
+| operator | other names | inputs | attributes | ONNX |
+|---|---|---|---|---|
+"""
+
+DIFFERENCES_HEAD = """\
+# Where gluonnx differs from MXNet 1.9.1
+
+Generated from the `Differs:` lines of docstrings by `docs/make_docs.py`.
+
+"""
+
+
+def operators() -> str:
+    """Return docs/operators.md."""
+    rows = sorted(TABLE.operators(), key=lambda op: op.name.lower())
+    return OPERATORS_HEAD + "".join(_row(op) for op in rows)
+
+
+def _row(op: Operator) -> str:
+    inputs = []
+    for spec in op.inputs:
+        mark = "..." if op.variadic else "?" if spec.optional else ""
+        inputs.append(f"{spec.name}{mark}" + (" (state)" if spec.auxiliary else ""))
+    attributes = []
+    for attr in op.attributes.values():
+        text = attr.name if attr.required else f"{attr.name}={attr.default!r}"
+        attributes.append(f"`{text}`" if attr.has_effect else f"*{text}*")
+    cells = [
+        f"`{op.name}`",
+        ", ".join(f"`{n}`" for n in op.aliases),
+        ", ".join(inputs),
+        ", ".join(attributes),
+        "yes" if op.unsupported_reason is None else f"no: {op.unsupported_reason}",
+    ]
+    return "| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |\n"
+
+
+def differences() -> str:
+    """Return docs/differences.md."""
+    lines = []
+    for package in PACKAGES:
+        root = DOCS.parent / package
+        for path in sorted(root.rglob("*.py")):
+            module = ".".join(path.relative_to(root.parent).with_suffix("").parts).removesuffix(".__init__")
+            for owner, text in _differs(ast.parse(path.read_text())):
+                lines.append(f"- `{module}{owner}`: {text}\n")
+    return DIFFERENCES_HEAD + ("".join(lines) or "None is recorded.\n")
+
+
+def _differs(tree: ast.AST, owner: str = "") -> list[tuple[str, str]]:
+    found = []
+    if isinstance(tree, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+        for paragraph in (ast.get_docstring(tree) or "").split("\n\n"):
+            if paragraph.startswith("Differs:"):
+                found.append((owner, " ".join(paragraph.removeprefix("Differs:").split())))
+        for child in tree.body:
+            if isinstance(child, (ast.ClassDef, ast.FunctionDef)):
+                found += _differs(child, f"{owner}.{child.name}")
+    return found
+
+
+def main() -> int:
+    """Write or check the documents."""
+    stale = []
+    for name, text in (("operators.md", operators()), ("differences.md", differences())):
+        path = DOCS / name
+        if not path.exists() or path.read_text() != text:
+            stale.append(name)
+            if "--check" not in sys.argv:
+                path.write_text(text)
+    if "--check" in sys.argv and stale:
+        sys.exit(f"{', '.join(stale)}: not what the code says. Run `make docs`.")
+    return 0
+
+
+if __name__ == "__main__":
+    main()
