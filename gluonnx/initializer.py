@@ -88,9 +88,7 @@ class Initializer:
         self._verbose = False
         self._print_func: Callable[[NDArray], str] | None = None
 
-    def set_verbosity(
-        self, verbose: bool = False, print_func: Callable[[NDArray], str] | None = None
-    ) -> "Initializer":
+    def set_verbosity(self, verbose: bool = False, print_func: Callable[[NDArray], str] | None = None) -> "Initializer":
         """Switch on a log line for each array initialized.
 
         Args:
@@ -283,9 +281,7 @@ class Load:
         TypeError: `param` is neither a path nor a dict.
     """
 
-    def __init__(
-        self, param: "str | Mapping[str, Any]", default_init: Any = None, verbose: bool = False
-    ) -> None:
+    def __init__(self, param: "str | Mapping[str, Any]", default_init: Any = None, verbose: bool = False) -> None:
         arrays: Mapping[str, Any] = _read(param) if isinstance(param, str) else param
         if not isinstance(arrays, Mapping):
             raise TypeError(f"Load: expected a path or a dict of arrays, got param of {type(param).__name__}.")

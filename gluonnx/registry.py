@@ -107,9 +107,7 @@ def get_create_func(base_class: type, nickname: str) -> Callable[..., Any]:
         if isinstance(described, dict):
             return create(**described)
         if len(described) != 2 or not isinstance(described[0], str) or not isinstance(described[1], dict):
-            raise RegistryError(
-                f'create: description of a {nickname}: expected ["name", {{arguments}}], got {text!r}.'
-            )
+            raise RegistryError(f'create: description of a {nickname}: expected ["name", {{arguments}}], got {text!r}.')
         return create(described[0], **described[1])
 
     create.__doc__ = f"Return a {nickname} from its name and arguments, its JSON description, or itself."

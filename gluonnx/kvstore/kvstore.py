@@ -213,9 +213,7 @@ def create(name: str = "local") -> KVStoreBase:
             f"got name={name!r}. Use 'device' on one machine."
         )
     if name not in LOCAL_TYPES:
-        raise MXNetError(
-            f"kvstore.create: unknown type: expected one of {', '.join(LOCAL_TYPES)}, got name={name!r}."
-        )
+        raise MXNetError(f"kvstore.create: unknown type: expected one of {', '.join(LOCAL_TYPES)}, got name={name!r}.")
     return KVStore(name)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gluonnx.context import Context, cpu, cpu_pinned, current_context, gpu
 from gluonnx.ndarray import creation, namespaces, random
 from gluonnx.ndarray.creation import *  # noqa: F403
+from gluonnx.ndarray.files import load, load_frombuffer, save
 from gluonnx.ndarray.ndarray import NDArray
 
 namespaces.install(sys.modules[__name__])
@@ -19,4 +20,16 @@ if TYPE_CHECKING:
     def __getattr__(name: str) -> Any: ...
 
 
-__all__ = ["Context", "NDArray", "cpu", "cpu_pinned", "current_context", "gpu", "random", *creation.__all__]
+__all__ = [
+    "Context",
+    "NDArray",
+    "cpu",
+    "cpu_pinned",
+    "current_context",
+    "gpu",
+    "load",
+    "load_frombuffer",
+    "random",
+    "save",
+    *creation.__all__,
+]

@@ -224,9 +224,7 @@ class Ftrl(BatchOptimizer):
     Source: McMahan et al., Ad Click Prediction (2013); MXNet 1.9.1 optimizer_op-inl.h, ftrl_update.
     """
 
-    def __init__(
-        self, lamda1: float = 0.01, learning_rate: float | None = 0.1, beta: float = 1, **kwargs: Any
-    ) -> None:
+    def __init__(self, lamda1: float = 0.01, learning_rate: float | None = 0.1, beta: float = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.lamda1 = lamda1
         self.beta = beta

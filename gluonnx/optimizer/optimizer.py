@@ -178,7 +178,9 @@ class Optimizer:
             grad: Its gradient, same shape; not changed.
             state: What `create_state` returned.
         """
-        raise NotImplementedError(f"{type(self).__name__}: an optimizer must define update(index, weight, grad, state).")
+        raise NotImplementedError(
+            f"{type(self).__name__}: an optimizer must define update(index, weight, grad, state)."
+        )
 
     def update_multi_precision(self, index: Any, weight: NDArray, grad: NDArray, state: Any) -> None:
         """Update a parameter through its float32 copy if it has one."""

@@ -143,8 +143,10 @@ def _restore_optimizer(optimizer: Optimizer, described: dict[str, Any], where: s
             f"optimizer has, got {scheduler.get('name') if isinstance(scheduler, dict) else 'none'}. "
             "Create the Trainer with the same lr_scheduler."
         )
-    of_scheduler = {} if scheduler is None else _checked_attributes(
-        current, _typed(scheduler, dict, "scheduler", where), "lr_scheduler", where
+    of_scheduler = (
+        {}
+        if scheduler is None
+        else _checked_attributes(current, _typed(scheduler, dict, "scheduler", where), "lr_scheduler", where)
     )
     counts: dict[int, dict[Any, int]] = {0: {}}
     try:
