@@ -119,6 +119,78 @@ def _(data: tuple[int, ...], *, axis: int) -> dict[str, tuple[int, ...]]:
     return {"gamma": shape, "beta": shape, "moving_mean": shape, "moving_var": shape}
 
 
+@operator(
+    "_contrib_BatchNormWithReLU",
+    view=True,
+    aux="moving_mean moving_var",
+    outputs="output mean var",
+    visible=lambda attrs: 3 if attrs["output_mean_var"] else 1,
+    unread=1,
+    no_effect=(
+        no_effect("cudnn_off", bool, False),
+        no_effect("min_calib_range", float | None, None),
+        no_effect("max_calib_range", float | None, None),
+    ),
+    source="MXNet 1.9.1 src/operator/contrib/batch_norm_relu.cc",
+)
+def batch_norm_with_relu(
+    data: Tensor,
+    gamma: Tensor,
+    beta: Tensor,
+    moving_mean: Tensor,
+    moving_var: Tensor,
+    *,
+    eps: float = 0.0010000000474974513,
+    momentum: float = 0.899999976,
+    fix_gamma: bool = True,
+    use_global_stats: bool = False,
+    output_mean_var: bool = False,
+    axis: int = 1,
+    training: bool = False,
+) -> BatchNormResult:
+    """`BatchNorm`, then ReLU; see there."""
+    out, *others = batch_norm.forward(
+        data,
+        gamma,
+        beta,
+        moving_mean,
+        moving_var,
+        eps=eps,
+        momentum=momentum,
+        fix_gamma=fix_gamma,
+        use_global_stats=use_global_stats,
+        output_mean_var=output_mean_var,
+        axis=axis,
+        training=training,
+    )
+    mean, variance, new_mean, new_var = others
+    return torch.relu(out), mean, variance, new_mean, new_var
+
+
+@batch_norm_with_relu.onnx
+def _(
+    g: GraphBuilder,
+    data: Value,
+    gamma: Value,
+    beta: Value,
+    moving_mean: Value,
+    moving_var: Value,
+    *,
+    eps: float,
+    fix_gamma: bool,
+    output_mean_var: bool,
+    axis: int,
+) -> tuple[Value, ...]:
+    attrs = {"eps": eps, "fix_gamma": fix_gamma, "output_mean_var": output_mean_var, "axis": axis}
+    out, *others = batch_norm.lower(g, (data, gamma, beta, moving_mean, moving_var), attrs)
+    return g.op("Relu", out), *others
+
+
+@batch_norm_with_relu.parameters
+def _(data: tuple[int, ...], *, axis: int) -> dict[str, tuple[int, ...]]:
+    return batch_norm.parameter_shapes({"data": data}, {"axis": axis})
+
+
 def _with_statistics(attrs: Attrs) -> tuple[str, ...]:
     return ("output", "mean", "std") if attrs["output_mean_var"] else ("output",)
 
