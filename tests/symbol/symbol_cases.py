@@ -319,7 +319,8 @@ def copies(mx):
 
 
 CASES.add("shapes by name", lambda mx: shapes(mlp(mx), data=(5, 7)))
-CASES.add("shapes by position", lambda mx: shapes(mlp(mx), (5, 7), (8, 7), (8,), (3, 8), (3,)))
+BY_POSITION = "MXNet 1.9.1 fails on anything given by position"
+CASES.add("shapes by position", lambda mx: shapes(mlp(mx), (5, 7)), BY_POSITION)
 CASES.add("shapes unknown", lambda mx: shapes(mlp(mx)))
 CASES.add("shapes of a wrong name", lambda mx: shapes(mlp(mx), nothing=(1, 2)))
 CASES.add("shapes that do not fit", lambda mx: shapes(mlp(mx), data=(5, 7), fc1_weight=(8, 6)))
@@ -344,7 +345,7 @@ CASES.add(
 )
 CASES.add("types of float64", lambda mx: types(mlp(mx), data="float64"))
 CASES.add("types after a cast", lambda mx: types(mx.sym.cast(mx.sym.var("x"), dtype="int32"), x="float32"))
-CASES.add("types by position", lambda mx: types(mlp(mx), *["float64"] * 5))
+CASES.add("types by position", lambda mx: types(mlp(mx), "float64"), BY_POSITION)
 CASES.add("types declared", lambda mx: types(mx.sym.relu(mx.sym.var("x", dtype="float16"))))
 CASES.add(
     "types that differ",
