@@ -66,12 +66,14 @@ GRAPHS = {
             mx.sym.norm(mx.sym.var("x")),
         ]
     ),
-    "shapes": lambda mx: mx.sym.var("x")
-    .reshape((0, -1))
-    .transpose((1, 0))
-    .expand_dims(1)
-    .slice_axis(axis=0, begin=0, end=None)
-    .flatten(),
+    "shapes": lambda mx: (
+        mx.sym.var("x")
+        .reshape((0, -1))
+        .transpose((1, 0))
+        .expand_dims(1)
+        .slice_axis(axis=0, begin=0, end=None)
+        .flatten()
+    ),
     "leaky relu with slope": lambda mx: mx.sym.LeakyReLU(mx.sym.var("x"), act_type="prelu", name="pr"),
     "leaky relu": lambda mx: mx.sym.LeakyReLU(mx.sym.var("x"), act_type="leaky", slope=0.1),
     "dropout": lambda mx: mx.sym.Dropout(mx.sym.var("x"), p=0.3),
@@ -335,7 +337,10 @@ FORWARD = "shapes flow from inputs to outputs and parameters, not back"
 CASES.add("shapes of both from one", lambda mx: shapes(mx.sym.var("a") + mx.sym.var("b"), a=(2, 3)), FORWARD)
 CASES.add("shapes of branches", lambda mx: shapes(branches(mx), a=(2, 4), b=(2, 4)))
 CASES.add("shapes of the label", lambda mx: shapes(mx.sym.SoftmaxOutput(mx.sym.var("x"), name="s"), x=(4, 3)))
-CASES.add("shapes backwards", lambda mx: shapes(mx.sym.FullyConnected(mx.sym.var("x"), num_hidden=2, name="f"), f_weight=(2, 5)))
+CASES.add(
+    "shapes backwards",
+    lambda mx: shapes(mx.sym.FullyConnected(mx.sym.var("x"), num_hidden=2, name="f"), f_weight=(2, 5)),
+)
 CASES.add("types", lambda mx: types(mlp(mx), data="float32"))
 CASES.add("types of nothing", lambda mx: types(mlp(mx)), "nothing given is float32 here; MXNet infers nothing")
 CASES.add(
@@ -355,7 +360,9 @@ CASES.add(
 CASES.add("types backwards", lambda mx: types(mlp(mx), fc1_weight="float64"))
 CASES.add(
     "partial shapes",
-    lambda mx: [[tuple(s) for s in p] for p in mx.sym.concat(mlp(mx), mx.sym.var("z")).infer_shape_partial(data=(5, 7))],
+    lambda mx: [
+        [tuple(s) for s in p] for p in mx.sym.concat(mlp(mx), mx.sym.var("z")).infer_shape_partial(data=(5, 7))
+    ],
     FORWARD,
 )
 
