@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from gluonnx.context import Context, current_context
-from gluonnx.errors import InputError, MXNetError
+from gluonnx.errors import InputError, InputTypeError, MXNetError
 from gluonnx.modes import MODES
 from gluonnx.ndarray.generators import generator
 from gluonnx.ndarray.ndarray import NDArray, check_same_context, on_context
@@ -293,8 +293,10 @@ def _context(ctx: Any) -> Context:
 def _deliver(result: NDArray, out: Any) -> NDArray:
     if out is None:
         return result
-    if isinstance(out, (list, tuple)):
-        (out,) = out
+    if isinstance(out, (list, tuple)) and len(out) == 1:
+        out = out[0]
+    if not isinstance(out, NDArray):
+        raise InputTypeError(f"out: is not an array to fill: expected an NDArray, got {type(out).__name__}.")
     if out.shape != result.shape:
         raise InputError(f"out: does not fit the result: expected shape {result.shape}, got out={out.shape}.")
     out._write(result._t)
