@@ -37,7 +37,11 @@ def values(array):
         (lambda: nd.ones(2)["a"], ValueError, r"not an index: .* got 'a'"),
         (lambda: nd.ones(2)[..., ...], IndexError, r"several ellipses"),
         (lambda: nd.ones(2)[::0], ValueError, r"step cannot be zero"),
-        (lambda: nd.ones(2).__setitem__(slice(None), nd.ones(3)), ValueError, r"broadcasts to \(2,\), got shape=\(3,\)"),
+        (
+            lambda: nd.ones(2).__setitem__(slice(None), nd.ones(3)),
+            ValueError,
+            r"broadcasts to \(2,\), got shape=\(3,\)",
+        ),
         (lambda: bool(nd.ones(2)), ValueError, r"ambiguous: expected one element, got shape=\(2,\)"),
         (lambda: nd.ones(2).asscalar(), ValueError, r"not a scalar: expected one element, got shape=\(2,\)"),
         (lambda: len(nd.array(1)), TypeError, r"len\(\) of an array without axes"),
@@ -46,7 +50,11 @@ def values(array):
         (lambda: nd.ones(2).astype("float31"), ValueError, r"unknown dtype: .* got 'float31'"),
         (lambda: nd.ones(2).reshape((3, 5)), ValueError, r"cannot reshape \(2,\) into \(3, 5\)"),
         (lambda: nd.ones(2).reshape(3, sideways=True), TypeError, r"unknown argument: .* got \['sideways'\]"),
-        (lambda: nd.ones(2).copyto(nd.ones(3)), ValueError, r"copyto: shapes differ: expected \(2,\), got other=\(3,\)"),
+        (
+            lambda: nd.ones(2).copyto(nd.ones(3)),
+            ValueError,
+            r"copyto: shapes differ: expected \(2,\), got other=\(3,\)",
+        ),
         (lambda: nd.ones(2).copyto("a"), TypeError, r"copyto: wrong target: .* got str"),
         (lambda: nd.ones(2).tostype("csr"), ValueError, r"storage type is not available: .* got stype='csr'"),
         (lambda: nd.moveaxis(nd.ones((2, 2)), 2, 0), ValueError, r"moveaxis: no such axis: .* got axis=2"),
@@ -59,7 +67,11 @@ def values(array):
         (lambda: nd.ones(2).__index__(), TypeError, r"not an index: expected an integer dtype, got dtype=float32"),
         (lambda: np.asarray(nd.ones(2), copy=False), ValueError, r"numpy gets a copy"),
         (lambda: mx.random.seed(1, "everything"), ValueError, r'expected a Context or "all"'),
-        (lambda: mx.Context("tpu"), MXNetError, r"unknown device type: expected one of cpu, gpu, .* got device_type='tpu'"),
+        (
+            lambda: mx.Context("tpu"),
+            MXNetError,
+            r"unknown device type: expected one of cpu, gpu, .* got device_type='tpu'",
+        ),
         (lambda: mx.nd.FullyConnected(nd.ones((1, 2)), nd.ones((3, 2)), num_hidden=3), ValueError, r"got 2"),
     ],
 )
@@ -85,7 +97,9 @@ def test_missing_gpu_is_one_message():
         lambda: nd.random.uniform(shape=2, ctx=mx.gpu()),
         lambda: mx.gpu_memory_info(),
     ):
-        with pytest.raises(MXNetError, match=r"gpu\(\d\): no such device: expected one of 0 CUDA devices .* Use mx\.cpu"):
+        with pytest.raises(
+            MXNetError, match=r"gpu\(\d\): no such device: expected one of 0 CUDA devices .* Use mx\.cpu"
+        ):
             run()
 
 
