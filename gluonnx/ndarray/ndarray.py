@@ -587,5 +587,3 @@ def install_operators() -> None:
         ("le", "broadcast_lesser_equal", "_lesser_equal_scalar"),
     ):
         setattr(NDArray, f"__{name}__", _arithmetic(array_op, scalar_op))
-    setattr(NDArray, "__neg__", lambda self: _op("negative")(self))  # noqa: B010
-    setattr(NDArray, "__abs__", lambda self: _op("abs")(self))  # noqa: B010

@@ -45,11 +45,13 @@ def call(op: Operator, inputs: Sequence[NDArray], attrs: Mapping[str, Any], out:
 
 
 def attach_methods() -> None:
-    """Give NDArray the methods that the table declares."""
+    """Give NDArray the methods that the table declares, and Python's unary operators."""
     for op in TABLE.operators():
         for name in op.method:
             if name not in NDArray.__dict__:
                 setattr(NDArray, name, function(op.name))
+    setattr(NDArray, "__neg__", function("negative"))  # noqa: B010
+    setattr(NDArray, "__abs__", function("abs"))  # noqa: B010
 
 
 def _make(op: Operator, name: str) -> Function:

@@ -265,7 +265,9 @@ def _indexing(key):
 
 
 for _key in (0, 3, -1, 100, "fc1_output", "fc1", "relu1_output", "nothing", "data", slice(0, 2), slice(None), 1.5):
-    CASES.add("internals[%r]" % (_key,), _indexing(_key), "MXNet takes no negative positions" if _key == -1 else None)
+    CASES.add(
+        "internals[{!r}]".format(_key), _indexing(_key), "MXNet takes no negative positions" if _key == -1 else None
+    )
 
 
 @CASES
