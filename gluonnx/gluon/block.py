@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gluonnx.gluon.hybrid import HybridCall
 
 from gluonnx import ndarray, symbol
 from gluonnx.context import Context, current_context
@@ -26,6 +25,7 @@ from gluonnx.errors import (
     ParameterMismatchError,
 )
 from gluonnx.gluon.hooks import HookHandle
+from gluonnx.gluon.hybrid import HybridCall
 from gluonnx.gluon.nesting import LEAF, NOTHING, flatten, regroup
 from gluonnx.gluon.parameter import Parameter, ParameterDict, load_all, select
 from gluonnx.gluon.plan import FastCall
@@ -599,7 +599,7 @@ class HybridBlock(Block):
         )
         return compiled
 
-    def hybrid_forward(self, F: Any, x: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N803 - MXNet's name
+    def hybrid_forward(self, F: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
         """Compute the outputs with operators of `F`; subclasses define it.
 
         Args:
@@ -798,7 +798,7 @@ class SymbolBlock(HybridBlock):
         self._clear()
         super().cast(dtype)
 
-    def hybrid_forward(self, F: Any, x: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N803 - MXNet's name
+    def hybrid_forward(self, F: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
         """Raise: the graph is run as it is."""
         raise NotImplementedError("SymbolBlock: runs a graph, which has no hybrid_forward.")
 
