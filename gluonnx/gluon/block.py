@@ -685,6 +685,8 @@ class SymbolBlock(HybridBlock):
         input_names: str | Sequence[str] | None = None,
         param_file: Any = None,
         ctx: Context | Sequence[Context] | None = None,
+        allow_missing: bool = False,
+        ignore_extra: bool = False,
     ) -> "SymbolBlock":
         """Read a model that `HybridBlock.export` wrote, here or in MXNet.
 
@@ -693,6 +695,8 @@ class SymbolBlock(HybridBlock):
             input_names: Names of the inputs. For an `.onnx` file they are known.
             param_file: The `.params` file; none for a graph without parameters, or to initialize them otherwise.
             ctx: Context, or several, on which to put the parameters.
+            allow_missing: Leave parameters uninitialized that the file does not have.
+            ignore_extra: Ignore arrays that are no parameter.
 
         Returns:
             The block. It runs on torch; call `hybridize()` to run it in ONNX Runtime.
@@ -703,7 +707,7 @@ class SymbolBlock(HybridBlock):
         """
         from gluonnx.gluon.importing import imports
 
-        return imports(symbol_file, input_names, param_file, ctx)
+        return imports(symbol_file, input_names, param_file, ctx, allow_missing, ignore_extra)
 
     def __init__(
         self,
