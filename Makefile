@@ -6,12 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test setup lint types imports cpp pytest bench docs clean
+.PHONY: demo test setup lint types imports cpp cpp-demo pytest bench docs clean
 
 demo: $(STAMP) cpp
 	$(BIN)/python samples/digits/demo.py
 
-test: lint types imports cpp pytest
+test: lint types imports demo cpp-demo pytest
 
 setup: $(STAMP)
 
@@ -38,6 +38,10 @@ imports: $(STAMP)
 
 cpp: $(STAMP)
 	cpp_loader/build.sh $(abspath $(BIN))/python
+
+# The C++ tests once more, with the model that the demo has just exported.
+cpp-demo: demo
+	GLUONNX_DEMO_DIR=$(abspath samples/digits/out) cpp_loader/build.sh $(abspath $(BIN))/python
 
 pytest: $(STAMP) cpp
 	$(BIN)/python -m pytest -n 2

@@ -16,6 +16,7 @@ readonly deps=${here%/*}/.deps/cpp
 readonly build=$here/build
 python=${1:-python3}
 shift $(($# > 0 ? 1 : 0))
+clean=()
 
 fail() {
     echo "build.sh: $1" >&2
@@ -50,6 +51,9 @@ link_wheel_library() {
         2>/dev/null) || fail "$python: no ONNX Runtime: expected the package onnxruntime, got none. Install it, or set ONNXRUNTIME_ROOT."
     library=$(compgen -G "$folder/capi/libonnxruntime.so.1.*" | head -n 1) ||
         fail "$folder/capi: expected libonnxruntime.so.1.*, got none. Set ONNXRUNTIME_ROOT to an official release."
+    [[ $(readlink "$deps/lib/libonnxruntime.so.1") == "$library" ]] && return
+    # A program asks for the very version that it was linked to, and the new file may be older than the program.
+    clean=(--clean-first)
     links=$(mktemp -d "$deps/.lib.XXXXXX")
     chmod 755 "$links"
     ln -s "$folder"/capi/libonnxruntime*.so* "$links/"
@@ -68,5 +72,5 @@ fi
 
 quietly configure cmake -S "$here" -B "$build" -DCMAKE_BUILD_TYPE=Release \
     -DONNXRUNTIME_ROOT="${ONNXRUNTIME_ROOT:-}" -DGLUONNX_DEMO_DIR="${GLUONNX_DEMO_DIR:-}" "$@"
-quietly build cmake --build "$build" --parallel 2
+quietly build cmake --build "$build" --parallel 2 "${clean[@]}"
 quietly tests ctest --test-dir "$build" --output-on-failure

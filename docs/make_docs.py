@@ -17,8 +17,8 @@ PACKAGES = ("gluonnx", "cli/gluonnx_cli", "runtime/gluonnx_runtime")
 OPERATORS_HEAD = """\
 # Operators
 
-Generated from the operator table by `docs/make_docs.py`. Each name works in `mx.nd`, in `mx.sym` and as `F.<name>`; names
-that begin with an underscore are in `_internal`, `_contrib_x` is `contrib.x`, `_linalg_x` is `linalg.x`, and so on.
+Generated from the operator table by `docs/make_docs.py`. Each name works in `mx.nd`, in `mx.sym` and as `F.<name>`;
+names that begin with an underscore are in `_internal`, `_contrib_x` is `contrib.x`, `_linalg_x` is `linalg.x`.
 Attributes without a default are required; those in *italics* are accepted and change nothing.
 
 | operator | other names | inputs | attributes | ONNX |

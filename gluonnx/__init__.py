@@ -3,12 +3,13 @@
     import gluonnx as mx
 
 `nd` owns arrays, `autograd` gradients, `sym` graphs, `gluon` blocks and training, `onnx` the way to ONNX and back,
-`init`, `optimizer`, `lr_scheduler` and `kvstore` what training needs, `context` devices, `random` random state.
+`init`, `optimizer`, `lr_scheduler`, `metric` and `kvstore` what training needs, `context` devices, `random` random
+state.
 """
 
 from gluonnx import attribute, autograd, context, initializer, name, ndarray, random, symbol
 from gluonnx import initializer as init
-from gluonnx import kvstore, lr_scheduler, optimizer
+from gluonnx import kvstore, lr_scheduler, metric, optimizer
 from gluonnx import kvstore as kv
 from gluonnx import ndarray as nd
 from gluonnx import symbol as sym
@@ -38,6 +39,7 @@ __all__ = [
     "kv",
     "kvstore",
     "lr_scheduler",
+    "metric",
     "name",
     "nd",
     "ndarray",

@@ -53,16 +53,49 @@ std::optional<DType> dtype_from(ONNXTensorElementDataType type) {
 void require_onnxruntime() {
   static std::once_flag once;
   std::call_once(once, [] {
-    const OrtApi* api = OrtGetApiBase()->GetApi(ORT_API_VERSION);
+    // Version "1.N.P" has the functions up to N. Asked for more, GetApi prints a line of its own.
+    constexpr std::string_view major = "1.";
+    const std::string_view version = OrtGetApiBase()->GetVersionString();
+    std::uint32_t minor = 0;
+    if (version.substr(0, major.size()) == major) {
+      std::from_chars(version.data() + major.size(), version.data() + version.size(), minor);
+    }
+    const OrtApi* api = minor >= ORT_API_VERSION ? OrtGetApiBase()->GetApi(ORT_API_VERSION) : nullptr;
     if (api == nullptr) {
       throw Error(ErrorCode::unsupported, "ONNX Runtime",
                   "the library is too old: expected version 1." + std::to_string(ORT_API_VERSION) +
-                      " or later, got version=" + OrtGetApiBase()->GetVersionString() +
-                      ". Put a later libonnxruntime on the library path.");
+                      " or later, got version=" + std::string(version) +
+                      ". Build against a later library or with earlier headers.");
     }
     Ort::InitApi(api);
   });
 }
+
+// A user of ONNX Runtime's environment, of which a process has one. ONNX Runtime counts its users, but when one thread
+// lets go of the last while another asks for the first, it may find two and fail; so they take turns.
+class Environment {
+ public:
+  // The check comes before the member: even an empty Ort::Env calls the table of functions when it is destroyed.
+  explicit Environment(OrtLoggingLevel level) : env_((require_onnxruntime(), nullptr)) {
+    const std::lock_guard<std::mutex> lock(turn());
+    env_ = Ort::Env(level, "gluonnx");
+  }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+  ~Environment() {
+    const std::lock_guard<std::mutex> lock(turn());
+    env_ = Ort::Env(nullptr);
+  }
+  [[nodiscard]] const Ort::Env& get() const noexcept { return env_; }
+
+ private:
+  static std::mutex& turn() {
+    static std::mutex mutex;
+    return mutex;
+  }
+
+  Ort::Env env_;
+};
 
 // ONNX Runtime's texts span lines; ours are one line.
 std::string one_line(std::string_view text) {
@@ -179,8 +212,8 @@ struct Model::Impl {
   Outputs run(const Input* given, std::size_t given_count, const std::vector<const char*>& wanted,
               std::shared_ptr<const std::vector<std::string>> names) const;
 
-  std::string name_;  // the path, in messages
-  Ort::Env env_;      // ONNX Runtime counts its users: all Models of a process share one
+  std::string name_;         // the path, in messages
+  Environment environment_;  // outlives the session
   Ort::MemoryInfo cpu_;
   mutable Ort::Session session_{nullptr};  // Run is safe from many threads, though not declared const
   std::vector<ValueInfo> inputs_;
@@ -193,7 +226,7 @@ struct Model::Impl {
 
 Model::Impl::Impl(std::string name, const Options& options)
     : name_(std::move(name)),
-      env_((require_onnxruntime(), logging_level(options.log)), "gluonnx"),
+      environment_(logging_level(options.log)),
       cpu_(Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeCPU)) {}
 
 ValueInfo Model::Impl::value_info(std::string_view kind, std::string name, const Ort::TypeInfo& type) const {
@@ -319,7 +352,7 @@ Model::Model(const std::filesystem::path& path, const Options& options) {
   auto impl = std::make_unique<Impl>(path.string(), options);
   const Ort::SessionOptions session = session_options(options);
   try {
-    impl->session_ = Ort::Session(impl->env_, path.c_str(), session);
+    impl->session_ = Ort::Session(impl->environment_.get(), path.c_str(), session);
     impl->read_signature();
   } catch (const Ort::Exception& error) {
     throw load_error(path.string(), options.device, error);
@@ -331,7 +364,7 @@ Model::Model(Span<const std::byte> bytes, std::string name, const Options& optio
   auto impl = std::make_unique<Impl>(name, options);
   const Ort::SessionOptions session = session_options(options);
   try {
-    impl->session_ = Ort::Session(impl->env_, bytes.data(), bytes.size(), session);
+    impl->session_ = Ort::Session(impl->environment_.get(), bytes.data(), bytes.size(), session);
     impl->read_signature();
   } catch (const Ort::Exception& error) {
     throw load_error(name, options.device, error);

@@ -55,7 +55,7 @@ def download(
         Path of the file.
 
     Raises:
-        ArgumentError: `retries` is negative, the URL is of another kind, or it ends in a slash and `path` names no file.
+        ArgumentError: `retries` is negative, the URL is of another kind, or neither it nor `path` names a file.
         DownloadError: The last attempt failed, or what came has another length or digest.
         FileAccessError: The target cannot be written.
     """
@@ -68,7 +68,8 @@ def download(
     target = _target(url, path)
     if retries < 0:
         raise ArgumentError(
-            f"download: Number of retries should be at least 0: expected a count, got retries={retries}. Pass 0 or more."
+            "download: Number of retries should be at least 0: "
+            f"expected a count, got retries={retries}. Pass 0 or more."
         )
     if not verify_ssl:
         warnings.warn(
@@ -96,8 +97,8 @@ def _target(url: str, path: str | os.PathLike[str] | None) -> Path:
     name = url.split("/")[-1]
     if not name:
         raise ArgumentError(
-            f"download: Can't construct file-name from this URL: expected a name after the last slash, got url={url!r}. "
-            "Please set the `path` option manually."
+            "download: Can't construct file-name from this URL: expected a name after the last slash, "
+            f"got url={url!r}. Please set the `path` option manually."
         )
     return target / name
 

@@ -47,7 +47,6 @@ def export(output: Symbol, call: HybridCall, path: Path, epoch: int, *, dynamic_
                 call.last_inputs.dtypes,
                 values,
                 dynamic_batch=dynamic_batch,
-                name=path.name,
                 files=files,
             )
         except FixedBatchError as err:

@@ -89,6 +89,8 @@ def _block(
 
 
 def _named(arrays: Any, path: Path) -> dict[str, NDArray]:
+    if not arrays:
+        return {}
     if not isinstance(arrays, dict):
         raise FormatError(f"{path}: arrays have no names: expected `arg:` and `aux:` names. It was saved from a list.")
     if arrays and not any(n.startswith(("arg:", "aux:")) for n in arrays) and any("." in n for n in arrays):

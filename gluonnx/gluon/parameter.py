@@ -386,6 +386,8 @@ class Parameter:
             return
         for array in self._arrays:
             array[:] = data.as_in_context(array.context) if data.context != array.context else data
+        if self._trainer is not None:
+            self._trainer._note_new_data(self)
 
     def grad(self, ctx: Context | None = None) -> NDArray:
         """Return the gradient on one context.

@@ -134,7 +134,9 @@ def import_to_files(
     restored = read_restored(onnx_path)
     symbol = load_json(restored.symbol_json)
     auxiliary = set(symbol.list_auxiliary_states())
-    arrays = {f"{'aux' if n in auxiliary else 'arg'}:{n}": a for n, a in restored.parameters.items()}
+    # Arguments first, then auxiliary states, as `HybridBlock.export` writes them.
+    ordered = sorted(restored.parameters.items(), key=lambda item: item[0] in auxiliary)
+    arrays = {f"{'aux' if n in auxiliary else 'arg'}:{n}": a for n, a in ordered}
     symbol_path, params_path = Path(f"{prefix}-symbol.json"), Path(f"{prefix}-{epoch:04d}.params")
     chunks = serialize_params(arrays)
     with FileSet() as files:

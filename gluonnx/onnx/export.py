@@ -7,6 +7,7 @@ from typing import Any
 import numpy.typing as npt
 import torch
 
+from gluonnx.errors import FixedBatchError, InputError
 from gluonnx.formats import FileSet
 from gluonnx.onnx.arrays import Array, as_array, as_tensor, dtype_name
 from gluonnx.onnx.check import open_session, prove
@@ -124,10 +125,25 @@ class ReferenceGraph:
         self.specs = input_specs(heads, specs, self._infer({s.name: s.shape for s in specs}))
 
     def reference(self, inputs: list[Array]) -> list[Array]:
-        """Compute the outputs in the graph's own precision."""
-        values = self._values(inputs)
-        with torch.no_grad():
-            outputs, _ = self._function([values[n] for n in self._names])
+        """Compute the outputs in the graph's own precision.
+
+        Raises:
+            FixedBatchError: The graph itself does not take this batch size.
+            InputError: The same for a model whose batch size is fixed.
+        """
+        try:
+            values = self._values(inputs)
+            with torch.no_grad():
+                outputs, _ = self._function([values[n] for n in self._names])
+        except InputError as err:
+            sizes = [len(a) for a, s in zip(inputs, self.specs, strict=True) if s.is_batched]
+            if not sizes:
+                raise
+            raise FixedBatchError(
+                f"{self._model.proto.graph.name}: the batch axis is not free: expected a graph for any batch size, got "
+                f"one that does not take {sizes[0]}: {err} Make the operator independent of the batch size, or fix the "
+                "batch size."
+            ) from err
         return [as_array("output", o) for o in outputs]
 
     def exact(self, inputs: list[Array]) -> list[Array]:

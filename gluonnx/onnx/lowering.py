@@ -32,8 +32,9 @@ def lower(
 ) -> LoweredModel:
     """Lower a graph to ONNX, at inference.
 
-    The batch axis is axis 0 of the first input, and of every other input that has the same size there. Variables that
-    are neither inputs nor parameters may be there as long as the outputs do not depend on them (labels of losses).
+    The batch axis is axis 0 of the first input, and of every other input that has the same size there; a graph whose
+    first input is a scalar has none. Variables that are neither inputs nor parameters may be there as long as the
+    outputs do not depend on them (labels of losses).
 
     Args:
         heads: Outputs of the graph.
@@ -154,9 +155,9 @@ class _Lowering:
                 a, b = first.shape((node, index)), second.shape((node, index))
                 if a is not None and b is not None and len(a) != len(b):
                     raise FixedBatchError(
-                        f"{self.name}: the batch axis is fixed: expected {_label(node)} to give the same rank for any "
-                        f"batch size, got shapes {a} and {b} for {self.batch[0]} and {self.batch[1]}. Name its axes, or "
-                        "fix the batch size."
+                        f"{self.name}: the batch axis is fixed: expected {_label(node)} to give the same rank for "
+                        f"any batch size, got shapes {a} and {b} for {self.batch[0]} and {self.batch[1]}. Name its "
+                        "axes, or fix the batch size."
                     )
         return first, second
 
@@ -240,7 +241,8 @@ class _Lowering:
                 source = value
                 with self.builder.scope(node.name):
                     value = self.builder.op_outputs("Identity", 1, source)[0]
-                value.settle(source.dtype, source.shapes)
+                if source.is_inferred:
+                    value.settle(source.dtype, source.shapes)
             wanted = f"{node.name}_output" if node.is_variable else node.output_name(index)
             if self.output_names is not None:
                 value.name = self.output_names[position]

@@ -3,11 +3,13 @@
 The answers are those of the graph in double precision, rounded to a millionth of the largest: machines that differ in
 the last digits of a double write the same record. Anyone who can run the model can replay it.
 
-A record is JSON: `seed`, `inputs` (name, dtype, shape, range of whole numbers or null; made as
-`gluonnx.onnx.samples` tells), and `outputs` (name, dtype, shape, the values at the flat positions `at`; for floats also
-the `largest` magnitude and the `mean`, values and mean then in millionths of `largest`, null for NaN and infinity).
+A record is JSON: `seed`; `inputs` (name, dtype, shape, range of whole numbers or null; made as `gluonnx.onnx.samples`
+tells, and SHA-256 of the bytes that this gives); `outputs` (name, dtype, shape, the values at the flat positions `at`;
+for floats also the `largest` magnitude and the `mean`, values and mean then in millionths of `largest`, null for NaN
+and infinity).
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +20,7 @@ import numpy as np
 from gluonnx_runtime import Session, SessionError
 
 from gluonnx.errors import ExportError, FormatError
-from gluonnx.onnx.arrays import Array
+from gluonnx.onnx.arrays import Array, as_array
 from gluonnx.onnx.check import SMALLEST_SCALE, TOLERANCE, Reference, difference
 from gluonnx.onnx.samples import InputSpec, seeded_arrays
 from gluonnx.ops.dtypes import BY_NAME
@@ -52,8 +54,14 @@ def make_record(
         if all(difference(e, w.astype(e.dtype)) is None for e, w in zip(expected, wide, strict=True)):
             record = {
                 "inputs": [
-                    {"dtype": s.dtype, "name": s.name, "shape": list(s.shape_at(_BATCH)), "values": s.values}
-                    for s in specs
+                    {
+                        "dtype": s.dtype,
+                        "name": s.name,
+                        "sha256": _sha256(array),
+                        "shape": list(s.shape_at(_BATCH)),
+                        "values": s.values,
+                    }
+                    for s, array in zip(specs, inputs, strict=True)
                 ],
                 "outputs": [
                     {"dtype": e.dtype.name, "name": name, **_summary(w)}
@@ -93,10 +101,17 @@ def check_record(text: str, run: Callable[[Mapping[str, Array]], Mapping[str, Ar
             InputSpec(i["name"], BY_NAME[i["dtype"]].name, tuple(i["shape"]), False, i["values"] and tuple(i["values"]))
             for i in record["inputs"]
         ]
-        seed, outputs = int(record["seed"]), list(record["outputs"])
+        feeds = {s.name: a for s, a in zip(specs, seeded_arrays(specs, int(record["seed"]), 1), strict=True)}
+        digests = {i["name"]: i["sha256"] for i in record["inputs"]}
+        outputs = list(record["outputs"])
     except (ValueError, KeyError, TypeError) as err:
         raise FormatError(f"{where}: proof in the model is damaged: expected a record, got {err!r}.") from err
-    feeds = {s.name: a for s, a in zip(specs, seeded_arrays(specs, seed, 1), strict=True)}
+    for name, array in feeds.items():
+        if _sha256(array) != digests[name]:
+            raise FormatError(
+                f"{where}: input `{name}` of the proof cannot be made again: expected SHA-256 {digests[name]}, "
+                f"got {_sha256(array)}. The record is damaged."
+            )
     try:
         got = run(feeds)
     except SessionError as err:
@@ -105,6 +120,10 @@ def check_record(text: str, run: Callable[[Mapping[str, Array]], Mapping[str, Ar
         fault = _compare(got.get(output["name"]), output)
         if fault is not None:
             raise ExportError(f"{where}: the proof fails: output `{output['name']}`: {fault}.")
+
+
+def _sha256(array: Array) -> str:
+    return hashlib.sha256(as_array("sample", array).tobytes()).hexdigest()
 
 
 def _summary(wide: Array) -> dict[str, Any]:

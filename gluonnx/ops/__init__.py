@@ -11,12 +11,14 @@ from gluonnx.ops import (
     convolution,
     creation,
     elementwise,
+    indexing,
     linear,
     normalization,
     pooling,
     random,
     reduce,
     scalar,
+    sequence_loss,
     shaping,
 )
 from gluonnx.ops.table import TABLE, Operator, Unsupported
@@ -30,11 +32,13 @@ __all__ = [
     "convolution",
     "creation",
     "elementwise",
+    "indexing",
     "linear",
     "normalization",
     "pooling",
     "random",
     "reduce",
     "scalar",
+    "sequence_loss",
     "shaping",
 ]

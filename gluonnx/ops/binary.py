@@ -3,15 +3,16 @@
 Comparisons and logical functions give 1 and 0 in the dtype of their inputs. Integer division truncates toward zero.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from gluonnx.errors import InputError
+from gluonnx.ops.attributes import Attribute
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.onnx_types import FLOATS, casting
-from gluonnx.ops.table import operator
+from gluonnx.ops.table import no_effect, operator
 
 SOURCE = "MXNet 1.9.1 src/operator/tensor/elemwise_binary_op.h, src/operator/mshadow_op.h"
 
@@ -19,7 +20,9 @@ Function = Callable[[Tensor, Tensor], Tensor]
 Lowering = Callable[[GraphBuilder, Value, Value], Value]
 
 
-def binary(*, elemwise: str, broadcast: str, fn: Function, onnx: Lowering, doc: str) -> None:
+def binary(
+    *, elemwise: str, broadcast: str, fn: Function, onnx: Lowering, doc: str, ignored: Sequence[Attribute] = ()
+) -> None:
     """Declare a function of two arrays.
 
     Args:
@@ -28,11 +31,13 @@ def binary(*, elemwise: str, broadcast: str, fn: Function, onnx: Lowering, doc: 
         fn: The torch function; its inputs have one dtype.
         onnx: The lowering, which broadcasts.
         doc: What it computes.
+        ignored: Attributes that the broadcasting operator accepts and does not read.
     """
     for names in (elemwise.split(), broadcast.split()):
         forward = _equal_shapes(names[0], fn) if names[0] == elemwise.split()[0] else _broadcasting(names[0], fn)
         forward.__doc__ = doc
-        operator(*names, source=SOURCE)(forward).onnx(_lowering(onnx))
+        accepted = ignored if names[0] == broadcast.split()[0] else ()
+        operator(*names, source=SOURCE, no_effect=accepted)(forward).onnx(_lowering(onnx))
 
 
 def _equal_shapes(name: str, fn: Function) -> Function:
@@ -200,6 +205,7 @@ binary(
     fn=_maximum,
     onnx=_plain("Max"),
     doc="The larger of the two; where they are equal the gradient goes to `lhs`.",
+    ignored=(no_effect("axis", int | None, None),),  # MXNet's CosineEmbeddingLoss gives it
 )
 binary(
     elemwise="_minimum _Minimum",
@@ -266,6 +272,7 @@ for _title, _name, _fn, _onnx, _claim in _CLAIMS:
     "_sparse_ElementWiseSum",
     "_sparse_add_n",
     count_attribute="num_args",
+    view=True,
     source="MXNet 1.9.1 src/operator/tensor/elemwise_sum.cc",
 )
 def add_n(*args: Tensor) -> Tensor:

@@ -309,17 +309,17 @@ unary(
     method=False,
     doc="A copy of `data`.",
 )
-unary(
-    "BlockGrad",
-    "_sparse_stop_gradient",
-    "stop_gradient",
-    fn=torch.Tensor.detach,
-    onnx="Identity",
-    ints="Identity",
-    keeps_dtype=True,
-    method=False,
-    doc="`data`, through which no gradient flows.",
-)
+
+
+@operator("BlockGrad", "_sparse_stop_gradient", "stop_gradient", view=True, source=SOURCE)
+def block_grad(data: Tensor) -> Tensor:
+    """`data`, through which no gradient flows."""
+    return data.detach()
+
+
+@block_grad.onnx
+def _(g: GraphBuilder, data: Value) -> Value:
+    return g.op("Identity", data)
 
 
 def _filled_like(g: GraphBuilder, x: Value, number: int) -> Value:
@@ -391,7 +391,7 @@ def _(g: GraphBuilder, data: Value, *, scalar: float) -> Value:
     return casting(g, FLOATS, "float32", rule, data)
 
 
-@operator("Cast", "cast", source="MXNet 1.9.1 src/operator/tensor/elemwise_unary_op.h")
+@operator("Cast", "cast", view=True, source="MXNet 1.9.1 src/operator/tensor/elemwise_unary_op.h")
 def cast(data: Tensor, *, dtype: DTypeName) -> Tensor:
     """`data` in another dtype; floats are truncated toward zero to become integers."""
     return data.to(torch_dtype(dtype))
@@ -402,7 +402,7 @@ def _(g: GraphBuilder, data: Value, *, dtype: DTypeName) -> Value:
     return g.cast(data, dtype)
 
 
-@operator("amp_cast", source="MXNet 1.9.1 src/operator/tensor/amp_cast.h")
+@operator("amp_cast", view=True, source="MXNet 1.9.1 src/operator/tensor/amp_cast.h")
 def amp_cast(data: Tensor, *, dtype: DTypeName) -> Tensor:
     """Floating-point `data` in another dtype; anything else as it is."""
     return data.to(torch_dtype(dtype)) if data.is_floating_point() else data
@@ -431,7 +431,7 @@ def _loss_head(data: Tensor, scale: float | Tensor) -> Tensor:
     return result
 
 
-@operator("MakeLoss", source="MXNet 1.9.1 src/operator/make_loss-inl.h")
+@operator("MakeLoss", view=True, source="MXNet 1.9.1 src/operator/make_loss-inl.h")
 def make_loss_layer(
     data: Tensor,
     *,
@@ -455,7 +455,12 @@ def _(g: GraphBuilder, data: Value) -> Value:
     return g.op("Identity", data)
 
 
-@operator("make_loss", "_sparse_make_loss", source="MXNet 1.9.1 src/operator/tensor/elemwise_unary_op_basic.cc")
+@operator(
+    "make_loss",
+    "_sparse_make_loss",
+    view=True,
+    source="MXNet 1.9.1 src/operator/tensor/elemwise_unary_op_basic.cc",
+)
 def make_loss(data: Tensor) -> Tensor:
     """The identity as the head of a graph: its gradient is 1, whatever comes in."""
     return _loss_head(data, 1.0)

@@ -18,6 +18,7 @@ BatchNormResult = tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]
 
 @operator(
     "BatchNorm",
+    view=True,
     aux="moving_mean moving_var",
     outputs="output mean var",
     visible=lambda attrs: 3 if attrs["output_mean_var"] else 1,
@@ -50,9 +51,19 @@ def batch_norm(
     they are the moving ones. `fix_gamma` takes gamma as 1 and gives it no gradient. The output MXNet calls `var` holds
     1 / sqrt(var + eps).
 
+    Raises:
+        InputError: A parameter has another shape than (C,).
+
     Differs: `fix_gamma` leaves the stored gamma as it is, where MXNet overwrites it with 1.
     """
     x = data if axis == 1 else data.movedim(axis, 1)
+    # Torch's kernel reads beyond parameters that are too short.
+    if not x.shape[1:2] == gamma.shape == beta.shape == moving_mean.shape == moving_var.shape:
+        raise InputError(
+            f"BatchNorm: inputs do not fit each other: expected parameters of the size of axis {axis}, "
+            f"got data={tuple(data.shape)}, gamma={tuple(gamma.shape)}, beta={tuple(beta.shape)}, "
+            f"moving_mean={tuple(moving_mean.shape)}, moving_var={tuple(moving_var.shape)}."
+        )
     scale = None if fix_gamma else gamma
     if not training or use_global_stats:
         out = F.batch_norm(x, moving_mean, moving_var, scale, beta, False, 0.0, eps)
@@ -60,18 +71,11 @@ def batch_norm(
         if output_mean_var:
             inverse_std = torch.rsqrt(moving_var + eps)
         return out if axis == 1 else out.movedim(1, axis), mean, inverse_std, None, None
-    try:
-        out, mean, inverse_std = torch.native_batch_norm(x, scale, beta, None, None, True, 0.0, eps)
-    except RuntimeError as err:
-        raise InputError(
-            f"BatchNorm: inputs do not fit each other: expected gamma and beta of the size of axis {axis}, "
-            f"got data={tuple(data.shape)}, gamma={tuple(gamma.shape)}: {err}"
-        ) from err
-    with torch.no_grad():
-        rest = 1.0 - momentum
-        variance = inverse_std.square().reciprocal_().sub_(eps).clamp_(min=0.0)
-        new_mean = torch.add(moving_mean * momentum, mean, alpha=rest)
-        new_var = torch.add(moving_var * momentum, variance, alpha=rest)
+    out, mean, inverse_std = torch.native_batch_norm(x, scale, beta, None, None, True, 0.0, eps)
+    # The kernel keeps no variance; the saved statistics carry no gradient.
+    variance = inverse_std.pow(-2.0).sub_(eps).clamp_(min=0.0)
+    new_mean = torch.lerp(moving_mean, mean, 1.0 - momentum)
+    new_var = torch.lerp(moving_var, variance, 1.0 - momentum)
     return out if axis == 1 else out.movedim(1, axis), mean, inverse_std, new_mean, new_var
 
 
@@ -114,11 +118,89 @@ def _(data: tuple[int, ...], *, axis: int) -> dict[str, tuple[int, ...]]:
     return {"gamma": shape, "beta": shape, "moving_mean": shape, "moving_var": shape}
 
 
+@operator(
+    "_contrib_BatchNormWithReLU",
+    view=True,
+    aux="moving_mean moving_var",
+    outputs="output mean var",
+    visible=lambda attrs: 3 if attrs["output_mean_var"] else 1,
+    unread=1,
+    no_effect=(
+        no_effect("cudnn_off", bool, False),
+        no_effect("min_calib_range", float | None, None),
+        no_effect("max_calib_range", float | None, None),
+    ),
+    source="MXNet 1.9.1 src/operator/contrib/batch_norm_relu.cc",
+)
+def batch_norm_with_relu(
+    data: Tensor,
+    gamma: Tensor,
+    beta: Tensor,
+    moving_mean: Tensor,
+    moving_var: Tensor,
+    *,
+    eps: float = 0.0010000000474974513,
+    momentum: float = 0.899999976,
+    fix_gamma: bool = True,
+    use_global_stats: bool = False,
+    output_mean_var: bool = False,
+    axis: int = 1,
+    training: bool = False,
+) -> BatchNormResult:
+    """`BatchNorm`, then ReLU; see there."""
+    out, *others = batch_norm.forward(
+        data,
+        gamma,
+        beta,
+        moving_mean,
+        moving_var,
+        eps=eps,
+        momentum=momentum,
+        fix_gamma=fix_gamma,
+        use_global_stats=use_global_stats,
+        output_mean_var=output_mean_var,
+        axis=axis,
+        training=training,
+    )
+    mean, variance, new_mean, new_var = others
+    return torch.relu(out), mean, variance, new_mean, new_var
+
+
+@batch_norm_with_relu.onnx
+def _(
+    g: GraphBuilder,
+    data: Value,
+    gamma: Value,
+    beta: Value,
+    moving_mean: Value,
+    moving_var: Value,
+    *,
+    eps: float,
+    fix_gamma: bool,
+    output_mean_var: bool,
+    axis: int,
+) -> tuple[Value, ...]:
+    attrs = {"eps": eps, "fix_gamma": fix_gamma, "output_mean_var": output_mean_var, "axis": axis}
+    out, *others = batch_norm.lower(g, (data, gamma, beta, moving_mean, moving_var), attrs)
+    return g.op("Relu", out), *others
+
+
+@batch_norm_with_relu.parameters
+def _(data: tuple[int, ...], *, axis: int) -> dict[str, tuple[int, ...]]:
+    return batch_norm.parameter_shapes({"data": data}, {"axis": axis})
+
+
 def _with_statistics(attrs: Attrs) -> tuple[str, ...]:
     return ("output", "mean", "std") if attrs["output_mean_var"] else ("output",)
 
 
-@operator("LayerNorm", outputs=_with_statistics, source="MXNet 1.9.1 src/operator/nn/layer_norm.cc")
+def _unread_statistics(attrs: Attrs) -> int:
+    return 0 if attrs["output_mean_var"] else 2
+
+
+@operator(
+    "LayerNorm", outputs=_with_statistics, unread=_unread_statistics, source="MXNet 1.9.1 src/operator/nn/layer_norm.cc"
+)
 def layer_norm(
     data: Tensor,
     gamma: Tensor,
@@ -173,7 +255,7 @@ def _(data: tuple[int, ...], *, axis: int) -> dict[str, tuple[int, ...]]:
     return {"gamma": (data[axis],), "beta": (data[axis],)}
 
 
-@operator("InstanceNorm", source="MXNet 1.9.1 src/operator/instance_norm-inl.h")
+@operator("InstanceNorm", unread=2, source="MXNet 1.9.1 src/operator/instance_norm-inl.h")
 def instance_norm(data: Tensor, gamma: Tensor, beta: Tensor, *, eps: float = 0.00100000005) -> Tensor:
     """Normalize each channel of each sample of `data` (N, C, ...); `gamma` and `beta` are (C,)."""
     if math.prod(data.shape[2:]) == 1:
@@ -193,7 +275,12 @@ def _(data: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
     return {"gamma": (data[1],), "beta": (data[1],)}
 
 
-@operator("GroupNorm", outputs=_with_statistics, source="MXNet 1.9.1 src/operator/nn/group_norm-inl.h")
+@operator(
+    "GroupNorm",
+    outputs=_with_statistics,
+    unread=_unread_statistics,
+    source="MXNet 1.9.1 src/operator/nn/group_norm-inl.h",
+)
 def group_norm(
     data: Tensor,
     gamma: Tensor,
@@ -246,7 +333,7 @@ def _norm_axes(rank: int, mode: str) -> list[int]:
     return list(range(1 if mode == "instance" else 2, rank))
 
 
-@operator("L2Normalization", source="MXNet 1.9.1 src/operator/l2_normalization-inl.h")
+@operator("L2Normalization", unread=1, source="MXNet 1.9.1 src/operator/l2_normalization-inl.h")
 def l2_normalization(
     data: Tensor, *, eps: float = 1.00000001e-10, mode: Literal["channel", "instance", "spatial"] = "instance"
 ) -> Tensor:
@@ -261,7 +348,7 @@ def _(g: GraphBuilder, data: Value, *, eps: float, mode: str) -> Value:
     return g.op("Div", data, g.op("Sqrt", g.op("Add", total, g.scalar(eps, total))))
 
 
-@operator("LRN", source="MXNet 1.9.1 src/operator/nn/lrn-inl.h; Krizhevsky et al. 2012, section 3.3")
+@operator("LRN", unread=1, source="MXNet 1.9.1 src/operator/nn/lrn-inl.h; Krizhevsky et al. 2012, section 3.3")
 def lrn(data: Tensor, *, alpha: float = 9.99999975e-05, beta: float = 0.75, knorm: float = 2.0, nsize: int) -> Tensor:
     """`data` / (knorm + alpha / nsize * sum of squares over `nsize` neighbouring channels) ** beta; (N, C, H, W)."""
     return F.local_response_norm(data, nsize, alpha, beta, knorm)
@@ -275,6 +362,8 @@ def _(g: GraphBuilder, data: Value, *, alpha: float, beta: float, knorm: float, 
 
 @operator(
     "Dropout",
+    unread=1,
+    view=True,
     no_effect=(no_effect("cudnn_off", bool | None, False),),
     source="MXNet 1.9.1 src/operator/nn/dropout-inl.h",
 )

@@ -1,5 +1,6 @@
 """Pooling in one to three dimensions."""
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -69,7 +70,8 @@ class _Windows:
         return max(self.pad + self.extra - self.is_last_empty * self.stride, 0)
 
 
-def _windows(sizes: Sequence[int], kernel: Shape, stride: Shape, pad: Shape, is_full: bool) -> list[_Windows]:
+@functools.lru_cache(maxsize=4096)
+def _windows(sizes: Shape, kernel: Shape, stride: Shape, pad: Shape, is_full: bool) -> tuple[_Windows, ...]:
     rank = len(kernel)
     axes = zip(sizes, kernel, stride or (1,) * rank, pad or (0,) * rank, strict=True)
     result = []
@@ -79,7 +81,7 @@ def _windows(sizes: Sequence[int], kernel: Shape, stride: Shape, pad: Shape, is_
                 f"Pooling: kernel is larger than the padded data: expected at most {size + 2 * p}, got kernel={kernel}."
             )
         result.append(_Windows(size, k, s, p, -(size + 2 * p - k) % s if is_full else 0))
-    return result
+    return tuple(result)
 
 
 def _area_over_counts(windows: Sequence[_Windows], include_pad: bool) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -105,6 +107,7 @@ def _check(data_rank: int, kernel: Shape, convention: str) -> None:
 
 @operator(
     "Pooling",
+    unread=lambda attrs: int(attrs["pool_type"] == "max"),
     no_effect=(no_effect("cudnn_off", bool, False),),
     source="MXNet 1.9.1 src/operator/nn/pooling-inl.h, src/operator/nn/pool.h",
 )
@@ -177,7 +180,8 @@ def _pool_all(x: Tensor, pool_type: str, p_value: int | None) -> Tensor:
     return _root((x**p).sum(axes, keepdim=True), p)
 
 
-def _fits_torch(windows: Sequence[_Windows]) -> bool:
+@functools.lru_cache(maxsize=4096)
+def _fits_torch(windows: tuple[_Windows, ...]) -> bool:
     """Whether torch takes the padding and counts the windows as MXNet does."""
     return all(2 * axis.pad <= axis.kernel and not axis.is_last_empty for axis in windows)
 
@@ -190,7 +194,7 @@ def _shape(windows: Sequence[_Windows]) -> tuple[list[int], list[int], list[int]
     return [a.kernel for a in windows], [a.stride for a in windows], [a.pad for a in windows]
 
 
-def _max_pool(x: Tensor, windows: Sequence[_Windows]) -> Tensor:
+def _max_pool(x: Tensor, windows: tuple[_Windows, ...]) -> Tensor:
     kernel, stride, pad = _shape(windows)
     pool = _MAX_POOLS[len(windows)]
     if _fits_torch(windows):
@@ -198,7 +202,7 @@ def _max_pool(x: Tensor, windows: Sequence[_Windows]) -> Tensor:
     return pool(F.pad(x, _padding(windows), value=torch.finfo(x.dtype).min), kernel, stride)
 
 
-def _average_pool(x: Tensor, windows: Sequence[_Windows], include_pad: bool) -> Tensor:
+def _average_pool(x: Tensor, windows: tuple[_Windows, ...], include_pad: bool) -> Tensor:
     kernel, stride, pad = _shape(windows)
     pool = _AVERAGE_POOLS[len(windows)]
     if _fits_torch(windows):
@@ -244,7 +248,7 @@ def _(
             )
         # Where sizes vary, only sizes that do not matter are made up: `valid` windows need no more than the attributes.
         pads = pad or (0,) * len(kernel)
-        known = [k if size is None else size for size, k in zip(sizes, kernel, strict=True)]
+        known = tuple(k if size is None else size for size, k in zip(sizes, kernel, strict=True))
         windows = _windows(known, kernel, stride, pads, is_full)
         out = _lower_windows(g, x, windows, pool_type, p_value, count_include_pad is not False)
     return lower_to_channel_last(g, out) if is_channel_last else out

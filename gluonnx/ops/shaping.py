@@ -19,7 +19,7 @@ INT64_MAX = 2**63 - 1
 INT64_MIN = -(2**63)
 
 
-@operator("Flatten", "flatten", method="flatten", source=SOURCE)
+@operator("Flatten", "flatten", method="flatten", view=True, source=SOURCE)
 def flatten(data: Tensor) -> Tensor:
     """View (N, ...) as (N, elements of a sample)."""
     return data.flatten(1) if data.dim() > 1 else data.unsqueeze(1)
@@ -113,7 +113,7 @@ def _codes(shape: Shape, target_shape: Shape, keep_highest: bool) -> Shape:
     return _legacy_codes(target_shape, keep_highest)
 
 
-@operator("Reshape", "reshape", method="reshape", source=SOURCE + ", InferReshapeShape")
+@operator("Reshape", "reshape", method="reshape", view=True, source=SOURCE + ", InferReshapeShape")
 def reshape(
     data: Tensor,
     *,
@@ -181,7 +181,12 @@ def _span(rank: int, begin: int | None, end: int | None) -> tuple[int, int]:
     return low, high
 
 
-@operator("reshape_like", method="reshape_like", source="MXNet 1.9.1 src/operator/tensor/elemwise_unary_op_basic.cc")
+@operator(
+    "reshape_like",
+    method="reshape_like",
+    view=True,
+    source="MXNet 1.9.1 src/operator/tensor/elemwise_unary_op_basic.cc",
+)
 def reshape_like(
     lhs: Tensor,
     rhs: Tensor,
@@ -242,7 +247,7 @@ def _(g: GraphBuilder, data: Value) -> Value:
     return g.op("Reshape", g.op("Size", data), g.ints([1]))
 
 
-@operator("transpose", method="transpose", source=SOURCE)
+@operator("transpose", method="transpose", view=True, source=SOURCE)
 def transpose(data: Tensor, *, axes: Shape = ()) -> Tensor:
     """Permute the axes; reverse them without `axes`."""
     if not axes:
@@ -260,7 +265,7 @@ def _(g: GraphBuilder, data: Value, *, axes: Shape) -> Value:
     return g.op("Transpose", data, perm=list(axes or range(g.rank(data) - 1, -1, -1)))
 
 
-@operator("expand_dims", method="expand_dims", source=SOURCE)
+@operator("expand_dims", method="expand_dims", view=True, source=SOURCE)
 def expand_dims(data: Tensor, *, axis: int) -> Tensor:
     """Insert an axis of size 1 at `axis` of the result."""
     return data.unsqueeze(axis)
@@ -271,7 +276,7 @@ def _(g: GraphBuilder, data: Value, *, axis: int) -> Value:
     return g.op("Unsqueeze", data, g.ints([axis]))
 
 
-@operator("squeeze", method="squeeze", source=SOURCE)
+@operator("squeeze", method="squeeze", view=True, source=SOURCE)
 def squeeze(data: Tensor, *, axis: Shape | None = None) -> Tensor:
     """Remove axes of size 1, all of them without `axis`. One axis always stays: (1, 1) gives (1,).
 
@@ -297,7 +302,7 @@ def _(g: GraphBuilder, data: Value, *, axis: Shape | None) -> Value:
     return g.op("Squeeze", data, g.ints(axes)) if axes else data
 
 
-@operator("SwapAxis", "swapaxes", method="swapaxes", source="MXNet 1.9.1 src/operator/swapaxis-inl.h")
+@operator("SwapAxis", "swapaxes", method="swapaxes", view=True, source="MXNet 1.9.1 src/operator/swapaxis-inl.h")
 def swap_axis(data: Tensor, *, dim1: int = 0, dim2: int = 0) -> Tensor:
     """Exchange two axes."""
     return data.transpose(dim1, dim2)
@@ -351,6 +356,7 @@ def _(g: GraphBuilder, *data: Value, axis: int) -> Value:
 @operator(
     "SliceChannel",
     "split",
+    view=True,
     outputs=lambda attrs: [f"output{i}" for i in range(attrs["num_outputs"])],
     method="split",
     source="MXNet 1.9.1 src/operator/slice_channel-inl.h",
@@ -389,7 +395,7 @@ def _slices(begin: OpenShape, end: OpenShape, step: OpenShape) -> list[slice]:
     return [slice(b, e, s) for b, e, s in zip(begin, end, steps, strict=True)]
 
 
-@operator("slice", "_sparse_slice", "crop", method="slice", source=SOURCE + ", SliceParam")
+@operator("slice", "_sparse_slice", "crop", method="slice", view=True, source=SOURCE + ", SliceParam")
 def slice_(data: Tensor, *, begin: OpenShape, end: OpenShape, step: OpenShape = ()) -> Tensor:
     """`data[begin:end:step]` along the leading axes; None stands for an open end, steps may be negative."""
     slices = _slices(begin, end, step)
@@ -418,7 +424,7 @@ def _(g: GraphBuilder, data: Value, *, begin: OpenShape, end: OpenShape, step: O
     return g.op("Slice", data, g.ints(starts), g.ints(ends), g.ints(axes), g.ints(steps)) if axes else data
 
 
-@operator("slice_axis", method="slice_axis", source=SOURCE + ", SliceAxisParam")
+@operator("slice_axis", method="slice_axis", view=True, source=SOURCE + ", SliceAxisParam")
 def slice_axis(data: Tensor, *, axis: int, begin: int, end: int | None) -> Tensor:
     """`data[begin:end]` along `axis`; negative bounds count from the end, None is the end.
 
@@ -441,7 +447,7 @@ def _(g: GraphBuilder, data: Value, *, axis: int, begin: int, end: int | None) -
     return g.op("Slice", data, g.ints([begin]), g.ints([INT64_MAX if end is None else end]), g.ints([axis]))
 
 
-@operator("slice_like", method="slice_like", source=SOURCE + ", SliceLikeParam")
+@operator("slice_like", method="slice_like", view=True, source=SOURCE + ", SliceLikeParam")
 def slice_like(data: Tensor, shape_like: Tensor, *, axes: Shape = ()) -> Tensor:
     """Cut `data` to the sizes of `shape_like` along `axes` (all without `axes`)."""
     for axis in axes or range(data.dim()):
@@ -653,7 +659,7 @@ def _(g: GraphBuilder, data: Value, *, block_size: int) -> Value:
     return g.op("SpaceToDepth", data, blocksize=block_size)
 
 
-@operator("diag", method="diag", source="MXNet 1.9.1 src/operator/tensor/diag_op-inl.h")
+@operator("diag", method="diag", view=True, source="MXNet 1.9.1 src/operator/tensor/diag_op-inl.h")
 def diag(data: Tensor, *, k: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """The diagonal `k` of the matrices along two axes, as the last axis; for a vector, the matrix that has it."""
     return torch.diag(data, k) if data.dim() == 1 else data.diagonal(k, axis1, axis2)

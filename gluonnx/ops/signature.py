@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from gluonnx.errors import InputTypeError
 from gluonnx.ops.table import Operator
 
 Handle = TypeVar("Handle")
@@ -21,7 +22,8 @@ def arrange(
         handle: What an input is: NDArray or Symbol.
 
     Raises:
-        TypeError: An input is not a `handle`, or an argument is given twice or too many are given.
+        InputTypeError: An input is not a `handle`.
+        TypeError: An argument is given twice, or too many are given.
     """
     rest = dict(kwargs)
     if rest.get("dtype", "") is None and not _takes_none(op, "dtype"):
@@ -41,7 +43,7 @@ def arrange(
         if value is not None and not isinstance(value, handle):
             label = op.inputs[min(position, len(op.inputs) - 1)].name
             remedy = " Make one with `nd.array()`." if handle.__name__ == "NDArray" else ""
-            raise TypeError(
+            raise InputTypeError(
                 f"{op.name}: input `{label}` is of the wrong type: expected {handle.__name__}, "
                 f"got {type(value).__name__}.{remedy}"
             )

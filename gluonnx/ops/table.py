@@ -79,6 +79,7 @@ class Operator:
         "_lowering",
         "_outputs",
         "_parameter_rule",
+        "_unread",
         "_visible",
         "_when",
         "aliases",
@@ -106,6 +107,7 @@ class Operator:
         aux: str,
         outputs: str | Callable[[Attrs], Sequence[str]],
         visible: int | Callable[[Attrs], int] | None,
+        unread: int | Callable[[Attrs], int],
         when: Mapping[str, Callable[[Attrs], bool]],
         count_attribute: str | None,
         no_effect: Iterable[Attribute],
@@ -124,6 +126,7 @@ class Operator:
         self.count_attribute = count_attribute
         self._outputs = outputs
         self._visible = visible
+        self._unread = unread
         self._when = dict(when)
         self._lowering: tuple[Callable[..., Any], frozenset[str]] | Unsupported | None = None
         self._parameter_rule: tuple[Callable[..., Any], tuple[str, ...], frozenset[str]] | None = None
@@ -249,6 +252,10 @@ class Operator:
             return len(self.output_names(attrs))
         return self._visible(attrs) if callable(self._visible) else self._visible
 
+    def unread_outputs(self, attrs: Attrs) -> int:
+        """Return how many more outputs MXNet's node has, which nothing can read (a mask, a workspace)."""
+        return self._unread(attrs) if callable(self._unread) else self._unread
+
     @property
     def is_single_output(self) -> bool:
         """Whether the operator has exactly one output whatever its attributes."""
@@ -365,6 +372,7 @@ def operator(
     aux: str = "",
     outputs: str | Callable[[Attrs], Sequence[str]] = "output",
     visible: int | Callable[[Attrs], int] | None = None,
+    unread: int | Callable[[Attrs], int] = 0,
     when: Mapping[str, Callable[[Attrs], bool]] | None = None,
     count_attribute: str | None = None,
     no_effect: Iterable[Attribute] = (),
@@ -381,6 +389,7 @@ def operator(
         aux: Inputs that hold state (space-separated). The torch function returns their new values after its outputs.
         outputs: Output names, space-separated, or a function of the attributes.
         visible: How many outputs a caller sees, if not all.
+        unread: How many more outputs MXNet's node has, which nothing can read; they count in `node_row_ptr`.
         when: For an optional input, the condition on the attributes under which it is there.
         count_attribute: Attribute that MXNet fills with the number of variadic inputs.
         no_effect: Attributes that are accepted and not read.
@@ -398,6 +407,7 @@ def operator(
             aux=aux,
             outputs=outputs,
             visible=visible,
+            unread=unread,
             when=when or {},
             count_attribute=count_attribute,
             no_effect=no_effect,

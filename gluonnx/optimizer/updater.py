@@ -105,7 +105,11 @@ class Updater:
 def _alike(weights: Sequence[NDArray]) -> Sequence[Sequence[int]]:
     """Return the positions of the weights, those of one dtype and device together."""
     first = weights[0]._t
-    if all(w._t.dtype is first.dtype and w._t.device == first.device for w in weights):
+    dtype, device = first.dtype, first.device
+    for weight in weights:
+        if weight._t.dtype is not dtype or weight._t.device != device:
+            break
+    else:
         return (range(len(weights)),)
     groups: dict[Any, list[int]] = defaultdict(list)
     for i, weight in enumerate(weights):

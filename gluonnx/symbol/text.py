@@ -39,7 +39,8 @@ def dumps(heads: Sequence[Entry]) -> str:
                 inputs=tuple(EntryRecord(position[id(n)], i, writes.get(id(n), 0)) for n, i in node.inputs),
             )
         )
-        row_ptr.append(row_ptr[-1] + node.output_count)
+        unread = 0 if node.op is None else node.op.unread_outputs(node.typed)
+        row_ptr.append(row_ptr[-1] + node.output_count + unread)
     return write_symbol_json(
         GraphRecord(
             nodes=tuple(records),

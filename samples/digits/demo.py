@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import gluonnx as mx
 import model as digits
 import numpy as np
 import torch
 import typer
-from gluonnx.gluon import SymbolBlock
 from rich.console import Console
 from rich.table import Table
+
+import gluonnx as mx
+from gluonnx.gluon import SymbolBlock
 
 HERE = Path(__file__).resolve().parent
 LOADER = HERE.parents[1] / "cpp_loader" / "build" / "gluonnx-run"
@@ -73,9 +74,9 @@ def run_cpp(onnx_file: Path, source: Path, out: Path) -> Result:
     np.save(first, np.load(source)[:1])
     command = [LOADER, onnx_file, "--threads", "1"]
     subprocess.run([*command, "--input", f"data={source}", "--output", target], check=True, capture_output=True)
-    timed = [*command, "--input", f"data={first}", "--output", out / "first-output.npy", "--repeat", str(REPEAT), "--json"]
+    timed = [*command, "--input", f"data={first}", "--output", out / "first.out.npy", "--repeat", str(REPEAT), "--json"]
     report = json.loads(subprocess.run(timed, check=True, capture_output=True, text=True).stdout)
-    return Result("C++ loader, gluonnx-run", np.load(target), report["latency_ms"]["median"])
+    return Result("gluonnx-run, C++", np.load(target), report["latency_ms"]["median"])
 
 
 def draw(images: np.ndarray, labels: np.ndarray, outputs: np.ndarray, target: Path) -> None:
@@ -117,15 +118,16 @@ def main(
     digits.train(net, train_images, train_labels, epochs)
     console.print(f"trained on {len(train_images)} digits in {time.perf_counter() - start:.1f} s")
 
+    net = digits.with_probabilities(net)
     results = [run_block("imperative", net, test_images)]
     net.hybridize()
-    results.append(run_block("hybridized, ONNX Runtime", net, test_images))
+    results.append(run_block("hybridized (ONNX Runtime)", net, test_images))
     symbol_file, params_file, onnx_file = (Path(p) for p in net.export(out / "digits"))
     console.print(f"exported {symbol_file.name}, {params_file.name}, {onnx_file.name} to {out}")
     imported = SymbolBlock.imports(symbol_file, ["data"], params_file)
-    results.append(run_block("imported symbol-json + params", imported, test_images))
+    results.append(run_block("symbol-json + params, imported", imported, test_images))
     imported = SymbolBlock.imports(onnx_file)
-    results.append(run_block("imported .onnx", imported, test_images))
+    results.append(run_block(".onnx, imported", imported, test_images))
     source = out / "digits-input.npy"
     np.save(source, test_images)
     np.save(out / "digits-expected.npy", results[0].outputs)
@@ -133,7 +135,7 @@ def main(
     results.append(run_cpp(onnx_file, source, out))
 
     expected = results[0].outputs
-    table = Table("way", "test accuracy", "largest difference", "latency, batch 1")
+    table = Table("way", "accuracy", "difference", "latency")
     failures = []
     for result in results:
         accuracy = digits.accuracy(result.outputs, test_labels)
@@ -142,6 +144,7 @@ def main(
         if accuracy != digits.accuracy(expected, test_labels) or not difference <= TOLERANCE:
             failures.append(f"{result.way}: accuracy {accuracy:.4f}, largest difference {difference:.2e}")
     console.print(table)
+    console.print("accuracy on the test digits, largest absolute difference from the imperative network, batch 1")
     picture = out / "predictions.png"
     draw(test_images, test_labels, results[-1].outputs, picture)
     console.print(f"picture of predictions: {picture}")

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 
-import gluonnx as mx
 import numpy as np
-from gluonnx import autograd, gluon
-from gluonnx.gluon import nn
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sklearn.datasets import load_digits
 
-SEED = 7
+import gluonnx as mx
+from gluonnx import autograd, gluon
+from gluonnx.gluon import nn
+
+SEED = 1
 TEST_COUNT = 450
 BATCH_SIZE = 64
-EPOCHS = 20
+EPOCHS = 15
 
 Arrays = tuple[np.ndarray, np.ndarray]
 
@@ -28,19 +29,30 @@ def load() -> tuple[Arrays, Arrays]:
 
 
 def lenet() -> nn.HybridSequential:
-    """Return the network: two convolutions with pooling, two dense layers."""
+    """Return the network: two convolutions with batch normalization and pooling, two dense layers; gives logits."""
     net = nn.HybridSequential()
     with net.name_scope():
         net.add(
-            nn.Conv2D(20, kernel_size=3, padding=1, activation="relu"),
+            nn.Conv2D(20, kernel_size=3, padding=1),
+            nn.BatchNorm(),
+            nn.Activation("relu"),
             nn.MaxPool2D(pool_size=2, strides=2),
-            nn.Conv2D(50, kernel_size=3, padding=1, activation="relu"),
+            nn.Conv2D(50, kernel_size=3, padding=1),
+            nn.BatchNorm(),
+            nn.Activation("relu"),
             nn.MaxPool2D(pool_size=2, strides=2),
             nn.Flatten(),
             nn.Dense(128, activation="relu"),
             nn.Dense(10),
         )
     return net
+
+
+def with_probabilities(net: nn.HybridSequential) -> nn.HybridSequential:
+    """Return what is deployed: the network and a softmax after it, sharing its parameters."""
+    deployed = nn.HybridSequential()
+    deployed.add(net, nn.HybridLambda("softmax"))
+    return deployed
 
 
 def batches(images: np.ndarray, labels: np.ndarray, order: np.ndarray) -> Iterator[tuple[mx.nd.NDArray, mx.nd.NDArray]]:

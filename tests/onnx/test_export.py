@@ -12,7 +12,7 @@ import torch
 from gluonnx_runtime import Session
 from handmade import call, declare, dense, evaluate, numbers, var
 
-from gluonnx.errors import ExportError, FileAccessError, FixedBatchError, InputError, LoweringError
+from gluonnx.errors import ExportError, FileAccessError, FixedBatchError, FormatError, InputError, LoweringError
 from gluonnx.onnx import export_graph, export_model, lower, prove, replay
 from gluonnx.onnx.check import check_structure, difference
 from gluonnx.onnx.export import ReferenceGraph
@@ -136,6 +136,22 @@ def test_errors_of_the_lowering_leave_nothing(scratch, tmp_path):
     assert files_in(tmp_path) == []
 
 
+def test_a_graph_that_needs_a_few_rows_is_reported(scratch, tmp_path):
+    def tail(x):
+        if x.shape[0] < 2:
+            raise InputError("too few rows.")
+        return x[1:]
+
+    declare("_test_tail", tail, lambda g, x: g.op("Slice", x, g.ints([1]), g.ints([1 << 40]), g.ints([0])))
+    heads = [(call("_test_tail", "tail0", var("data")), 0)]
+    with pytest.raises(
+        FixedBatchError, match=r"net: the batch axis is not free: .* got one that does not take 1: .*tail0"
+    ):
+        export_graph(tmp_path / "net.onnx", heads, ["data"], [(3, 4)], ["float32"], {})
+    assert files_in(tmp_path) == []
+    export_graph(tmp_path / "net.onnx", heads, ["data"], [(3, 4)], ["float32"], {}, dynamic_batch=False)
+
+
 def test_unwritable_folders(mlp, tmp_path):
     heads, params = mlp
     with pytest.raises(FileAccessError, match=r"missing/net\.onnx: cannot be written"):
@@ -255,6 +271,25 @@ def test_a_replay_finds_what_changed(mlp, tmp_path):
         check_record(_record(path), lambda feeds: {}, "x")
     with pytest.raises(ExportError, match=r"expected float32 \[2, 3\], got float32 \[1, 3\]"):
         check_record(_record(path), lambda feeds: {"fc2_output": np.zeros((1, 3), np.float32)}, "x")
+
+
+def test_damaged_records(mlp, tmp_path):
+    heads, params = mlp
+    path = tmp_path / "net.onnx"
+    export_graph(path, heads, *GIVEN, params)
+    text = _record(path)
+    with pytest.raises(FormatError, match=r"x: proof in the model is damaged: .* got JSONDecodeError"):
+        check_record(text[:-1], lambda feeds: {}, "x")
+    with pytest.raises(FormatError, match=r"x: proof in the model is damaged: .* got KeyError\('seed'\)"):
+        check_record(text.replace('"seed"', '"sead"'), lambda feeds: {}, "x")
+    with pytest.raises(
+        FormatError, match=r"input `data` of the proof cannot be made again: expected SHA-256 [0-9a-f]{64}"
+    ):
+        check_record(text.replace('"seed":0', '"seed":1'), lambda feeds: {}, "x")
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    with pytest.raises(FormatError, match=r"no proof in the model: expected metadata `gluonnx\.proof`, got none"):
+        replay(model.SerializeToString())
 
 
 def _record(path):

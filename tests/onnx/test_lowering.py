@@ -146,6 +146,8 @@ def test_every_operator_that_cannot_be_lowered_is_named(scratch):
         "  _test_two `two0`: _test_two: has no ONNX form: no lowering is declared.",
     ]
     assert dead.name not in str(info.value)
+    with pytest.raises(LoweringError, match="_test_one `one0`"):
+        lower([(a, 0), (a, 0)], ["data"], [(2, 3)], ["float32"], {})
 
 
 def test_what_outputs_do_not_need_need_not_be_lowered_nor_given(scratch):

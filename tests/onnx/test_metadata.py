@@ -106,6 +106,19 @@ def test_unused_parameters_come_back(scratch, tmp_path):
     np.testing.assert_array_equal(restore(model).parameters["bn0_gamma"], params["bn0_gamma"])
 
 
+def test_batch_norm_comes_back_with_its_fixed_gamma(tmp_path):
+    names = [f"bn0_{n}" for n in ("gamma", "beta", "moving_mean", "moving_var")]
+    heads = [(call("BatchNorm", "bn0", var("data"), *map(var, names), fix_gamma=True), 0)]
+    params = {n: np.abs(a) + 0.5 for n, a in numbers(0, **dict.fromkeys(names, (3,))).items()}
+    export_graph(tmp_path / "net.onnx", heads, ["data"], [(2, 3, 4, 5)], ["float32"], params)
+    symbol_path, params_path = import_to_files(tmp_path / "net.onnx", tmp_path / "back")
+    assert load(symbol_path).list_auxiliary_states() == names[2:]
+    arrays = read_params(params_path).as_dict()
+    assert list(arrays) == [f"arg:{n}" for n in names[:2]] + [f"aux:{n}" for n in names[2:]]
+    for name, array in params.items():
+        np.testing.assert_array_equal(arrays.get(f"arg:{name}", arrays.get(f"aux:{name}")), array)
+
+
 def test_import_to_files(mlp, exported, tmp_path):
     heads, params = mlp
     symbol_path, params_path = import_to_files(exported, tmp_path / "back", 3)

@@ -1,4 +1,8 @@
-"""Every operator x every sample: MXNet's recorded answer, gradients, ONNX Runtime, shapes, attribute text."""
+"""Every operator x every sample.
+
+Eager against MXNet's recorded answer, NDArray and symbol against eager, ONNX Runtime against eager, gradients against
+MXNet's and finite differences, inferred and declared shapes against real ones, attributes through text.
+"""
 
 import numpy as np
 import pytest
@@ -10,6 +14,7 @@ from ops.tolerance import FINITE_DIFFERENCES, assert_same
 from gluonnx.errors import LoweringError
 from gluonnx.ops import TABLE
 from gluonnx.ops.attributes import to_text
+from gluonnx.symbol.inference import infer
 
 
 def over(samples):
@@ -40,6 +45,39 @@ def test_eager_gives_mxnets_answer(sample):
         assert_same(state.numpy(), recorded, sample, f"aux{i}")
     for tensor, array in zip(inputs, sample.arrays(), strict=True):
         np.testing.assert_array_equal(tensor.numpy(), array, err_msg=f"{sample.key}: an input was written to")
+
+
+@pytest.mark.parametrize("way", [matrix.through_ndarray, matrix.through_symbol])
+@over(SAMPLES)
+def test_every_way_gives_the_eager_answer(sample, way):
+    op, arrays = operator_of(sample), sample.arrays()
+    eager = call(op, tensors(arrays), op.parse(sample.attrs), train=sample.train).outputs
+    answers = way(sample, arrays)
+    assert len(answers) == len(eager)
+    for answer, output in zip(answers, eager, strict=True):
+        assert answer.dtype == output.numpy().dtype
+        np.testing.assert_array_equal(answer, output.numpy())
+
+
+@over(SAMPLES)
+def test_graphs_infer_shape_and_dtype(sample):
+    op, arrays = operator_of(sample), sample.arrays()
+    eager = call(op, tensors(arrays), op.parse(sample.attrs), train=sample.train).outputs
+    symbol, names = matrix.as_symbol(sample)
+    shapes = {n: a.shape for n, a in zip(names, arrays, strict=True)}
+    found = infer(symbol._heads, shapes, {n: a.dtype.name for n, a in zip(names, arrays, strict=True)})
+    assert [found.shape(e) for e in symbol._heads] == [tuple(o.shape) for o in eager]
+    assert [found.dtype(e) for e in symbol._heads] == matrix.dtype_names(eager)
+
+
+@over(SAMPLES)
+def test_shared_memory_is_declared(sample):
+    op = operator_of(sample)
+    inputs = tensors(sample.arrays())
+    outputs = call(op, inputs, op.parse(sample.attrs), train=sample.train).outputs
+    owned = {t.untyped_storage().data_ptr() for t in inputs}
+    shared = [i for i, o in enumerate(outputs) if o.untyped_storage().data_ptr() in owned]
+    assert op.view or not shared, f"{op.name} returns a view of its input: declare `view=True`"
 
 
 @over([s for s in SAMPLES if _differentiated(s)])

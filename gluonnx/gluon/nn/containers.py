@@ -1,7 +1,7 @@
 """Containers: blocks that call their children one after the other."""
 
 import warnings
-from typing import Any, Self
+from typing import Any
 
 from gluonnx.gluon.block import Block, HybridBlock
 from gluonnx.gluon.utils import indent
@@ -26,7 +26,7 @@ class _Stack(Block):
         found = list(self._children.values())[key]
         if not isinstance(found, list):
             return found
-        part: Self = type(self)(prefix=self.prefix)
+        part = type(self)(prefix=self.prefix)
         with part.name_scope():
             part.add(*found)
         return part

@@ -11,7 +11,9 @@ from typing import Any, Callable, Dict, Optional, Tuple
 import numpy as np
 from ops.samples.sample import Array
 
-__all__ = ["Array", "Case", "digest"]
+__all__ = ["FORGETS", "Array", "Case", "digest"]
+
+FORGETS = "MXNet's MKL-DNN kernel keeps nothing for it: what comes out is whatever lay in memory"
 
 LARGE = 2000
 """Arrays of more values are recorded by some of their values and two sums, to keep the files small."""
@@ -27,12 +29,13 @@ class Case:
         id: Unique among all cases.
         build: Makes the block, given the `mx` of either side.
         inputs: Arrays it is called with; floats get gradients.
-        values: Kind (see `Array`) of the parameters whose name ends so; others are drawn as `normal`, halved.
+        values: Kind (see `Array`, or `ones`) of the parameters whose name ends so; others are `normal`, scaled down.
         is_random: Whether training draws random numbers, so that only prediction can be compared.
         traced: None when it can be hybridized; otherwise why not.
         onnx: None when ONNX can express it; otherwise why not.
         recorded: None when MXNet can record it; otherwise why not.
-        batch: None when axis 0 of every input is a batch axis; otherwise why not.
+        predict_gradient: None when MXNet can give the gradient of a call in prediction mode; otherwise why not.
+        derivative: None when MXNet's gradient is the derivative; otherwise why not.
         steps: Training steps to take: {optimizer arguments}, None for none. The last input is the label.
         rtol, atol: Override of the tolerance table, with the reason in `why`.
     """
@@ -45,7 +48,8 @@ class Case:
     traced: Optional[str] = None
     onnx: Optional[str] = None
     recorded: Optional[str] = None
-    batch: Optional[str] = None
+    predict_gradient: Optional[str] = None
+    derivative: Optional[str] = None
     steps: int = 0
     rtol: Optional[float] = None
     atol: Optional[float] = None
@@ -76,9 +80,11 @@ class Case:
         for end, given in self.values.items():
             if name.endswith(end):
                 kind = given
+        if kind == "ones":
+            return np.ones(shape, dtype)
         value = Array(tuple(shape), kind=kind).make(self.rng(name))
         if kind == "normal":
-            value = value * 0.5
+            value = value * (0.5 if len(shape) < 2 else float(np.prod(shape[1:])) ** -0.5)
         return value.astype(dtype)
 
     def head_gradient(self, index, shape, dtype):

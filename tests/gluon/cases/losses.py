@@ -2,6 +2,9 @@
 
 from .case import Array, Case
 
+# Against the formula in float64, MXNet is off by 2.5e-6 and gluonnx by 1e-7.
+_ROUGH = {"atol": 5e-6, "why": "MXNet's MKL-DNN log_softmax is rough"}
+
 _PRED, _LABEL = Array((4, 3)), Array((4, 3), grad=False)
 _WEIGHT = Array((4, 1), kind="positive", grad=False)
 _SIGNS = Array((4, 3), kind="values", values=(1, -1, 1, -1, -1, 1, 1, 1, -1, 1, -1, -1), grad=False)
@@ -40,11 +43,16 @@ CASES = (
     ),
     Case("softmax-ce", _loss("SoftmaxCrossEntropyLoss"), (_PRED, _CLASSES)),
     Case("softmax-ce-weights", _loss("SoftmaxCELoss", weight=3.0), (_PRED, _CLASSES, _WEIGHT)),
-    Case("softmax-ce-dense", _loss("SoftmaxCELoss", sparse_label=False), (_PRED, _PROBABILITIES)),
+    Case("softmax-ce-dense", _loss("SoftmaxCELoss", sparse_label=False), (_PRED, _PROBABILITIES), **_ROUGH),
     Case("softmax-ce-logits", _loss("SoftmaxCELoss", from_logits=True), (_PRED, _CLASSES)),
     Case("softmax-ce-axis", _loss("SoftmaxCELoss", axis=1), (_IMAGE, _IMAGE_LABEL)),
     Case("kl", _loss("KLDivLoss"), (_PRED, _PROBABILITIES)),
-    Case("kl-softmax", _loss("KLDivLoss", from_logits=False, axis=1, weight=0.5), (_PRED, _PROBABILITIES, _WEIGHT)),
+    Case(
+        "kl-softmax",
+        _loss("KLDivLoss", from_logits=False, axis=1, weight=0.5),
+        (_PRED, _PROBABILITIES, _WEIGHT),
+        **_ROUGH,
+    ),
     Case("huber", _loss("HuberLoss"), (_PRED, _LABEL)),
     Case("huber-rho", _loss("HuberLoss", rho=0.5, weight=2), (_PRED, _LABEL, _WEIGHT)),
     Case("hinge", _loss("HingeLoss"), (_PRED, _SIGNS)),
@@ -54,28 +62,28 @@ CASES = (
     Case("logistic-binary", _loss("LogisticLoss", label_format="binary"), (_PRED, _BITS, _WEIGHT)),
     Case("triplet", _loss("TripletLoss"), (_PRED, Array((4, 3)), Array((4, 3)))),
     Case("triplet-margin", _loss("TripletLoss", margin=3, weight=2.0), (_PRED, Array((4, 3)), Array((4, 3)))),
-    Case("poisson", _loss("PoissonNLLLoss"), (_PRED, _COUNTS), batch="the mean is over the batch too"),
+    Case("poisson", _loss("PoissonNLLLoss"), (_PRED, _COUNTS)),
     Case(
         "poisson-rates",
         _loss("PoissonNLLLoss", from_logits=False, weight=0.5),
         (Array((4, 3), kind="positive"), _COUNTS, _WEIGHT),
-        batch="the mean is over the batch too",
+        onnx="the check of an export draws negative rates, whose logarithm is no number",
     ),
     Case(
         "poisson-full",
         _loss("PoissonNLLLoss", compute_full=True),
         (_PRED, _COUNTS),
         recorded="MXNet changes an array in place",
-        batch="the mean is over the batch too",
     ),
     Case("cosine", _loss("CosineEmbeddingLoss"), (_PRED, Array((4, 3)), _PAIR)),
     Case("cosine-margin", _loss("CosineEmbeddingLoss", margin=0.2, weight=2), (_PRED, Array((4, 3)), _PAIR, _WEIGHT)),
-    Case("sdml", _loss("SDMLLoss"), (_PRED, Array((4, 3))), traced="reads the batch size"),
+    Case("sdml", _loss("SDMLLoss"), (_PRED, Array((4, 3))), traced="reads the batch size", **_ROUGH),
     Case(
         "sdml-smoothing",
         _loss("SDMLLoss", smoothing_parameter=0.1),
         (_PRED, Array((4, 3))),
         traced="reads the batch size",
+        **_ROUGH,
     ),
     Case(
         "ctc",
@@ -88,6 +96,5 @@ CASES = (
         _loss("CTCLoss", layout="TNC", label_layout="TN", weight=0.5),
         (Array((6, 2, 4)), Array((3, 2), kind="values", values=(0, 2, 1, -1, 2, -1), grad=False)),
         onnx="ONNX has no CTC loss",
-        batch="axis 0 is time",
     ),
 )
