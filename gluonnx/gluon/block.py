@@ -251,6 +251,11 @@ class Block:
             raise ParameterFileError(
                 f"{filename}: arrays have no names: expected a file of named parameters. It was saved from a list."
             )
+        if _has_scope(loaded):
+            raise ParameterFileError(
+                f"{filename}: written by `export`: expected a file of `save_parameters`, got names such as "
+                f"{next(iter(loaded))!r}. Read it with SymbolBlock.imports, or pass it to `collect_params().load()`."
+            )
         if params and not any("." in name for name in loaded) and any("." in name for name in params):
             # Written by `collect_params().save()`, or by `export`: full names instead of paths.
             self.collect_params().load(
@@ -258,7 +263,7 @@ class Block:
                 ctx,
                 allow_missing,
                 ignore_extra,
-                "" if _has_scope(loaded) else self.prefix,
+                self.prefix,
                 cast_dtype,
                 dtype_source,
             )
@@ -872,9 +877,12 @@ def _common_prefix(names: Sequence[str]) -> str:
 
 
 def _declared(annotations: dict[str, str]) -> dict[str, Any]:
-    """What a variable of a graph says of its parameter: multipliers."""
+    """What a variable of a graph says of its parameter: multipliers, and its shape (0: unknown)."""
     found: dict[str, Any] = {}
     for key in ("lr_mult", "wd_mult"):
         if f"__{key}__" in annotations:
             found[key] = float(annotations[f"__{key}__"])
+    shape = annotations.get("__shape__", "")
+    if re.fullmatch(r"[(\[]\s*\d+\s*(,\s*\d+\s*)*,?\s*[)\]]", shape):
+        found["shape"] = tuple(int(d) for d in re.findall(r"\d+", shape))
     return found

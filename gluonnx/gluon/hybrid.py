@@ -16,7 +16,7 @@ from gluonnx.gluon.parameter import Parameter
 from gluonnx.gluon.plan import FastCall, PlannedGraph, RuntimePlan, Signature, kind_of, stream_of
 from gluonnx.modes import MODES
 from gluonnx.ndarray.generators import generator
-from gluonnx.ndarray.ndarray import NDArray, check_same_context, on_context
+from gluonnx.ndarray.ndarray import NDArray, on_context
 from gluonnx.symbol.executor import GraphFunction
 from gluonnx.symbol.graph import Entry, topological
 
@@ -152,9 +152,14 @@ class HybridCall:
                 f"{self.where}: wrong number of inputs: expected {len(self.input_names)} "
                 f"({', '.join(self.input_names)}), got {len(arrays)}."
             )
-        for other in arrays[1:]:
-            check_same_context(self.where, arrays[0], other)
-        return arrays[0].context
+        ctx = arrays[0].context
+        for name, other in zip(self.input_names, arrays, strict=True):
+            if other.context != ctx:
+                raise InputError(
+                    f"{self.where}: inputs live on different contexts: expected {ctx} for all, got {other.context} for "
+                    f"`{name}`. Move one with `.as_in_context()`."
+                )
+        return ctx
 
 
 def signature_of(arrays: Sequence[NDArray]) -> Signature:

@@ -321,7 +321,9 @@ class _Bound:
                 inputs = [*inputs, *(t.data_ptr() for t in weights)]
             call(inputs, outputs)
         except SessionError as err:
-            raise InputError(f"hybridized block: ONNX Runtime does not take inputs of shapes {shapes.inputs}: {err}") from err
+            raise InputError(
+                f"hybridized block: ONNX Runtime does not take inputs of shapes {shapes.inputs}: {err}"
+            ) from err
         idle.append(call)
 
     def forget(self, shapes: _Shapes) -> None:

@@ -15,6 +15,7 @@ import gluonnx as mx
 from gluonnx import gluon, nd
 from gluonnx.errors import ExportError, FileAccessError, FixedBatchError, LoweringError
 from gluonnx.gluon import SymbolBlock, nn
+from gluonnx.ops.table import TABLE, Unsupported
 
 HERE = Path(__file__).parent
 PACKAGES = os.pathsep.join(str(HERE.parents[1] / p) for p in (".", "cli", "runtime", "tests"))
@@ -75,11 +76,7 @@ def test_every_way_back_gives_the_same_outputs(tmp_path):
         block.hybridize()
         near(block(x), expected)
         near(block(images(5)), net(images(5)))
-    near(Session(onnx, device="cpu").run({"data": x.asnumpy()})["output" if False else _output_name(onnx)], expected)
-
-
-def _output_name(onnx):
-    return Session(onnx, device="cpu").outputs[0].name
+    near(Session(onnx, device="cpu")(x.asnumpy()), expected)
 
 
 def test_fixed_gamma_counts_as_one_everywhere(tmp_path):
@@ -196,26 +193,38 @@ def test_a_file_in_place_of_the_folder_is_told(tmp_path):
 
 
 def test_a_wrong_lowering_leaves_the_files_of_before(tmp_path, monkeypatch):
-    from gluonnx.ops.table import TABLE
-
     net = mlp()
     paths = exported(net, tmp_path, rows())
     before = [p.read_bytes() for p in paths]
-    op = TABLE["Activation"]
-    right = op.lowering
-    monkeypatch.setattr(op, "_lowering", lambda g, x, **_: g.op("Neg", x)) if False else None
-    monkeypatch.setattr(type(op), "lower", lambda self, g, *a, **k: wrong(right, self, g, *a, **k), raising=True)
-    with pytest.raises(ExportError, match="the ONNX model computes something else: output"):
+    monkeypatch.setattr(TABLE["Activation"], "_lowering", (lambda g, data: g.op("Neg", data), frozenset()))
+    with pytest.raises(ExportError, match="the ONNX model computes something else: output `hybridsequential"):
         net.export(tmp_path / "net")
     assert [p.read_bytes() for p in paths] == before
     assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_an_operator_without_lowering_leaves_nothing(tmp_path, monkeypatch):
+def test_operators_without_lowering_are_all_named(tmp_path, monkeypatch):
     net = mlp()
     net.hybridize()
     net(rows())
-    raise NotImplementedError
+    monkeypatch.setattr(TABLE["Activation"], "_lowering", Unsupported("it has moods"))
+    monkeypatch.setattr(TABLE["FullyConnected"], "_lowering", Unsupported("it is too fully connected"))
+    with pytest.raises(LoweringError, match="moods") as caught:
+        net.export(tmp_path / "net")
+    assert "too fully connected" in str(caught.value)
+    assert "dense0_relu_fwd" in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_hybridized_net_without_lowering_runs_on_torch_and_says_so(monkeypatch):
+    net, x = mlp(), rows()
+    expected = net(x)
+    monkeypatch.setattr(TABLE["Activation"], "_lowering", Unsupported("it has moods"))
+    net.hybridize()
+    with pytest.warns(UserWarning, match="(?s)runs on torch instead of ONNX Runtime.*Activation.*moods") as caught:
+        near(net(x), expected)
+    assert len(caught) == 1
+    near(net(x), expected)
 
 
 def test_a_net_for_one_batch_size_says_how_to_export_it(tmp_path):
