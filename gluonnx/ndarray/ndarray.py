@@ -43,7 +43,7 @@ class NDArray:
         >>> x = nd.array([[1, 2], [3, 4]])
         >>> (x * 2 + 1).sum(axis=0)
         <BLANKLINE>
-        [ 8. 14.]
+        [10. 14.]
         <NDArray 2 @cpu(0)>
     """
 
