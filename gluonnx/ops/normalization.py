@@ -22,6 +22,7 @@ BatchNormResult = tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]
     aux="moving_mean moving_var",
     outputs="output mean var",
     visible=lambda attrs: 3 if attrs["output_mean_var"] else 1,
+    variable_init={"moving_mean": '["zero", {}]', "moving_var": '["one", {}]'},
     no_effect=(
         no_effect("cudnn_off", bool, False),
         no_effect("min_calib_range", float | None, None),
