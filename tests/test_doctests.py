@@ -4,11 +4,11 @@ import doctest
 import importlib
 import pkgutil
 
+import gluonnx_cli
+import gluonnx_runtime
 import pytest
 
 import gluonnx
-import gluonnx_cli
-import gluonnx_runtime
 
 PACKAGES = (gluonnx, gluonnx_cli, gluonnx_runtime)
 MODULES = sorted(
