@@ -69,7 +69,15 @@ def _expression(source):
     return run
 
 
-ERRORS = ("MXNetError", "IndexError", "ValueError", "TypeError", "AttributeError", "NotImplementedError", "AssertionError")
+ERRORS = (
+    "MXNetError",
+    "IndexError",
+    "ValueError",
+    "TypeError",
+    "AttributeError",
+    "NotImplementedError",
+    "AssertionError",
+)
 
 
 def answer(function, mx):

@@ -220,7 +220,9 @@ class NDArray:
         if isinstance(other, Context):
             other.check_available()
             return on_context(self._active().to(other.torch_device, copy=True), other)
-        raise InputTypeError(f"NDArray.copyto: wrong target: expected an NDArray or Context, got {type(other).__name__}.")
+        raise InputTypeError(
+            f"NDArray.copyto: wrong target: expected an NDArray or Context, got {type(other).__name__}."
+        )
 
     def as_in_context(self, ctx: Context) -> "NDArray":
         """Return the array itself if it lives on `ctx`, else a copy there."""
@@ -288,8 +290,11 @@ class NDArray:
             except TypeError:  # a list
                 bound = None
             if bound is not None:
+                t = self._t
+                if t.requires_grad:
+                    t = self._active()
                 try:
-                    return self._like(bound(self._active()))
+                    return NDArray(bound(t)) if type(self) is NDArray else self._like(bound(t))
                 except (RuntimeError, ValueError) as err:
                     raise InputError(f"NDArray.reshape: cannot reshape {self.shape} into {shape}: {err}") from None
         given = kwargs.pop("shape", None)
@@ -322,7 +327,10 @@ class NDArray:
     def __getitem__(self, key: Any) -> "NDArray":
         if type(key) is slice and key == ALL:
             return self
-        return self._like(indexing.read(self._active(), key))
+        t = self._t
+        if t.requires_grad:
+            t = self._active()
+        return NDArray(indexing.read(t, key)) if type(self) is NDArray else self._like(indexing.read(t, key))
 
     def __setitem__(self, key: Any, value: Any) -> None:
         target = self._writable()

@@ -509,6 +509,7 @@ CASES.expressions(
     """,
 )
 
+
 def put(mx, name, key, value):
     array = arrays(mx)[name]
     array[key] = value(mx) if callable(value) else value
