@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gluonnx.gluon import nn
 from gluonnx.gluon.block import HybridBlock
 
 __all__ = ["Classifier"]
@@ -15,7 +16,7 @@ class Classifier(HybridBlock):
         output: Features to (N, classes).
     """
 
-    features: HybridBlock
+    features: nn.HybridSequential
     output: HybridBlock
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:
