@@ -7,9 +7,23 @@
 state.
 """
 
-from gluonnx import attribute, autograd, context, initializer, name, ndarray, random, symbol
+from gluonnx import (
+    attribute,
+    autograd,
+    context,
+    gluon,
+    initializer,
+    kvstore,
+    lr_scheduler,
+    metric,
+    name,
+    ndarray,
+    onnx,
+    optimizer,
+    random,
+    symbol,
+)
 from gluonnx import initializer as init
-from gluonnx import kvstore, lr_scheduler, metric, optimizer
 from gluonnx import kvstore as kv
 from gluonnx import ndarray as nd
 from gluonnx import symbol as sym
@@ -17,7 +31,6 @@ from gluonnx._version import __version__
 from gluonnx.attribute import AttrScope
 from gluonnx.context import Context, cpu, cpu_pinned, cpu_shared, current_context, gpu, gpu_memory_info, num_gpus
 from gluonnx.errors import MXNetError
-from gluonnx import gluon, onnx
 
 __all__ = [
     "AttrScope",
