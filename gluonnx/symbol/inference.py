@@ -1,5 +1,6 @@
 """Shapes and dtypes of a graph, found by running each operator's torch function on meta tensors."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -7,9 +8,15 @@ import torch
 
 from gluonnx.errors import InputError, MXNetError
 from gluonnx.ops.dtypes import BY_TORCH, DTYPES, torch_dtype
+from gluonnx.ops.table import Operator
 from gluonnx.symbol.graph import Entry, Node, topological
 
 Shape = tuple[int, ...]
+Kind = tuple[Shape, str]
+"""Shape and canonical dtype name."""
+
+KEPT_ANSWERS = 4096
+"""Calls of operators (attributes, shapes and dtypes of the inputs) whose outputs are remembered."""
 
 
 @dataclass(slots=True)
@@ -135,24 +142,33 @@ def _infer_node(node: Node, found: Inference, default_dtype: str) -> None:
     inputs = [found.shape(e) for e in node.inputs]
     if any(s is None for s in inputs):
         return
-    tensors = [
-        torch.empty(s, dtype=torch_dtype(found.dtype(e) or default_dtype), device="meta")
-        for s, e in zip(inputs, node.inputs, strict=True)
-        if s is not None
-    ]
-    for index, tensor in enumerate(run_on_meta(node, tensors)):
-        found.shapes[id(node), index] = tuple(tensor.shape)
-        found.dtypes[id(node), index] = BY_TORCH[tensor.dtype].name
+    kinds = tuple(
+        (s, found.dtype(e) or default_dtype) for s, e in zip(inputs, node.inputs, strict=True) if s is not None
+    )
+    for index, (shape, dtype) in enumerate(_infer_outputs(node, op, kinds)):
+        found.shapes[id(node), index] = shape
+        found.dtypes[id(node), index] = dtype
 
 
-def run_on_meta(node: Node, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
-    """Run a node's torch function on meta tensors and return its outputs, without auxiliary states.
+def _infer_outputs(node: Node, op: Operator, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    """Return shape and dtype of each output, without auxiliary states, from those of the inputs.
 
     Raises:
         InputError: The operator does not take these shapes; names the node and the shapes.
     """
-    op = node.op
-    assert op is not None
+    try:
+        return _run_on_meta(op, tuple(node.attrs.items()), kinds)[: node.output_count]
+    except (RuntimeError, ValueError, IndexError, TypeError) as err:
+        if isinstance(err, MXNetError) and not isinstance(err, InputError):
+            raise
+        given = ", ".join(str(shape) for shape, _ in kinds)
+        raise InputError(f"{op.name} `{node.name}`: does not take inputs of shapes {given}: {err}") from err
+
+
+@functools.lru_cache(maxsize=KEPT_ANSWERS)
+def _run_on_meta(op: Operator, attrs: tuple[tuple[str, str], ...], kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    """Run an operator's torch function on meta tensors; a graph asks the same again and again, and it is slow."""
+    tensors = [torch.empty(shape, dtype=torch_dtype(dtype), device="meta") for shape, dtype in kinds]
     runtime: dict[str, object] = {}
     if "training" in op.runtime:
         runtime["training"] = False
@@ -160,17 +176,10 @@ def run_on_meta(node: Node, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tens
         runtime["generator"] = None
     if "device" in op.runtime:
         runtime["device"] = torch.device("meta")
-    try:
-        with torch.no_grad():
-            result = op.forward(*tensors, **node.typed, **runtime)
-    except (RuntimeError, ValueError, IndexError, TypeError) as err:
-        if isinstance(err, MXNetError) and not isinstance(err, InputError):
-            raise
-        given = ", ".join(str(tuple(t.shape)) for t in tensors)
-        raise InputError(f"{op.name} `{node.name}`: does not take inputs of shapes {given}: {err}") from err
-    if not isinstance(result, (tuple, list)):
-        return (result,)
-    return tuple(result[: node.output_count])
+    with torch.no_grad():
+        result = op.forward(*tensors, **op.parse(dict(attrs)), **runtime)
+    outputs = result if isinstance(result, (tuple, list)) else (result,)
+    return tuple((tuple(t.shape), BY_TORCH[t.dtype].name) for t in outputs if t is not None)
 
 
 def _parse_declared_shape(text: str) -> Shape:
