@@ -680,3 +680,36 @@ def test_a_write_through_another_library_is_seen(export_first):
         net(x)
     weight.data.fill_(7)
     assert net(x).asnumpy().tolist() == [[21, 21]]
+
+
+class Branching(gluon.HybridBlock):
+    def hybrid_forward(self, F, x):
+        return x if x.sum() > 1 else x * 2
+
+
+class AskingShape(gluon.HybridBlock):
+    def hybrid_forward(self, F, x):
+        return x.reshape((x.shape[0], -1))
+
+
+class TakingValues(gluon.HybridBlock):
+    def hybrid_forward(self, F, x):
+        return F.relu(nd.array(x.asnumpy()))
+
+
+@pytest.mark.parametrize(
+    ("block", "line", "cause"),
+    [
+        (Branching, "return x if x.sum", "truth value"),
+        (AskingShape, "return x.reshape", "no attribute 'shape'"),
+        (TakingValues, "return F.relu", "`asnumpy` needs values"),
+    ],
+)
+def test_what_cannot_be_traced_is_told_with_its_line(block, line, cause):
+    net = gluon.nn.HybridSequential()
+    net.add(block())
+    net(nd.ones((2, 3)))
+    net.hybridize()
+    with pytest.raises(AttributeError, match=rf"cannot be traced: .*test_hybrid.py:\d+: `{line}.*{cause}") as caught:
+        net(nd.ones((2, 3)))
+    assert isinstance(caught.value, mx.MXNetError)
