@@ -3,11 +3,11 @@
     import gluonnx as mx
 
 `nd` owns arrays, `autograd` gradients, `sym` graphs, `gluon` blocks and training, `onnx` the way to ONNX and back,
-`init`, `optimizer`, `lr_scheduler`, `metric` and `kvstore` what training needs, `context` devices, `random` random
+`init`, `optimizer`, `lr_scheduler`, `metric` and `kvstore` what training needs, `executor` bound graphs, `context` devices, `random` random
 state.
 """
 
-from gluonnx import attribute, autograd, context, initializer, name, ndarray, random, symbol
+from gluonnx import attribute, autograd, binding, context, executor, initializer, name, ndarray, random, symbol
 from gluonnx import initializer as init
 from gluonnx import kvstore, lr_scheduler, metric, optimizer
 from gluonnx import kvstore as kv
@@ -18,6 +18,8 @@ from gluonnx.attribute import AttrScope
 from gluonnx.context import Context, cpu, cpu_pinned, cpu_shared, current_context, gpu, gpu_memory_info, num_gpus
 from gluonnx.errors import MXNetError
 from gluonnx import gluon, onnx
+
+binding.install()
 
 __all__ = [
     "AttrScope",
@@ -31,6 +33,7 @@ __all__ = [
     "cpu_pinned",
     "cpu_shared",
     "current_context",
+    "executor",
     "gluon",
     "gpu",
     "gpu_memory_info",
