@@ -3,13 +3,29 @@
     import gluonnx as mx
 
 `nd` owns arrays, `autograd` gradients, `sym` graphs, `gluon` blocks and training, `onnx` the way to ONNX and back,
-`init`, `optimizer`, `lr_scheduler`, `metric` and `kvstore` what training needs, `executor` bound graphs, `context` devices, `random` random
-state.
+`init`, `optimizer`, `lr_scheduler`, `metric` and `kvstore` what training needs, `executor` bound
+graphs, `context` devices, `random` random state.
 """
 
-from gluonnx import attribute, autograd, binding, context, executor, initializer, name, ndarray, random, symbol
+from gluonnx import (
+    attribute,
+    autograd,
+    binding,
+    context,
+    executor,
+    gluon,
+    initializer,
+    kvstore,
+    lr_scheduler,
+    metric,
+    name,
+    ndarray,
+    onnx,
+    optimizer,
+    random,
+    symbol,
+)
 from gluonnx import initializer as init
-from gluonnx import kvstore, lr_scheduler, metric, optimizer
 from gluonnx import kvstore as kv
 from gluonnx import ndarray as nd
 from gluonnx import symbol as sym
@@ -17,7 +33,6 @@ from gluonnx._version import __version__
 from gluonnx.attribute import AttrScope
 from gluonnx.context import Context, cpu, cpu_pinned, cpu_shared, current_context, gpu, gpu_memory_info, num_gpus
 from gluonnx.errors import MXNetError
-from gluonnx import gluon, onnx
 
 binding.install()
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gluonnx.gluon.hybrid import HybridCall
 
 from gluonnx import ndarray, symbol
 from gluonnx.context import Context, current_context
@@ -26,6 +25,7 @@ from gluonnx.errors import (
     ParameterMismatchError,
 )
 from gluonnx.gluon.hooks import HookHandle
+from gluonnx.gluon.hybrid import HybridCall
 from gluonnx.gluon.nesting import LEAF, NOTHING, flatten, regroup
 from gluonnx.gluon.parameter import Parameter, ParameterDict, load_all, select
 from gluonnx.gluon.plan import FastCall
@@ -251,6 +251,11 @@ class Block:
             raise ParameterFileError(
                 f"{filename}: arrays have no names: expected a file of named parameters. It was saved from a list."
             )
+        if _has_scope(loaded):
+            raise ParameterFileError(
+                f"{filename}: written by `export`: expected a file of `save_parameters`, got names such as "
+                f"{next(iter(loaded))!r}. Read it with SymbolBlock.imports, or pass it to `collect_params().load()`."
+            )
         if params and not any("." in name for name in loaded) and any("." in name for name in params):
             # Written by `collect_params().save()`, or by `export`: full names instead of paths.
             self.collect_params().load(
@@ -258,7 +263,7 @@ class Block:
                 ctx,
                 allow_missing,
                 ignore_extra,
-                "" if _has_scope(loaded) else self.prefix,
+                self.prefix,
                 cast_dtype,
                 dtype_source,
             )
@@ -599,7 +604,7 @@ class HybridBlock(Block):
         )
         return compiled
 
-    def hybrid_forward(self, F: Any, x: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N803 - MXNet's name
+    def hybrid_forward(self, F: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
         """Compute the outputs with operators of `F`; subclasses define it.
 
         Args:
@@ -685,6 +690,8 @@ class SymbolBlock(HybridBlock):
         input_names: str | Sequence[str] | None = None,
         param_file: Any = None,
         ctx: Context | Sequence[Context] | None = None,
+        allow_missing: bool = False,
+        ignore_extra: bool = False,
     ) -> "SymbolBlock":
         """Read a model that `HybridBlock.export` wrote, here or in MXNet.
 
@@ -693,6 +700,8 @@ class SymbolBlock(HybridBlock):
             input_names: Names of the inputs. For an `.onnx` file they are known.
             param_file: The `.params` file; none for a graph without parameters, or to initialize them otherwise.
             ctx: Context, or several, on which to put the parameters.
+            allow_missing: Leave parameters uninitialized that the file does not have.
+            ignore_extra: Ignore arrays that are no parameter.
 
         Returns:
             The block. It runs on torch; call `hybridize()` to run it in ONNX Runtime.
@@ -703,7 +712,7 @@ class SymbolBlock(HybridBlock):
         """
         from gluonnx.gluon.importing import imports
 
-        return imports(symbol_file, input_names, param_file, ctx)
+        return imports(symbol_file, input_names, param_file, ctx, allow_missing, ignore_extra)
 
     def __init__(
         self,
@@ -715,7 +724,7 @@ class SymbolBlock(HybridBlock):
         self._prefix = ""
         self._scope = BlockScope(self, has_prefix=False)
         self._params = ParameterDict("", params)
-        listed = list(inputs) if isinstance(inputs, (list, tuple)) else [*inputs] if len(inputs) > 1 else [inputs]
+        listed = _symbols(inputs)
         several = isinstance(outputs, (list, tuple))
         if isinstance(outputs, (list, tuple)):
             out = outputs[0] if len(outputs) == 1 else Group(list(outputs))
@@ -798,7 +807,7 @@ class SymbolBlock(HybridBlock):
         self._clear()
         super().cast(dtype)
 
-    def hybrid_forward(self, F: Any, x: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N803 - MXNet's name
+    def hybrid_forward(self, F: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
         """Raise: the graph is run as it is."""
         raise NotImplementedError("SymbolBlock: runs a graph, which has no hybrid_forward.")
 
@@ -857,6 +866,12 @@ def _indent(text: str, spaces: int) -> str:
     return text.replace("\n", "\n" + " " * spaces)
 
 
+def _symbols(given: Symbol | Sequence[Symbol]) -> list[Symbol]:
+    if isinstance(given, Symbol):
+        return list(given) if len(given) > 1 else [given]
+    return list(given)
+
+
 def _common_prefix(names: Sequence[str]) -> str:
     """The part up to and including the last underscore that all names share."""
     if not names:
@@ -868,9 +883,12 @@ def _common_prefix(names: Sequence[str]) -> str:
 
 
 def _declared(annotations: dict[str, str]) -> dict[str, Any]:
-    """What a variable of a graph says of its parameter: multipliers."""
+    """What a variable of a graph says of its parameter: multipliers, and its shape (0: unknown)."""
     found: dict[str, Any] = {}
     for key in ("lr_mult", "wd_mult"):
         if f"__{key}__" in annotations:
             found[key] = float(annotations[f"__{key}__"])
+    shape = annotations.get("__shape__", "")
+    if re.fullmatch(r"[(\[]\s*\d+\s*(,\s*\d+\s*)*,?\s*[)\]]", shape):
+        found["shape"] = tuple(int(d) for d in re.findall(r"\d+", shape))
     return found

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 
 import torch
+from gluonnx_runtime import SessionError
 
 from gluonnx.context import Context
 from gluonnx.errors import FixedBatchError, InputError, LoweringError
@@ -15,7 +16,7 @@ from gluonnx.gluon.parameter import Parameter
 from gluonnx.gluon.plan import FastCall, PlannedGraph, RuntimePlan, Signature, kind_of, stream_of
 from gluonnx.modes import MODES
 from gluonnx.ndarray.generators import generator
-from gluonnx.ndarray.ndarray import NDArray, check_same_context, on_context
+from gluonnx.ndarray.ndarray import NDArray, on_context
 from gluonnx.symbol.executor import GraphFunction
 from gluonnx.symbol.graph import Entry, topological
 
@@ -94,10 +95,20 @@ class HybridCall:
         for param in self._values:
             param.data(ctx)
         self.last_inputs = signature = signature_of(arrays)
+        if any(0 in shape for shape in signature.shapes):
+            return self._run_on_torch(arrays)  # to a Symbol, a size of 0 is an unknown one
         while True:
-            plan = self._plan(signature, ctx)
-            if plan is None:
-                return self._run_on_torch(arrays)
+            try:
+                plan = self._plan(signature, ctx)
+            except (LoweringError, SessionError) as err:
+                # What torch does not take either is no fault of ONNX; then its error says what is wrong.
+                outputs = self._run_on_torch(arrays)
+                warnings.warn(
+                    f"{self.where}: runs on torch instead of ONNX Runtime, because ONNX cannot express it: {err}",
+                    stacklevel=7,
+                )
+                self._use_runtime = False
+                return outputs
             results = plan.run([a._plain().contiguous() for a in arrays])
             if results is not None:
                 break
@@ -106,8 +117,13 @@ class HybridCall:
         self.fast = plan.fast_call(signature) if all(type(a) is NDArray for a in arrays) else None
         return [on_context(t, ctx) for t in results]
 
-    def _plan(self, signature: Signature, ctx: Context) -> RuntimePlan | None:
-        """The plan for these inputs; None if ONNX cannot express the graph, which is told once."""
+    def _plan(self, signature: Signature, ctx: Context) -> RuntimePlan:
+        """The plan for these inputs.
+
+        Raises:
+            LoweringError: ONNX cannot express the graph.
+            SessionError: ONNX Runtime refuses it.
+        """
         stream = stream_of(ctx)
         batch = signature.shapes[0][:1] if signature.shapes else ()
         open_shapes = tuple((None, *s[1:]) if s and s[:1] == batch else s for s in signature.shapes)
@@ -120,18 +136,10 @@ class HybridCall:
                     return plan
         is_dynamic = not self._graph.uses_cuda_graph or ctx.device_typeid != 2
         try:
-            try:
-                plan = RuntimePlan(self._graph, signature, ctx, stream, is_dynamic)
-            except FixedBatchError:
-                is_dynamic = False
-                plan = RuntimePlan(self._graph, signature, ctx, stream, is_dynamic)
-        except LoweringError as err:
-            warnings.warn(
-                f"{self.where}: runs on torch instead of ONNX Runtime, because ONNX cannot express it: {err}",
-                stacklevel=7,
-            )
-            self._use_runtime = False
-            return None
+            plan = RuntimePlan(self._graph, signature, ctx, stream, is_dynamic)
+        except FixedBatchError:
+            is_dynamic = False
+            plan = RuntimePlan(self._graph, signature, ctx, stream, is_dynamic)
         with self._lock:
             while len(self._plans) >= MAX_PLANS:
                 del self._plans[next(iter(self._plans))]
@@ -144,9 +152,14 @@ class HybridCall:
                 f"{self.where}: wrong number of inputs: expected {len(self.input_names)} "
                 f"({', '.join(self.input_names)}), got {len(arrays)}."
             )
-        for other in arrays[1:]:
-            check_same_context(self.where, arrays[0], other)
-        return arrays[0].context
+        ctx = arrays[0].context
+        for name, other in zip(self.input_names, arrays, strict=True):
+            if other.context != ctx:
+                raise InputError(
+                    f"{self.where}: inputs live on different contexts: expected {ctx} for all, got {other.context} for "
+                    f"`{name}`. Move one with `.as_in_context()`."
+                )
+        return ctx
 
 
 def signature_of(arrays: Sequence[NDArray]) -> Signature:

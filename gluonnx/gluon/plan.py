@@ -14,9 +14,10 @@ from operator import attrgetter, is_
 from typing import TypeAlias
 
 import torch
-from gluonnx_runtime import Binding, PointerCall, Session
+from gluonnx_runtime import Binding, PointerCall, Session, SessionError
 
 from gluonnx.context import Context
+from gluonnx.errors import InputError, ParameterError
 from gluonnx.gluon.parameter import REPLACEMENTS, Parameter
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.onnx.lowering import lower
@@ -215,21 +216,35 @@ class _Weights:
         ParameterError: A parameter is not on the context.
     """
 
-    __slots__ = ("_arrays", "_stamp", "_tensors", "_versions")
+    __slots__ = ("_arrays", "_ctx", "_params", "_stamp", "_tensors", "_versions")
 
     def __init__(self, params: Iterable[Parameter], ctx: Context) -> None:
         self._stamp = REPLACEMENTS.stamp
-        self._arrays = [p.data(ctx) for p in params]
+        self._params = tuple(params)
+        self._ctx = ctx
+        self._arrays = [p.data(ctx) for p in self._params]
         self._tensors = list(map(_tensor_of, self._arrays))
         self._versions = list(map(_version_of, self._tensors))
 
     def are_unchanged(self) -> bool:
         tensors = self._tensors
         return (
-            self._stamp == REPLACEMENTS.stamp
+            (self._stamp == REPLACEMENTS.stamp or self._have_same_arrays())
             and all(map(is_, map(_tensor_of, self._arrays), tensors))
             and list(map(_version_of, tensors)) == self._versions
         )
+
+    def _have_same_arrays(self) -> bool:
+        """Whether it was other parameters whose arrays were replaced."""
+        stamp = REPLACEMENTS.stamp
+        for param, array in zip(self._params, self._arrays, strict=True):
+            try:
+                if param.data(self._ctx) is not array:
+                    return False
+            except ParameterError:
+                return False
+        self._stamp = stamp
+        return True
 
     def kinds(self) -> list[Kind]:
         """Dtype and shape of each."""
@@ -299,11 +314,16 @@ class _Bound:
         idle = self._idle.get(shapes)
         if idle is None:
             idle = self._idle.setdefault(shapes, [])
-        call = idle.pop() if idle else self._call(shapes)
-        if self._live:
-            weights = self._weights()  # kept until the run is over
-            inputs = [*inputs, *(t.data_ptr() for t in weights)]
-        call(inputs, outputs)
+        try:
+            call = idle.pop() if idle else self._call(shapes)
+            if self._live:
+                weights = self._weights()  # kept until the run is over
+                inputs = [*inputs, *(t.data_ptr() for t in weights)]
+            call(inputs, outputs)
+        except SessionError as err:
+            raise InputError(
+                f"hybridized block: ONNX Runtime does not take inputs of shapes {shapes.inputs}: {err}"
+            ) from err
         idle.append(call)
 
     def forget(self, shapes: _Shapes) -> None:

@@ -25,16 +25,16 @@ def read(data: Tensor, key: Any) -> Tensor:
 
     Source: MXNet 1.9.1, NDArray.__getitem__ by experiment.
     """
-    if _is_basic(key):
+    if type(key) is int or _is_basic(key):
         try:
             out = data[key]
         except (IndexError, ValueError):  # torch's words; the way below says it in ours
             out = _read(data, key)
     else:
         out = _read(data, key)
-    if out.dim() == 0 and data.dim() > 0:
-        out = out.reshape(1)
-    return out if out.is_contiguous() else out.contiguous()
+    if not out.is_contiguous():
+        return out.contiguous()
+    return out.reshape(1) if out.dim() == 0 and data.dim() > 0 else out
 
 
 def _read(data: Tensor, key: Any) -> Tensor:
@@ -53,7 +53,9 @@ def _is_basic(key: Any) -> bool:
         return True
     if kind is slice:
         step = key.step
-        return (step is None or (type(step) is int and step > 0)) and not _is_array(key.start) and not _is_array(key.stop)
+        return (
+            (step is None or (type(step) is int and step > 0)) and not _is_array(key.start) and not _is_array(key.stop)
+        )
     return kind is tuple and key != () and all(type(part) in (int, slice) and _is_basic(part) for part in key)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from gluonnx.context import Context, current_context
-from gluonnx.errors import InputError, MXNetError
+from gluonnx.errors import InputError, InputTypeError, MXNetError
 from gluonnx.modes import MODES
 from gluonnx.ndarray.generators import generator
 from gluonnx.ndarray.ndarray import NDArray, check_same_context, on_context
@@ -45,20 +45,13 @@ def call(op: Operator, inputs: Sequence[NDArray], attrs: Mapping[str, Any], out:
 
 
 def attach_methods() -> None:
-    """Give NDArray the methods that the table declares."""
+    """Give NDArray the methods that the table declares, and Python's unary operators."""
     for op in TABLE.operators():
         for name in op.method:
             if name not in NDArray.__dict__:
-                setattr(NDArray, name, _method(function(op.name), name))
-
-
-def _method(fn: Function, name: str) -> Function:
-    def method(self: NDArray, *args: Any, **kwargs: Any) -> Any:
-        return fn(self, *args, **kwargs)
-
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = fn.__doc__
-    return method
+                setattr(NDArray, name, function(op.name))
+    setattr(NDArray, "__neg__", function("negative"))  # noqa: B010
+    setattr(NDArray, "__abs__", function("abs"))  # noqa: B010
 
 
 def _make(op: Operator, name: str) -> Function:
@@ -110,11 +103,14 @@ def _binary(op: Operator) -> Function:
 
 def _general(op: Operator) -> Function:
     cache: dict[Any, _Bound] = {}
+    find = cache.get
     is_simple = op.is_single_output and not op.view and not op.auxiliary
     is_training = op.runtime == {"training"}
     runtime = op.runtime
+    last: tuple[int, dict[str, Any], _Bound] | None = None
 
     def fn(*args: Any, **kwargs: Any) -> Any:
+        nonlocal last
         tensors = []
         for data in args:
             if type(data) is not NDArray:
@@ -123,11 +119,18 @@ def _general(op: Operator) -> Function:
             tensors.append(data._active() if t.requires_grad else t)
         count = len(tensors)
         try:
-            # Positional attributes follow the inputs. An array among them is never in a key, so it is not found.
-            bound = cache.get((count, args[count:], *kwargs.items()) if count < len(args) else (count, *kwargs.items()))
-        except TypeError:  # a list among the attributes
-            bound = None
-        if bound is None:
+            # The call before is the likeliest one. An array among the attributes is never in a key: it is not found.
+            previous = last
+            if previous is not None and previous[1] == kwargs and previous[0] == count == len(args):
+                bound = previous[2]
+            else:
+                found = find((count, *kwargs.items()) if count == len(args) else (count, args[count:], *kwargs.items()))
+                if found is None:
+                    return _call(op, args, kwargs, cache)
+                bound = found
+                if count == len(args):
+                    last = count, kwargs, bound
+        except (TypeError, ValueError):  # a list or numpy array among the attributes
             return _call(op, args, kwargs, cache)
         try:
             if not runtime:
@@ -140,7 +143,7 @@ def _general(op: Operator) -> Function:
             raise explain(op, tensors, err) from err
         if is_simple:
             return NDArray(result)
-        return _finish(op, bound, args, tensors, result)
+        return _finish(bound, args, tensors, result)
 
     return fn
 
@@ -152,44 +155,54 @@ class _Bound:
         call: The torch function, its attributes bound.
         count: Number of outputs, hidden ones included.
         visible: Number of outputs that the caller gets.
+        auxiliary: Positions of the inputs that hold state.
+        view: Whether a result may share memory with an input.
     """
 
-    __slots__ = ("call", "count", "visible")
+    __slots__ = ("auxiliary", "call", "count", "view", "visible")
 
     def __init__(self, op: Operator, parsed: dict[str, Any]) -> None:
         self.call = functools.partial(op.forward, **parsed) if parsed else op.forward
         self.count = len(op.output_names(parsed))
         self.visible = op.visible_outputs(parsed)
+        self.auxiliary = op.auxiliary
+        self.view = op.view
 
 
-def _finish(op: Operator, bound: _Bound, inputs: Sequence[NDArray], tensors: Sequence[torch.Tensor], result: Any) -> Any:
-    """Store new auxiliary states and return the visible outputs of a call on plain NDArrays."""
+def _finish(bound: _Bound, inputs: Sequence[NDArray], tensors: Sequence[torch.Tensor], result: Any) -> Any:
+    """Store new auxiliary states and return the visible outputs of a call."""
     if isinstance(result, torch.Tensor):
-        return NDArray(_own(result, tensors) if op.view else result)
-    if op.auxiliary:
-        _store(op, inputs, result, bound.count)
-    if op.view:
-        result = [_own(r, tensors) for r in result[: bound.visible]]
-    if bound.visible == 1:
-        return NDArray(result[0])
-    return [NDArray(r) for r in result[: bound.visible]]
-
-
-def _store(op: Operator, inputs: Sequence[NDArray], result: Sequence[torch.Tensor | None], count: int) -> None:
-    for position, update in zip(op.auxiliary, result[count:], strict=True):
+        return NDArray(_own(result, tensors) if bound.view else result)
+    place = bound.count
+    for position in bound.auxiliary:
+        update = result[place]
         if update is not None:
             inputs[position]._writable().copy_(update.detach())
+        place += 1
+    if bound.visible == 1:
+        return NDArray(_own(result[0], tensors) if bound.view else result[0])
+    return [NDArray(_own(r, tensors) if bound.view else r) for r in result[: bound.visible]]
 
 
 def _own(result: torch.Tensor, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
     """A copy of a result that shares memory with an input; inside a graph sharing saves the copy and is not seen."""
     if result.requires_grad:
         return result
-    if result._is_view() or any(result.data_ptr() == t.data_ptr() for t in tensors):
+    if result._is_view():
         storage = result.untyped_storage().data_ptr()
-        if any(t.untyped_storage().data_ptr() == storage for t in tensors):
-            return result.clone(memory_format=torch.contiguous_format)
-    return result
+        for t in tensors:
+            if t.untyped_storage().data_ptr() == storage:
+                break
+        else:
+            return result
+    else:
+        start = result.data_ptr()
+        for t in tensors:
+            if t.data_ptr() == start:
+                break
+        else:
+            return result
+    return result.clone() if result.is_contiguous() else result.contiguous()
 
 
 def _call(op: Operator, args: Sequence[Any], kwargs: dict[str, Any], cache: "dict[Any, _Bound] | None" = None) -> Any:
@@ -206,7 +219,12 @@ def _call(op: Operator, args: Sequence[Any], kwargs: dict[str, Any], cache: "dic
             del attrs["ctx"]
     parsed = op.parse(attrs)
     result = _run(op, inputs, parsed, out, ctx)
-    if cache is not None and inputs and len(inputs) <= len(args) and all(a is b for a, b in zip(args, inputs, strict=False)):
+    if (
+        cache is not None
+        and inputs
+        and len(inputs) <= len(args)
+        and all(a is b for a, b in zip(args, inputs, strict=False))
+    ):
         _remember(op, args, kwargs, len(inputs), parsed, cache)
     return result
 
@@ -243,7 +261,7 @@ def _run(op: Operator, inputs: list[NDArray], parsed: dict[str, Any], out: Any, 
         result = bound.call(*tensors, **runtime_arguments(op, home.torch_device))
     except TORCH_ERRORS as err:
         raise explain(op, tensors, err) from err
-    found = _finish(op, bound, inputs, tensors, result)
+    found = _finish(bound, inputs, tensors, result)
     if isinstance(found, NDArray):
         return _deliver(on_context(found._t, home), out)
     if out is None:
@@ -277,8 +295,10 @@ def _context(ctx: Any) -> Context:
 def _deliver(result: NDArray, out: Any) -> NDArray:
     if out is None:
         return result
-    if isinstance(out, (list, tuple)):
-        (out,) = out
+    if isinstance(out, (list, tuple)) and len(out) == 1:
+        out = out[0]
+    if not isinstance(out, NDArray):
+        raise InputTypeError(f"out: is not an array to fill: expected an NDArray, got {type(out).__name__}.")
     if out.shape != result.shape:
         raise InputError(f"out: does not fit the result: expected shape {result.shape}, got out={out.shape}.")
     out._write(result._t)

@@ -49,7 +49,7 @@ def batch_norm(
 
     All parameters are (C,), C the size of `axis`. While training, mean and (biased) variance are the batch's, and the
     moving statistics become `moving * momentum + batch * (1 - momentum)`; otherwise, and under `use_global_stats`,
-    they are the moving ones. `fix_gamma` takes gamma as 1 and gives it no gradient. The output MXNet calls `var` holds
+    they are the moving ones. `fix_gamma` takes gamma as 1, so its gradient is 0. The output MXNet calls `var` holds
     1 / sqrt(var + eps).
 
     Raises:
@@ -65,7 +65,10 @@ def batch_norm(
             f"got data={tuple(data.shape)}, gamma={tuple(gamma.shape)}, beta={tuple(beta.shape)}, "
             f"moving_mean={tuple(moving_mean.shape)}, moving_var={tuple(moving_var.shape)}."
         )
-    scale = None if fix_gamma else gamma
+    scale: torch.Tensor | None = gamma
+    if fix_gamma:
+        # Ones; behind a choice that never takes gamma, where its gradient is asked for and has to become 0.
+        scale = torch.where(gamma.new_zeros((), dtype=torch.bool), gamma, 1.0) if gamma.requires_grad else None
     if not training or use_global_stats:
         out = F.batch_norm(x, moving_mean, moving_var, scale, beta, False, 0.0, eps)
         mean, inverse_std = moving_mean, moving_var

@@ -138,6 +138,7 @@ class Symbol:
                 [(copies[id(n)], i) for n, i in node.inputs],
                 dict(node.attrs),
                 dict(node.annotations),
+                node.versions,
             )
         return Symbol([(copies[id(n)], i) for n, i in self._heads])
 

@@ -32,12 +32,18 @@ def dumps(heads: Sequence[Entry]) -> str:
             for place in node.op.auxiliary:
                 source = node.inputs[place][0]
                 writes[id(source)] = writes.get(id(source), 0) + 1
+        versions = node.versions
+        if versions is None:
+            versions = [writes.get(id(n), 0) for n, _ in node.inputs]
         records.append(
             NodeRecord(
                 op="null" if node.op is None else node.op.name,
                 name=node.name,
                 attrs={**node.attrs, **node.annotations},
-                inputs=tuple(EntryRecord(position[id(n)], i, writes.get(id(n), 0)) for n, i in node.inputs),
+                inputs=tuple(
+                    EntryRecord(position[id(n)], i, version)
+                    for (n, i), version in zip(node.inputs, versions, strict=True)
+                ),
             )
         )
         unread = 0 if node.op is None else node.op.unread_outputs(node.typed)
@@ -103,7 +109,7 @@ def _build(record: GraphRecord, where: str) -> Symbol:
         notes = {k: v for k, v in node.attrs.items() if k not in attrs}
         inputs = [(nodes[e.node], e.output) for e in node.inputs]
         try:
-            built = Node(op, node.name, inputs, attrs, notes)
+            built = Node(op, node.name, inputs, attrs, notes, [e.version for e in node.inputs])
             op.check_count(len(inputs), built.typed)
         except MXNetError as err:
             raise FormatError(f"{where}: nodes[{index}] `{node.name}`: {err}") from err

@@ -39,7 +39,8 @@ class Sequential(_Stack):
     """Call blocks one after the other.
 
     Examples:
-        >>> net = Sequential()
+        >>> from gluonnx.gluon import nn
+        >>> net = nn.Sequential()
         >>> with net.name_scope():
         ...     net.add(nn.Dense(10, activation="relu"), nn.Dense(20))
         >>> len(net), net[1]
@@ -70,7 +71,8 @@ class HybridSequential(_Stack, HybridBlock):
     """Call hybrid blocks one after the other; hybridized, they become one graph.
 
     Examples:
-        >>> net = HybridSequential()
+        >>> from gluonnx.gluon import nn
+        >>> net = nn.HybridSequential()
         >>> with net.name_scope():
         ...     net.add(nn.Dense(10, activation="relu"), nn.Dense(20))
         >>> net.hybridize()
