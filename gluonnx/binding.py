@@ -118,7 +118,8 @@ def simple_bind(
 
     def make(name: str, node: Any, kind: str) -> NDArray:
         shape, dtype = found.shape((node, 0)), found.dtype((node, 0))
-        assert shape is not None and dtype is not None
+        assert shape is not None
+        assert dtype is not None
         for source in (pool, shared_buffer or {}):
             known = source.get(name)
             if kind == "arg" and known is not None and known.shape == shape and known.dtype == as_dtype(dtype).numpy:

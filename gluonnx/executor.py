@@ -156,7 +156,9 @@ class Executor:
         for i, gradient in zip(self._wanted, found, strict=True):
             self._receive(i, gradient)
 
-    def _run(self, tensors: list[torch.Tensor], training: bool) -> tuple[list[torch.Tensor], Mapping[str, torch.Tensor]]:
+    def _run(
+        self, tensors: list[torch.Tensor], training: bool
+    ) -> tuple[list[torch.Tensor], Mapping[str, torch.Tensor]]:
         device = self._ctx.torch_device
         if self._monitor is None:
             return self._function(tensors, training=training, generator=generator, device=device)

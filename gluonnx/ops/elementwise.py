@@ -343,7 +343,9 @@ def _(g: GraphBuilder, data: Value, *, alpha: float, beta: float) -> Value:
     return g.op("Clip", line, g.scalar(0, data), g.scalar(1, data))
 
 
-@operator("clip", "_sparse_clip", source="MXNet 1.9.1 src/operator/tensor/matrix_op-inl.h", method="clip", shapes="same")
+@operator(
+    "clip", "_sparse_clip", source="MXNet 1.9.1 src/operator/tensor/matrix_op-inl.h", method="clip", shapes="same"
+)
 def clip(data: Tensor, *, a_min: float, a_max: float) -> Tensor:
     """`data` held between `a_min` and `a_max`; the bounds of integers are truncated."""
     if data.is_floating_point():

@@ -158,9 +158,7 @@ def _(g: GraphBuilder, a: Value, indices: Value, *, axis: int, mode: str) -> Val
     no_effect=(no_effect("sparse_grad", bool, False),),
     source=SOURCE,
 )
-def embedding(
-    data: Tensor, weight: Tensor, *, input_dim: int, output_dim: int, dtype: DTypeName = FLOAT32
-) -> Tensor:
+def embedding(data: Tensor, weight: Tensor, *, input_dim: int, output_dim: int, dtype: DTypeName = FLOAT32) -> Tensor:
     """Row of `weight` (input_dim, output_dim) for each index in `data`; an index outside goes to the nearest row.
 
     `dtype` is that of a weight that nothing else determines.

@@ -154,12 +154,12 @@ def _spread_at(node: Node, found: dict[tuple[int, int], str]) -> None:
         given = {name: found[key] for name, key in keys.items() if key in found}
         if len(set(given.values())) > 1:
             listed = ", ".join(f"{name}={dtype}" for name, dtype in given.items())
-            raise InputError(f"{op.name} `{node.name}`: dtypes differ: expected one dtype, got {listed}. Cast one of them.")
+            raise InputError(
+                f"{op.name} `{node.name}`: dtypes differ: expected one dtype, got {listed}. Cast one of them."
+            )
 
 
-def _infer_node(
-    node: Node, found: Inference, default_dtype: str, incomplete: Mapping[tuple[int, int], Shape]
-) -> None:
+def _infer_node(node: Node, found: Inference, default_dtype: str, incomplete: Mapping[tuple[int, int], Shape]) -> None:
     op = node.op
     assert op is not None
     active = op.active_inputs(node.typed, len(node.inputs))

@@ -189,4 +189,3 @@ def _groupings(inputs: Sequence[Partial]) -> Iterator[dict[tuple[int, int], int]
     if len(places) > 1:
         yield {place: place[1] for place in places}
         yield dict.fromkeys(places, 0)
-
