@@ -136,15 +136,15 @@ class Executor:
             )
         results, leaves = self._recorded
         heads, gradients = [], []
-        for position, result in enumerate(results):
-            if not result.requires_grad:
+        for position, head in enumerate(results):
+            if not head.requires_grad:
                 continue
             gradient = given[position] if position < len(given) else None
             if gradient is None:
-                gradients.append(self._implied_gradient(position, result))
+                gradients.append(self._implied_gradient(position, head))
             else:
-                gradients.append(self._checked_gradient(position, result, gradient))
-            heads.append(result)
+                gradients.append(self._checked_gradient(position, head, gradient))
+            heads.append(head)
         found: Sequence[torch.Tensor | None] = [None] * len(leaves)
         if heads:
             try:
@@ -153,8 +153,8 @@ class Executor:
                 if isinstance(err, MXNetError):
                     raise
                 raise MXNetError(_explain_backward(err)) from err
-        for i, gradient in zip(self._wanted, found, strict=True):
-            self._receive(i, gradient)
+        for i, result in zip(self._wanted, found, strict=True):
+            self._receive(i, result)
 
     def _run(
         self, tensors: list[torch.Tensor], training: bool

@@ -90,7 +90,7 @@ class PartialShapes:
         shapes = {s.name: self.shapes.get((id(n), i)) for s, (n, i) in zip(active, node.inputs, strict=False)}
         found = []
         for probe in range(PROBES):
-            filled = {name: shape and _fill(shape, lambda a, k=probe: _value(a, k)) for name, shape in shapes.items()}
+            filled = {name: None if shape is None else _fill(shape, probe) for name, shape in shapes.items()}
             try:
                 found.append(node.op.parameter_shapes(filled, node.typed))
             except (RuntimeError, ValueError, IndexError, TypeError, ZeroDivisionError):
@@ -174,8 +174,8 @@ def _value(group: int, probe: int) -> int:
     return PROBE_UNIT * (2 + group + probe * (3 + 2 * group) + probe * probe)
 
 
-def _fill(shape: Partial, value: Callable[[int], int]) -> Partial:
-    return tuple(value(axis) if d == UNKNOWN else d for axis, d in enumerate(shape))
+def _fill(shape: Partial, probe: int) -> Partial:
+    return tuple(_value(axis, probe) if d == UNKNOWN else d for axis, d in enumerate(shape))
 
 
 def _agreed(shapes: Sequence[Partial]) -> Partial:
