@@ -3,20 +3,38 @@
     import gluonnx as mx
 
 `nd` owns arrays, `autograd` gradients, `sym` graphs, `gluon` blocks and training, `onnx` the way to ONNX and back,
-`init`, `optimizer`, `lr_scheduler` and `kvstore` what training needs, `context` devices, `random` random state.
+`init`, `optimizer`, `lr_scheduler` and `kvstore` what training needs, `context` devices, `random` random state;
+`test_utils`, `viz`, `profiler`, `runtime`, `util`, `engine`, `model` and `log` are what MXNet has under these names.
+`install_as_mxnet` lets programs that `import mxnet` run unchanged.
 """
 
-from gluonnx import attribute, autograd, context, initializer, name, ndarray, random, symbol
+from gluonnx import attribute, autograd, base, context, engine, initializer, libinfo, log, name, ndarray, random, symbol
 from gluonnx import initializer as init
-from gluonnx import kvstore, lr_scheduler, optimizer
+from gluonnx import kvstore, lr_scheduler, optimizer, registry, runtime, util
 from gluonnx import kvstore as kv
 from gluonnx import ndarray as nd
+from gluonnx import optimizer as opt
+from gluonnx import random as rnd
 from gluonnx import symbol as sym
 from gluonnx._version import __version__
 from gluonnx.attribute import AttrScope
+from gluonnx.compat import install_as_mxnet
 from gluonnx.context import Context, cpu, cpu_pinned, cpu_shared, current_context, gpu, gpu_memory_info, num_gpus
 from gluonnx.errors import MXNetError
-from gluonnx import gluon, onnx
+from gluonnx.util import (
+    is_np_array,
+    is_np_shape,
+    np_array,
+    np_shape,
+    set_np_shape,
+    use_np,
+    use_np_array,
+    use_np_shape,
+)
+from gluonnx import gluon, model, onnx, profiler, test_utils, visualization
+from gluonnx import numpy as np
+from gluonnx import numpy_extension as npx
+from gluonnx import visualization as viz
 
 __all__ = [
     "AttrScope",
@@ -25,26 +43,51 @@ __all__ = [
     "__version__",
     "attribute",
     "autograd",
+    "base",
     "context",
     "cpu",
     "cpu_pinned",
     "cpu_shared",
     "current_context",
+    "engine",
     "gluon",
     "gpu",
     "gpu_memory_info",
     "init",
     "initializer",
+    "install_as_mxnet",
+    "is_np_array",
+    "is_np_shape",
     "kv",
     "kvstore",
+    "libinfo",
+    "log",
     "lr_scheduler",
+    "model",
     "name",
     "nd",
     "ndarray",
+    "np",
+    "np_array",
+    "np_shape",
+    "npx",
     "num_gpus",
     "onnx",
+    "opt",
     "optimizer",
+    "profiler",
     "random",
+    "registry",
+    "rnd",
+    "runtime",
+    "set_np_shape",
     "sym",
     "symbol",
+    "test_utils",
+    "use_np",
+    "use_np_array",
+    "use_np_shape",
+    "util",
+    "visualization",
+    "viz",
 ]
