@@ -44,7 +44,7 @@ cpp-demo: demo
 	GLUONNX_DEMO_DIR=$(abspath samples/digits/out) cpp_loader/build.sh $(abspath $(BIN))/python
 
 pytest: $(STAMP) cpp
-	$(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 bench: $(STAMP)
 	$(BIN)/python tests/bench/run.py

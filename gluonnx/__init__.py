@@ -3,14 +3,14 @@
     import gluonnx as mx
 
 `nd` owns arrays, `autograd` gradients, `sym` graphs, `gluon` blocks and training, `onnx` the way to ONNX and back,
-`init`, `optimizer`, `lr_scheduler` and `kvstore` what training needs, `context` devices, `random` random state;
-`test_utils`, `viz`, `profiler`, `runtime`, `util`, `engine`, `model` and `log` are what MXNet has under these names.
+`init`, `optimizer`, `lr_scheduler`, `metric` and `kvstore` what training needs, `context` devices, `random` random
+state; `test_utils`, `viz`, `profiler`, `runtime`, `util`, `engine`, `model` and `log` are what MXNet has under these names.
 `install_as_mxnet` lets programs that `import mxnet` run unchanged.
 """
 
 from gluonnx import attribute, autograd, base, context, engine, initializer, libinfo, log, name, ndarray, random, symbol
 from gluonnx import initializer as init
-from gluonnx import kvstore, lr_scheduler, optimizer, registry, runtime, util
+from gluonnx import kvstore, lr_scheduler, metric, optimizer, registry, runtime, util
 from gluonnx import kvstore as kv
 from gluonnx import ndarray as nd
 from gluonnx import optimizer as opt
@@ -63,6 +63,7 @@ __all__ = [
     "libinfo",
     "log",
     "lr_scheduler",
+    "metric",
     "model",
     "name",
     "nd",

@@ -5,11 +5,10 @@ Nothing is tracked outside `record()`. `backward` leaves gradients in the arrays
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any
 
 import torch
 
-from gluonnx.errors import MXNetError
+from gluonnx.errors import ArgumentError, MXNetError
 from gluonnx.modes import MODES
 from gluonnx.ndarray.leaf import NOT_IN_GRAPH, attach, explain
 from gluonnx.ndarray.leaf import backward as _backward
@@ -55,7 +54,7 @@ def set_training(train_mode: bool) -> bool:
 
 
 class _Scope:
-    """Sets recording and training mode (None: leaves it) for the body of a `with`, or for a decorated function."""
+    """Sets recording and training mode (None: leaves it) for the body of a `with`."""
 
     __slots__ = ("_previous", "_recording", "_training")
 
@@ -80,13 +79,6 @@ class _Scope:
         MODES.recording, MODES.training, grad_enabled = self._previous.pop()
         if grad_enabled != torch.is_grad_enabled():
             torch.set_grad_enabled(grad_enabled)
-
-    def __call__(self, function: Any) -> Any:
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with self:
-                return function(*args, **kwargs)
-
-        return wrapped
 
 
 def record(train_mode: bool = True) -> _Scope:
@@ -175,8 +167,10 @@ def grad(
     retain_graph: bool | None = None,
     create_graph: bool = False,
     train_mode: bool = True,
-) -> NDArray | list[NDArray]:
-    """Return the gradients of `heads` with respect to `variables`; the variables' own `grad` stays as it is.
+) -> list[NDArray]:
+    """Return the gradients of `heads` with respect to `variables`, as a list even for one variable.
+
+    The variables' own `grad` stays as it is.
 
     Args:
         heads: Arrays computed inside `record`.
@@ -190,7 +184,6 @@ def grad(
         MXNetError: A head is not in a recorded graph, or does not depend on a variable.
     """
     heads, given = _pair(heads, head_grads)
-    single = isinstance(variables, NDArray)
     wanted = [variables] if isinstance(variables, NDArray) else list(variables)
     for array in (*heads, *wanted):
         if not array._t.requires_grad:
@@ -214,7 +207,7 @@ def grad(
                 "the recorded graph uses. Leave it out of `variables`."
             )
         results.append(array._like(gradient))
-    return results[0] if single else results
+    return results
 
 
 def _pair(
@@ -225,7 +218,7 @@ def _pair(
         return listed, [None] * len(listed)
     given: list[NDArray | None] = [head_grads] if isinstance(head_grads, NDArray) else list(head_grads)
     if len(given) != len(listed):
-        raise ValueError(
+        raise ArgumentError(
             f"autograd: heads and head_grads differ in length: expected {len(listed)}, got {len(given)} head_grads."
         )
     return listed, given

@@ -9,6 +9,7 @@ clauses keep working. Messages have one form:
 __all__ = [
     "ArgumentError",
     "AttributeValueError",
+    "DTypeError",
     "DeferredInitializationError",
     "DeviceError",
     "DownloadError",
@@ -19,6 +20,7 @@ __all__ = [
     "FormatError",
     "GraphError",
     "InputError",
+    "InputTypeError",
     "LoweringError",
     "MXNetError",
     "NamespaceError",
@@ -42,12 +44,20 @@ class InputError(MXNetError, ValueError):
     """An operator or block was given the wrong number, rank, shape or dtype of inputs."""
 
 
+class InputTypeError(MXNetError, TypeError, AssertionError):
+    """An operator was given something that is not an array (or not a symbol) as an input."""
+
+
 class ArgumentError(MXNetError, ValueError, AssertionError):
     """A block or function was given an argument that it does not accept (where MXNet asserts)."""
 
 
 class AttributeValueError(MXNetError, ValueError):
     """An operator attribute is unknown, missing or has a value that the operator does not accept."""
+
+
+class DTypeError(AttributeValueError, TypeError):
+    """No element type is meant by the value."""
 
 
 class UnknownOperatorError(MXNetError, AttributeError):

@@ -394,7 +394,7 @@ class Constant(Initializer):
             return NotImplemented
         return type(self) is type(other) and self.dumps() == other.dumps()
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 @register
@@ -546,7 +546,7 @@ def _bilinear(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     across = 1 - np.abs(np.arange(shape[3]) / factor - center)
     down = 1 - np.abs(np.arange(shape[2]) / factor - center)
     kernel = (down[:, None] * across[None, :]).astype(np.float32)
-    return np.broadcast_to(kernel, shape)
+    return np.broadcast_to(kernel, shape).copy()
 
 
 def _root_mean_square(arr: NDArray) -> str:

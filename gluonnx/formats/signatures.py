@@ -39,10 +39,10 @@ def describe_kind(head: bytes) -> str | None:
             return kind
     if head[257:262] == b"ustar":
         return "a tar archive"
-    if len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5:
-        return "a Python pickle"
     if len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
         return "a safetensors file"
+    if len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5:
+        return "a Python pickle"
     if len(head) > 2 and head[0] == 0x08 and 1 <= head[1] <= 0x20 and head[2] in _ONNX_SECOND_TAGS:
         return "an ONNX model"
     return _describe_text(head)

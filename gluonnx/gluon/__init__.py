@@ -5,7 +5,7 @@ block, `exporting` and `importing` model files, `trainer` optimization steps, `n
 splitting, clipping and downloads.
 """
 
-from gluonnx.gluon import loss, nn, utils
+from gluonnx.gluon import contrib, loss, nn, utils
 from gluonnx.gluon.block import Block, HybridBlock, SymbolBlock
 from gluonnx.gluon.parameter import Constant, DeferredInitializationError, Parameter, ParameterDict
 from gluonnx.gluon.trainer import Trainer
@@ -19,6 +19,7 @@ __all__ = [
     "ParameterDict",
     "SymbolBlock",
     "Trainer",
+    "contrib",
     "loss",
     "nn",
     "utils",

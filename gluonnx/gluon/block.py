@@ -11,22 +11,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gluonnx.gluon.hybrid import HybridCall
 
 from gluonnx import ndarray, symbol
 from gluonnx.context import Context, current_context
 from gluonnx.errors import (
+    ArgumentError,
     DeferredInitializationError,
     GraphError,
     InputError,
     MXNetError,
     ParameterError,
     ParameterFileError,
+    ParameterMismatchError,
 )
 from gluonnx.gluon.hooks import HookHandle
-from gluonnx.gluon.nesting import LEAF, flatten, regroup
+from gluonnx.gluon.hybrid import HybridCall
+from gluonnx.gluon.nesting import LEAF, NOTHING, flatten, regroup
 from gluonnx.gluon.parameter import Parameter, ParameterDict, load_all, select
+from gluonnx.gluon.plan import FastCall
 from gluonnx.gluon.scope import BlockScope, open_scope
+from gluonnx.modes import MODES
 from gluonnx.ndarray.files import load as load_arrays
 from gluonnx.ndarray.files import save as save_arrays
 from gluonnx.ndarray.ndarray import NDArray
@@ -90,7 +94,7 @@ class Block:
             self.register_child(value, name)
         elif isinstance(value, Parameter):
             if self._reg_params.get(name, value) is not value:
-                raise ParameterError(
+                raise ParameterMismatchError(
                     f"{type(self).__name__} `{name}`: Overriding Parameter attribute {name} is not allowed. If you "
                     "want to share parameters by setting `params` at Block construction, use "
                     "`Block(params=other_block.collect_params())`."
@@ -247,6 +251,11 @@ class Block:
             raise ParameterFileError(
                 f"{filename}: arrays have no names: expected a file of named parameters. It was saved from a list."
             )
+        if _has_scope(loaded):
+            raise ParameterFileError(
+                f"{filename}: written by `export`: expected a file of `save_parameters`, got names such as "
+                f"{next(iter(loaded))!r}. Read it with SymbolBlock.imports, or pass it to `collect_params().load()`."
+            )
         if params and not any("." in name for name in loaded) and any("." in name for name in params):
             # Written by `collect_params().save()`, or by `export`: full names instead of paths.
             self.collect_params().load(
@@ -254,7 +263,7 @@ class Block:
                 ctx,
                 allow_missing,
                 ignore_extra,
-                "" if _has_scope(loaded) else self.prefix,
+                self.prefix,
                 cast_dtype,
                 dtype_source,
             )
@@ -351,11 +360,14 @@ class HybridBlock(Block):
         self._flags: dict[str, Any] = {}
         self._trace: _Trace | None = None
         self._compiled: HybridCall | None = None
+        self._fast: FastCall | None = None
+        self._allows_fast_call = False
+        self._in_structure: Any = None
         self._out_structure: Any = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if isinstance(value, HybridBlock):
+        if isinstance(value, (HybridBlock, Parameter)) or name in ("forward", "hybrid_forward"):
             self._clear()
 
     def register_child(self, block: Block, name: str | None = None) -> None:
@@ -373,8 +385,8 @@ class HybridBlock(Block):
         self._clear()
 
     def _clear(self) -> None:
-        self._trace = None
-        self._compiled = None
+        # Not through __setattr__, which calls this while the block is still being made.
+        self.__dict__.update(_trace=None, _compiled=None, _fast=None)
 
     def hybridize(self, active: bool = True, **kwargs: Any) -> None:
         """Run the traced graph from now on, or (with `active=False`) the Python code again.
@@ -437,7 +449,7 @@ class HybridBlock(Block):
         """The graph of the block for inputs of this structure."""
         flat, structure = flatten(list(args), f"{type(self).__name__} input")
         if self._trace is not None:
-            if self._trace.in_structure != structure:
+            if not _fits(structure, self._trace.in_structure):
                 raise InputError(
                     "The argument structure of HybridBlock does not match the cached version: expected "
                     f"{self._trace.in_structure}, got {structure}. Call `hybridize()` again to trace it anew."
@@ -503,6 +515,22 @@ class HybridBlock(Block):
 
     # Running ---------------------------------------------------------------------------------------------------------
 
+    def __call__(self, *args: Any) -> Any:
+        """Run the hooks and `forward`."""
+        # The shortest way from a call of a hybridized block to ONNX Runtime, for inputs of the shapes last seen.
+        fast = self._fast
+        if (
+            fast is not None
+            and not MODES.recording
+            and not MODES.training
+            and not self._forward_hooks
+            and not self._forward_pre_hooks
+        ):
+            outputs = fast(args)
+            if outputs is not None:
+                return outputs[0] if self._out_structure == LEAF else regroup(outputs, self._out_structure)[0]
+        return super().__call__(*args)
+
     def forward(self, x: Any, *args: Any) -> Any:
         """Run `hybrid_forward` on arrays or symbols, or the traced graph if hybridized."""
         kind = type(x)
@@ -526,36 +554,37 @@ class HybridBlock(Block):
             return self.hybrid_forward(ndarray, x, *args, **values)
 
     def _run_graph(self, *args: Any) -> Any:
-        compiled = self._compiled
-        if compiled is None:
-            compiled = self._compile(*args)
-        if len(args) == 1 and type(args[0]) is NDArray and self._in_structure == [LEAF]:
-            arrays: list[NDArray] = [args[0]]
-        else:
-            flat, structure = flatten(list(args), f"{type(self).__name__} input")
-            if structure != self._in_structure:
-                self._traced(*args)  # tells what differs
-            arrays = [a for a in flat if a is not None]
+        compiled = self._compiled or self._compile(*args)
+        arrays = self._inputs_of_graph(args)
         try:
             outputs = compiled(arrays)
         except DeferredInitializationError:
             self._finish_deferred(*args)
             outputs = compiled(arrays)
-        if self._out_structure == LEAF:
-            return outputs[0]
+        self.__dict__["_fast"] = compiled.fast if self._allows_fast_call else None
         return regroup(outputs, self._out_structure)[0]
+
+    def _inputs_of_graph(self, args: tuple[Any, ...]) -> list[NDArray]:
+        """The arrays among the arguments, whose structure must be that of the trace."""
+        if len(args) == 1 and type(args[0]) is NDArray and self._in_structure == [LEAF]:
+            return [args[0]]
+        flat, structure = flatten(list(args), f"{type(self).__name__} input")
+        if not _fits(structure, self._in_structure):
+            self._traced(*args)  # tells what differs
+        return [a for a in flat if a is not None]
 
     def _compile(self, *args: Any) -> HybridCall:
         trace = self._traced(*args)
         params = self._graph_parameters()
         used = {n.name for n in topological(trace.output._heads) if n.is_variable}
         names = [s.name or "" for s in trace.inputs]
-        for name in names:
+        for position, name in enumerate(names):
             if name not in used:
                 warnings.warn(
-                    f"The {name} input to HybridBlock is not used by any computation. Is this intended?", stacklevel=4
+                    f"The {position}-th input to HybridBlock is not used by any computation. Is this intended?",
+                    stacklevel=6,
                 )
-        self._compiled = HybridCall(
+        compiled = HybridCall(
             f"{type(self).__name__} `{self.name}`",
             trace.output._heads,
             names,
@@ -563,11 +592,19 @@ class HybridBlock(Block):
             static_alloc=bool(self._flags.get("static_alloc")),
             static_shape=bool(self._flags.get("static_shape")),
         )
-        self._in_structure = trace.in_structure
-        self._out_structure = trace.out_structure
-        return self._compiled
+        self.__dict__.update(
+            _compiled=compiled,
+            _in_structure=trace.in_structure,
+            _out_structure=trace.out_structure,
+            # A block that does something of its own around the graph must be asked each time, and nested inputs are
+            # no arrays.
+            _allows_fast_call=all(s == LEAF for s in trace.in_structure)
+            and type(self).forward in (HybridBlock.forward, SymbolBlock.forward)
+            and "forward" not in self.__dict__,
+        )
+        return compiled
 
-    def hybrid_forward(self, F: Any, x: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N803 - MXNet's name
+    def hybrid_forward(self, F: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
         """Compute the outputs with operators of `F`; subclasses define it.
 
         Args:
@@ -653,6 +690,8 @@ class SymbolBlock(HybridBlock):
         input_names: str | Sequence[str] | None = None,
         param_file: Any = None,
         ctx: Context | Sequence[Context] | None = None,
+        allow_missing: bool = False,
+        ignore_extra: bool = False,
     ) -> "SymbolBlock":
         """Read a model that `HybridBlock.export` wrote, here or in MXNet.
 
@@ -661,6 +700,8 @@ class SymbolBlock(HybridBlock):
             input_names: Names of the inputs. For an `.onnx` file they are known.
             param_file: The `.params` file; none for a graph without parameters, or to initialize them otherwise.
             ctx: Context, or several, on which to put the parameters.
+            allow_missing: Leave parameters uninitialized that the file does not have.
+            ignore_extra: Ignore arrays that are no parameter.
 
         Returns:
             The block. It runs on torch; call `hybridize()` to run it in ONNX Runtime.
@@ -671,7 +712,7 @@ class SymbolBlock(HybridBlock):
         """
         from gluonnx.gluon.importing import imports
 
-        return imports(symbol_file, input_names, param_file, ctx)
+        return imports(symbol_file, input_names, param_file, ctx, allow_missing, ignore_extra)
 
     def __init__(
         self,
@@ -679,8 +720,9 @@ class SymbolBlock(HybridBlock):
         inputs: Symbol | Sequence[Symbol],
         params: ParameterDict | None = None,
     ) -> None:
-        super().__init__(prefix="", params=None)
+        super().__init__(prefix=None, params=None)
         self._prefix = ""
+        self._scope = BlockScope(self, has_prefix=False)
         self._params = ParameterDict("", params)
         listed = list(inputs) if isinstance(inputs, (list, tuple)) else [*inputs] if len(inputs) > 1 else [inputs]
         several = isinstance(outputs, (list, tuple))
@@ -690,7 +732,7 @@ class SymbolBlock(HybridBlock):
             out = outputs
         for given in listed:
             if not isinstance(given, Symbol) or len(given) != 1 or not given._heads[0][0].is_variable:
-                raise GraphError(
+                raise ArgumentError(
                     f"SymbolBlock: Input symbols must be variable: expected variables, got {given!r}, an output of an "
                     "operator."
                 )
@@ -765,9 +807,15 @@ class SymbolBlock(HybridBlock):
         self._clear()
         super().cast(dtype)
 
-    def hybrid_forward(self, F: Any, x: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N803 - MXNet's name
+    def hybrid_forward(self, F: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
         """Raise: the graph is run as it is."""
         raise NotImplementedError("SymbolBlock: runs a graph, which has no hybrid_forward.")
+
+
+def _fits(structure: Any, expected: Any) -> bool:
+    """Whether arguments have the structure of the trace; None at the end may be left out or added."""
+    shorter, longer = sorted((structure, expected), key=len)
+    return bool(longer[: len(shorter)] == shorter and all(s == NOTHING for s in longer[len(shorter) :]))
 
 
 def _present(args: Sequence[Any]) -> list[Any]:
@@ -778,15 +826,17 @@ def _kind(name: str, args: Sequence[Any]) -> type[NDArray] | type[Symbol]:
     """Whether a block is called with arrays or symbols.
 
     Raises:
-        InputError: With neither, or with both.
+        ArgumentError: With neither, or with both.
     """
     kinds = {Symbol if isinstance(v, Symbol) else NDArray for v in _walk(args) if isinstance(v, (NDArray, Symbol))}
     if len(kinds) == 1:
         return kinds.pop()
     if kinds:
-        raise InputError(f"{name}: In HybridBlock, we do not support mixed NDArrays and Symbols types for the input.")
+        raise ArgumentError(
+            f"{name}: In HybridBlock, we do not support mixed NDArrays and Symbols types for the input."
+        )
     given = ", ".join(type(a).__name__ for a in args)
-    raise InputError(
+    raise ArgumentError(
         f"{name}: In HybridBlock, there must be one NDArray or one Symbol in the input. Please check the type of the "
         f"args: expected an NDArray or Symbol, got {given}. Make one with `nd.array()`."
     )
@@ -827,9 +877,12 @@ def _common_prefix(names: Sequence[str]) -> str:
 
 
 def _declared(annotations: dict[str, str]) -> dict[str, Any]:
-    """What a variable of a graph says of its parameter: multipliers."""
+    """What a variable of a graph says of its parameter: multipliers, and its shape (0: unknown)."""
     found: dict[str, Any] = {}
     for key in ("lr_mult", "wd_mult"):
         if f"__{key}__" in annotations:
             found[key] = float(annotations[f"__{key}__"])
+    shape = annotations.get("__shape__", "")
+    if re.fullmatch(r"[(\[]\s*\d+\s*(,\s*\d+\s*)*,?\s*[)\]]", shape):
+        found["shape"] = tuple(int(d) for d in re.findall(r"\d+", shape))
     return found

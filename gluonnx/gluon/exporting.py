@@ -29,10 +29,7 @@ def export(output: Symbol, call: HybridCall, path: Path, epoch: int, *, dynamic_
     params = call.parameters
     ordered = [n for n in output.list_inputs() if n in params]
     values = {n: to_numpy(params[n]._reduce()) for n in ordered}
-    named = {
-        **{f"arg:{n}": values[n] for n in ordered if n not in auxiliary},
-        **{f"aux:{n}": values[n] for n in ordered if n in auxiliary},
-    }
+    named = {f"{'aux' if n in auxiliary else 'arg'}:{n}": values[n] for n in ordered}
     symbol_path = path.with_name(f"{path.name}-symbol.json")
     params_path = path.with_name(f"{path.name}-{epoch:04d}.params")
     onnx_path = path.with_name(f"{path.name}-{epoch:04d}.onnx")

@@ -1,27 +1,47 @@
 """Handles on registered hooks."""
 
-from collections.abc import Callable
-from types import TracebackType
-from typing import Any
+import itertools
+from collections.abc import Callable, MutableMapping
+from typing import Any, Self
+
+from gluonnx.errors import ArgumentError
 
 __all__ = ["HookHandle"]
+
+Hook = Callable[..., Any]
+
+_ids = itertools.count()
 
 
 class HookHandle:
     """Removes a hook again: with `detach()`, or at the end of a `with`.
 
     Args:
-        hooks: The hooks of a block, by id.
-        hook: The hook to add.
+        hooks: Mapping to put the hook into, by id; None to `attach` later.
+        hook: The hook.
     """
 
-    _next_id = 0
+    def __init__(self, hooks: MutableMapping[int, Hook] | None = None, hook: Hook | None = None) -> None:
+        self.id = next(_ids)
+        self._registered: MutableMapping[int, Hook] | None = None
+        self._was_attached = False
+        if hooks is not None and hook is not None:
+            self.attach(hooks, hook)
 
-    def __init__(self, hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any]) -> None:
-        self.id = HookHandle._next_id
-        HookHandle._next_id += 1
-        hooks[self.id] = hook
-        self._registered: dict[int, Callable[..., Any]] | None = hooks
+    def attach(self, hooks_dict: MutableMapping[int, Hook], hook: Hook) -> None:
+        """Put a hook into a mapping of hooks.
+
+        Raises:
+            ArgumentError: The handle was attached before.
+        """
+        if self._was_attached:
+            raise ArgumentError(
+                "HookHandle: The same handle cannot be attached twice: expected a new handle, "
+                f"got one that was attached when it came to hook={hook!r}. Make another one."
+            )
+        self._was_attached = True
+        hooks_dict[self.id] = hook
+        self._registered = hooks_dict
 
     def detach(self) -> None:
         """Remove the hook; a second call does nothing."""
@@ -29,10 +49,8 @@ class HookHandle:
             self._registered.pop(self.id, None)
             self._registered = None
 
-    def __enter__(self) -> "HookHandle":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.detach()

@@ -20,6 +20,8 @@ def imports(
     input_names: str | Sequence[str] | None,
     param_file: Any,
     ctx: Context | Sequence[Context] | None,
+    allow_missing: bool = False,
+    ignore_extra: bool = False,
 ) -> SymbolBlock:
     """See `SymbolBlock.imports`."""
     path = Path(symbol_file)
@@ -32,7 +34,7 @@ def imports(
         )
     graph = load(path)
     arrays = None if param_file is None else _named(load_arrays(param_file), Path(param_file))
-    return _block(graph, names, arrays, str(param_file), ctx)
+    return _block(graph, names, arrays, str(param_file), ctx, allow_missing, ignore_extra)
 
 
 def _from_onnx(
@@ -61,6 +63,8 @@ def _block(
     arrays: Mapping[str, NDArray] | None,
     where: str,
     ctx: Context | Sequence[Context] | None,
+    allow_missing: bool = False,
+    ignore_extra: bool = False,
 ) -> SymbolBlock:
     variables = graph.list_inputs()
     unknown = [n for n in names if n not in variables]
@@ -73,17 +77,20 @@ def _block(
     params = dict(block.params.items())
     if arrays is None:
         return block
-    labels = [n for n in params if n not in arrays and n.endswith("label")]
-    if labels and len(labels) == len([n for n in params if n not in arrays]):
+    missing = [n for n in params if n not in arrays]
+    labels = [n for n in missing if n.endswith("label")]
+    if labels == missing and labels and not allow_missing:
         raise ParameterFileError(
             f"{where}: the graph ends in a loss that reads {', '.join(labels)}: expected it among the inputs. Pass "
             f"input_names={[*names, *labels]}, or cut the loss off with `get_internals()`."
         )
-    load_all(params, arrays, where, ctx, False, True, True, "saved")
+    load_all(params, arrays, where, ctx, allow_missing, ignore_extra, True, "saved")
     return block
 
 
 def _named(arrays: Any, path: Path) -> dict[str, NDArray]:
+    if not arrays:
+        return {}
     if not isinstance(arrays, dict):
         raise FormatError(f"{path}: arrays have no names: expected `arg:` and `aux:` names. It was saved from a list.")
     if arrays and not any(n.startswith(("arg:", "aux:")) for n in arrays) and any("." in n for n in arrays):

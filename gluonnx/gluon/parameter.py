@@ -1,5 +1,6 @@
 """Parameters of blocks: values, gradients and their deferred creation."""
 
+import itertools
 import re
 import warnings
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
@@ -31,6 +32,26 @@ __all__ = ["Constant", "DeferredInitializationError", "Parameter", "ParameterDic
 
 Shape = tuple[int, ...]
 STORAGE_TYPES = ("default", "row_sparse", "csr")
+
+
+class Replacements:
+    """Tells whether any parameter's arrays were replaced since `stamp` was read.
+
+    Writes into an array are told by torch's version counters; this is for what they cannot tell.
+    """
+
+    __slots__ = ("_numbers", "stamp")
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self.stamp = 0
+
+    def note(self) -> None:
+        """Change the stamp, to a number that it never was."""
+        self.stamp = next(self._numbers)
+
+
+REPLACEMENTS = Replacements()
 DTYPE_SOURCES = ("current", "saved")
 
 
@@ -96,7 +117,6 @@ class Parameter:
         self._deferred: _Deferred | None = None
         self._var: Symbol | None = None
         self._trainer: Trainer | None = None
-        self._version = 0
         self._grad_req = "null"
         self.grad_req = grad_req
 
@@ -224,6 +244,7 @@ class Parameter:
                 )
             self._arrays, self._contexts = [], []
             self._deferred = deferred
+            REPLACEMENTS.note()
             return
         self._create(deferred)
 
@@ -232,7 +253,7 @@ class Parameter:
         if self._deferred is None:
             return
         if not _is_known(self._shape):
-            raise ParameterError(
+            raise ParameterMismatchError(
                 f"Cannot initialize Parameter '{self.name}' because it has invalid shape: {self._shape}. Please "
                 "specify in_units, in_channels, etc for `Block`s."
             )
@@ -251,9 +272,9 @@ class Parameter:
     def _place(self, value: NDArray, contexts: Sequence[Context]) -> None:
         self._contexts = list(contexts)
         self._arrays = [make_array(value, ctx=c, dtype=self._dtype) for c in contexts]
-        self._version += 1
         for array in self._arrays:
             self._attach(array)
+        REPLACEMENTS.note()
 
     def _attach(self, array: NDArray) -> None:
         gradient = None
@@ -401,9 +422,9 @@ class Parameter:
         arrays = [a.detach().astype(dtype) for a in self._arrays]
         self._arrays = arrays
         self._contexts = contexts
-        self._version += 1
         for array in arrays:
             self._attach(array)
+        REPLACEMENTS.note()
 
     def reset_ctx(self, ctx: Context | Sequence[Context]) -> None:
         """Move the parameter to other contexts.

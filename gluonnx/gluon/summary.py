@@ -8,6 +8,7 @@ import numpy as np
 from gluonnx.errors import ParameterMismatchError
 from gluonnx.gluon.hooks import HookHandle
 from gluonnx.gluon.nesting import flatten, regroup
+from gluonnx.symbol.symbol import Symbol
 
 if TYPE_CHECKING:
     from gluonnx.gluon.block import Block
@@ -21,7 +22,7 @@ class _Layer:
 
     def __init__(self, label: str) -> None:
         self.label = label
-        self.shape: Any = None
+        self.shape = ""
         self.count = 0
         self.trainable = 0
         self.shared = 0
@@ -29,6 +30,8 @@ class _Layer:
 
 def print_summary(block: "Block", inputs: Sequence[Any]) -> None:
     """Run a block once and print a row for each layer: name, output shape, number of parameters.
+
+    Differs: MXNet also prints rows for what it traces when it has to find the shapes of parameters first.
 
     Raises:
         ParameterMismatchError: The block is hybridized: its layers do not run one by one.
@@ -46,6 +49,8 @@ def print_summary(block: "Block", inputs: Sequence[Any]) -> None:
             )
 
         def hook(layer: "Block", _: Any, output: Any) -> None:
+            if any(isinstance(v, Symbol) for v in flatten(output, "summary")[0]):
+                return  # the trace that finds the shapes of parameters
             label = f"{type(layer).__name__}-{len(rows)}"
             row = rows[label] = _Layer(label)
             row.shape = _shapes(output)
@@ -71,7 +76,7 @@ def print_summary(block: "Block", inputs: Sequence[Any]) -> None:
 
 def _table(rows: Sequence[_Layer]) -> str:
     lines = ["-" * WIDTH, ROW.format("Layer (type)", "Output Shape", "Param #"), "=" * WIDTH]
-    lines += [ROW.format(r.label, str(r.shape), r.count) for r in rows]
+    lines += [ROW.format(r.label, r.shape, r.count) for r in rows]
     total, trainable, shared = (sum(getattr(r, key) for r in rows) for key in ("count", "trainable", "shared"))
     lines += [
         "=" * WIDTH,
@@ -86,9 +91,10 @@ def _table(rows: Sequence[_Layer]) -> str:
     return "\n".join(lines)
 
 
-def _shapes(value: Any) -> Any:
-    flat, structure = flatten(list(value) if isinstance(value, (list, tuple)) else value, "summary")
-    shapes = [None if v is None else v.shape for v in flat]
-    if isinstance(structure, list) and len(structure) == 1:
-        structure = structure[0]
-    return regroup(shapes, structure)[0]
+def _shapes(value: Any) -> str:
+    """Shapes in the structure of the value, without the brackets around several."""
+    flat, structure = flatten(value, "summary")
+    shapes, _ = regroup([None if v is None else v.shape for v in flat], structure)
+    if not isinstance(shapes, list):
+        return str(shapes)
+    return str(shapes[0]) if len(shapes) == 1 else str(shapes)[1:-1]

@@ -17,7 +17,10 @@ from gluonnx.optimizer.updater import STATES_LIMIT
 __all__ = ["Trainer"]
 
 LARGEST_ON_LOCAL = 1024 * 1024 * 16
-"""Size of a parameter above which a `"local"` kvstore leaves the update to the devices. Source: MXNet 1.9.1 model.py."""
+"""Size of a parameter above which a `"local"` kvstore leaves the update to the devices.
+
+Source: MXNet 1.9.1 python/mxnet/model.py.
+"""
 
 
 class Trainer:
@@ -251,7 +254,13 @@ class Trainer:
         for i, param in enumerate(self._params):
             if param._grad_req == "null":
                 continue
-            for (indices, grads, weights), array in zip(updates, param._arrays or param.list_data(), strict=True):
+            arrays = param._arrays or param.list_data()
+            if len(arrays) != len(updates):
+                raise ArgumentError(
+                    f"Trainer: Parameter {param.name} was moved to other contexts after the Trainer was created: "
+                    f"expected {self._contexts}, got {param.list_ctx()}. Create the Trainer after `reset_ctx`."
+                )
+            for (indices, grads, weights), array in zip(updates, arrays, strict=True):
                 leaf = array._leaf
                 if leaf.is_fresh:
                     fresh.append(leaf)

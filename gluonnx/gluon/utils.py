@@ -1,18 +1,18 @@
-"""What training scripts use: splitting batches over devices, clipping gradients; `downloading` owns `download`.
+"""What training scripts use: splitting batches over devices, clipping gradients.
 
-`HookHandle`, `indent` and `shape_is_known` serve the blocks.
+`downloading` owns `download`, `hooks` owns `HookHandle`; `indent` and `shape_is_known` serve the blocks.
 """
 
 import math
 import warnings
-import weakref
-from collections.abc import MutableMapping, Sequence
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Any
 
 from gluonnx import ndarray
 from gluonnx.context import Context
 from gluonnx.errors import ArgumentError
 from gluonnx.gluon.downloading import check_sha1, download
+from gluonnx.gluon.hooks import HookHandle
 from gluonnx.ndarray import NDArray
 
 __all__ = [
@@ -83,8 +83,8 @@ def clip_global_norm(arrays: Sequence[NDArray], max_norm: float, check_isfinite:
     if len(arrays) == 0:
         raise ArgumentError("clip_global_norm: no arrays: expected at least one, got arrays=[]. Pass the gradients.")
     ctx = arrays[0].context
-    squares = [(array * array).sum().as_in_context(ctx) for array in arrays]
-    total: Any = squares[0]
+    squares: list[Any] = [ndarray.square(array).sum().as_in_context(ctx) for array in arrays]
+    total = squares[0]
     for square in squares[1:]:
         total = total + square
     norm = total**0.5
@@ -101,41 +101,6 @@ def clip_global_norm(arrays: Sequence[NDArray], max_norm: float, check_isfinite:
 def indent(text: str, spaces: int) -> str:
     """Indent every line but the first."""
     return text.replace("\n", "\n" + " " * spaces)
-
-
-class HookHandle:
-    """A hook that was registered; `detach` removes it. A context manager: the hook lives as long as the body."""
-
-    def __init__(self) -> None:
-        self._hooks: weakref.ref[MutableMapping[int, Any]] | None = None
-        self._id = 0
-
-    def attach(self, hooks: MutableMapping[int, Any], hook: Any) -> None:
-        """Put `hook` into `hooks`, a mapping that can be weakly referenced (an OrderedDict).
-
-        Raises:
-            ArgumentError: The handle was attached before.
-        """
-        if self._hooks is not None:
-            raise ArgumentError(
-                "HookHandle: The same handle cannot be attached twice: expected a new handle, got handle of "
-                f"hook={hook!r}. Make another one."
-            )
-        self._id = id(hook)
-        hooks[self._id] = hook
-        self._hooks = weakref.ref(hooks)
-
-    def detach(self) -> None:
-        """Remove the hook; nothing happens if it is gone, or its block is."""
-        hooks = None if self._hooks is None else self._hooks()
-        if hooks is not None:
-            hooks.pop(self._id, None)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.detach()
 
 
 def shape_is_known(shape: Sequence[int] | None) -> bool:

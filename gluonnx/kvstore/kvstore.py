@@ -145,7 +145,8 @@ class KVStore(KVStoreBase):
         """
         if "device" not in self._type:
             raise MXNetError(
-                f"Gradient compression is not supported for this type of kvstore: expected 'device', got {self._type!r}."
+                "Gradient compression is not supported for this type of kvstore: expected 'device', got "
+                f"{self._type!r}."
             )
         self._compression = TwoBit(compression_params)
 

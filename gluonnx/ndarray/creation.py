@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 
 from gluonnx.context import Context, current_context
+from gluonnx.errors import ArgumentError, InputTypeError
 from gluonnx.ndarray.ndarray import NDArray, on_context
 from gluonnx.ndarray.register import function
 from gluonnx.ops.dtypes import as_dtype
@@ -181,8 +182,8 @@ def concatenate(arrays: Sequence[NDArray], axis: int = 0, always_copy: bool = Tr
 
 def moveaxis(tensor: NDArray, source: int | Sequence[int], destination: int | Sequence[int]) -> NDArray:
     """Move axes to other positions; the others keep their order."""
-    sources = [s % tensor.ndim for s in ((source,) if isinstance(source, int) else source)]
-    targets = [d % tensor.ndim for d in ((destination,) if isinstance(destination, int) else destination)]
+    sources = [_axis(s, tensor.ndim) for s in ((source,) if isinstance(source, int) else source)]
+    targets = [_axis(d, tensor.ndim) for d in ((destination,) if isinstance(destination, int) else destination)]
     if len(sources) != len(targets) or len(set(sources)) != len(sources) or len(set(targets)) != len(targets):
         raise ValueError(
             "nd.moveaxis: axes do not pair up: expected as many different sources as destinations, "
@@ -199,6 +200,12 @@ def waitall() -> None:
     """Wait until every array is computed."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
+
+
+def _axis(axis: int, rank: int) -> int:
+    if not -rank <= axis < rank:
+        raise ArgumentError(f"nd.moveaxis: no such axis: expected one of {-rank} to {rank - 1}, got axis={axis}.")
+    return axis % rank
 
 
 def _home(ctx: Context | str | None) -> Context:
@@ -235,7 +242,7 @@ def _with_numbers(
                 return function(rscalar_op)(rhs, scalar=lhs)
             if isinstance(rhs, numbers.Number):
                 return on_numbers(lhs, rhs)
-        raise TypeError(
+        raise InputTypeError(
             f"nd.{name}: wrong types: expected NDArrays or numbers, got {type(lhs).__name__} and {type(rhs).__name__}."
         )
 

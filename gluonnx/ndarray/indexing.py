@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gluonnx.errors import InputError
+
 
 def read(data: Tensor, key: Any) -> Tensor:
     """Return `data[key]`.
@@ -15,19 +17,46 @@ def read(data: Tensor, key: Any) -> Tensor:
 
     Raises:
         IndexError: An index is out of bounds or there are too many.
+        InputError: Something is not an index.
+
+    Differs: an array of booleans selects where it is True, as in numpy; MXNet reads numpy's as the positions 0
+    and 1 and refuses its own. Positions
+    that are out of bounds are an error when written to, too; MXNet drops them.
 
     Source: MXNet 1.9.1, NDArray.__getitem__ by experiment.
     """
+    if type(key) is int or _is_basic(key):
+        try:
+            out = data[key]
+        except (IndexError, ValueError):  # torch's words; the way below says it in ours
+            out = _read(data, key)
+    else:
+        out = _read(data, key)
+    if not out.is_contiguous():
+        return out.contiguous()
+    return out.reshape(1) if out.dim() == 0 and data.dim() > 0 else out
+
+
+def _read(data: Tensor, key: Any) -> Tensor:
     normal, flips = _normalize(data, key)
     try:
         out = data[normal]
     except RuntimeError as err:
         raise IndexError(f"NDArray: {err}") from None
-    if flips:
-        out = out.flip(flips)
-    if out.dim() == 0 and data.dim() > 0:
-        out = out.reshape(1)
-    return out if out.is_contiguous() else out.contiguous()
+    return out.flip(flips) if flips else out
+
+
+def _is_basic(key: Any) -> bool:
+    """Whether torch reads the key as MXNet does: ints and slices with a positive step."""
+    kind = type(key)
+    if kind is int:
+        return True
+    if kind is slice:
+        step = key.step
+        return (
+            (step is None or (type(step) is int and step > 0)) and not _is_array(key.start) and not _is_array(key.stop)
+        )
+    return kind is tuple and key != () and all(type(part) in (int, slice) and _is_basic(part) for part in key)
 
 
 def write(data: Tensor, key: Any, value: Any) -> None:
@@ -73,15 +102,18 @@ def _drop_leading_ones(value: Tensor, data: Tensor, key: Any) -> Tensor:
 
 def _normalize(data: Tensor, key: Any) -> tuple[Any, list[int]]:
     """Return a key that torch takes, and the result axes to flip for slices with a negative step."""
-    if isinstance(key, slice) and key.step is None and not _is_array(key.start) and not _is_array(key.stop):
+    if isinstance(key, slice) and _is_basic(key):
         return key, []
-    if isinstance(key, int) and not isinstance(key, bool):
+    if isinstance(key, int):
         _check_bounds(key, 0, data)
-        return key, []
+        return int(key), []
     parts = key if isinstance(key, tuple) else (key,)
+    if sum(part is Ellipsis for part in parts) > 1:
+        raise IndexError("NDArray: several ellipses: expected at most one `...`, got more.")
     consumed = sum(0 if p is None or p is Ellipsis else _consumes(p) for p in parts)
     if consumed > data.dim():
         raise IndexError(f"NDArray: too many indices: expected at most {data.dim()}, got {consumed}.")
+    has_arrays = any(not isinstance(p, (int, np.integer, np.bool_, slice, type(None), type(...))) for p in parts)
     normal: list[Any] = []
     flips: list[int] = []
     axis = out_axis = 0
@@ -102,11 +134,10 @@ def _normalize(data: Tensor, key: Any) -> tuple[Any, list[int]]:
                 flips.append(out_axis)
             out_axis += 1
             axis += 1
-        elif isinstance(part, (bool, np.bool_)):
-            part = torch.tensor(bool(part))
-        elif isinstance(part, (int, np.integer)):
+        elif isinstance(part, (int, np.integer, np.bool_)):
             _check_bounds(int(part), axis, data)
-            part = int(part)
+            # Beside an index array an int is one too, which decides where the result's axes go.
+            part = torch.tensor([int(part)], device=data.device) if has_arrays else int(part)
             axis += 1
         else:
             part = _index_tensor(part, data, axis)
@@ -125,7 +156,7 @@ def _consumes(part: Any) -> int:
     dtype = getattr(tensor, "dtype", None)
     if dtype is torch.bool or dtype == np.bool_:
         return int(getattr(tensor, "ndim", 0))
-    return 0 if isinstance(part, bool) else 1
+    return 1
 
 
 def _positive_slice(part: slice, size: int) -> tuple[slice, bool]:
@@ -158,7 +189,13 @@ def _check_bounds(index: int, axis: int, data: Tensor) -> None:
 def _index_tensor(part: Any, data: Tensor, axis: int) -> Tensor:
     tensor = getattr(part, "_t", None)
     if tensor is None:
-        tensor = torch.as_tensor(np.asarray(part))
+        values = np.asarray(part)
+        if values.ndim == 0 or values.dtype.kind not in "biuf":
+            raise InputError(
+                "NDArray: not an index: expected ints, slices, `...`, None or arrays of ints or booleans, "
+                f"got {part!r}."
+            )
+        tensor = torch.as_tensor(values)
     tensor = tensor.detach().to(data.device)
     if tensor.dtype is torch.bool:
         return tensor

@@ -66,7 +66,7 @@ def attach(array: NDArray, grad: NDArray | None, grad_req: str) -> None:
     plain = array._t.detach()
     if grad_req == "null":
         array._t = plain
-        array._leaf = Leaf(plain, plain, None if grad is None else grad, "null")
+        array._leaf = Leaf(plain, plain, None, "null")
         return
     if not plain.is_floating_point():
         raise MXNetError(

@@ -1,15 +1,17 @@
 """NDArray: a torch tensor behind MXNet's imperative array interface."""
 
+import functools
 import numbers
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from gluonnx.context import CPU, Context, of_device
-from gluonnx.errors import InputError, MXNetError
+from gluonnx.errors import ArgumentError, InputError, InputTypeError, MXNetError
 from gluonnx.modes import MODES
 from gluonnx.ndarray import indexing
 from gluonnx.ops.dtypes import BY_TORCH, as_dtype
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["NDArray"]
 
+ALL = slice(None)
+MAX_RESHAPES = 1024
+"""Shapes that `NDArray.reshape` remembers."""
+_RESHAPES: dict[tuple[Any, ...], Callable[[torch.Tensor], torch.Tensor]] = {}
 IN_GRAPH = (
     "NDArray: an array that is part of a recorded graph cannot be changed in place: expected an array outside the "
     "graph, got one that `autograd.record()` has tracked. Assign to a new array, or change it outside `record()`."
@@ -198,16 +204,19 @@ class NDArray:
         """Return a copy on the same context."""
         return self._like(self._active().clone())
 
-    def copyto(self, other: "NDArray | Context") -> "NDArray":
+    def copyto(self, other: "NDArray | Context") -> "NDArray | Literal[False]":
         """Copy into an array of the same shape, or to a new array on a context; return what was written.
+
+        Copying an array to itself warns and returns False.
 
         Raises:
             InputError: The shapes differ.
-            TypeError: `other` is neither an array nor a context.
+            InputTypeError: `other` is neither an array nor a context.
         """
         if isinstance(other, NDArray):
             if other is self:
-                raise MXNetError("NDArray.copyto: source and target are the same array: expected two, got one.")
+                warnings.warn("NDArray.copyto: source and target are the same array: nothing is copied.", stacklevel=2)
+                return False
             if other.shape != self.shape:
                 raise InputError(f"NDArray.copyto: shapes differ: expected {self.shape}, got other={other.shape}.")
             other._write(self._active())
@@ -215,11 +224,16 @@ class NDArray:
         if isinstance(other, Context):
             other.check_available()
             return on_context(self._active().to(other.torch_device, copy=True), other)
-        raise TypeError(f"NDArray.copyto: wrong target: expected an NDArray or Context, got {type(other).__name__}.")
+        raise InputTypeError(
+            f"NDArray.copyto: wrong target: expected an NDArray or Context, got {type(other).__name__}."
+        )
 
     def as_in_context(self, ctx: Context) -> "NDArray":
         """Return the array itself if it lives on `ctx`, else a copy there."""
-        return self if self.context == ctx else self.copyto(ctx)
+        if self.context == ctx:
+            return self
+        ctx.check_available()
+        return on_context(self._active().to(ctx.torch_device, copy=True), ctx)
 
     as_in_ctx = as_in_context
 
@@ -231,23 +245,23 @@ class NDArray:
         """Return the array in another dtype; with `copy=False` the array itself if it has that dtype."""
         if dtype is None:
             dtype = "float32"
-        try:
-            target = as_dtype(dtype).torch
-        except ValueError as err:
-            raise TypeError(f"NDArray.astype: {err}") from None
-        if target is self._t.dtype:
+        target = as_dtype(dtype)
+        if target.torch is self._t.dtype:
             return self.copy() if copy else self
-        return _op("Cast")(self, dtype=as_dtype(dtype).name)
+        result: NDArray = _op("Cast")(self, dtype=target.name)
+        return result
 
     def tostype(self, stype: str) -> "NDArray":
         """Return the array in another storage type.
 
         Raises:
-            NotImplementedError: `stype` is sparse; sparse storage is not built yet.
+            ArgumentError: `stype` is no storage type that this version has.
         """
-        if stype == "default":
-            return self
-        raise NotImplementedError(f"NDArray.tostype: sparse storage is not available: got stype={stype!r}.")
+        if stype != "default":
+            raise ArgumentError(
+                f'NDArray.tostype: storage type is not available: expected "default" (dense), got stype={stype!r}.'
+            )
+        return self.copy()
 
     def detach(self) -> "NDArray":
         """Return an array with the same memory outside the recorded graph."""
@@ -265,6 +279,8 @@ class NDArray:
     def reshape(self, *shape: Any, **kwargs: Any) -> "NDArray":
         """Return the array in another shape, sharing memory.
 
+        Differs: a shape with fewer elements is an error; MXNet cuts the rest off.
+
         Args:
             *shape: The shape, as one tuple or as ints, with MXNet's codes 0, -1, -2, -3 and -4.
             **kwargs: `shape=` instead, and `reverse=True` to read the codes from the right.
@@ -272,6 +288,19 @@ class NDArray:
         Raises:
             ValueError: The array has another number of elements.
         """
+        if not kwargs:
+            try:
+                bound = _RESHAPES.get(shape)
+            except TypeError:  # a list
+                bound = None
+            if bound is not None:
+                t = self._t
+                if t.requires_grad:
+                    t = self._active()
+                try:
+                    return NDArray(bound(t)) if type(self) is NDArray else self._like(bound(t))
+                except (RuntimeError, ValueError) as err:
+                    raise InputError(f"NDArray.reshape: cannot reshape {self.shape} into {shape}: {err}") from None
         given = kwargs.pop("shape", None)
         reverse = kwargs.pop("reverse", False)
         if kwargs:
@@ -280,18 +309,32 @@ class NDArray:
             given = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
         if isinstance(given, numbers.Integral):
             given = (given,)
+        reshape = TABLE["Reshape"]
+        bound = functools.partial(reshape.forward, **reshape.parse({"shape": tuple(given), "reverse": reverse}))
         try:
-            tensor = TABLE["Reshape"].forward(
-                self._active(), **TABLE["Reshape"].parse({"shape": tuple(given), "reverse": reverse})
-            )
+            tensor = bound(self._active())
         except (RuntimeError, ValueError) as err:
             raise InputError(f"NDArray.reshape: cannot reshape {self.shape} into {tuple(given)}: {err}") from None
+        if not reverse and shape and all(type(s) in (int, tuple) for s in shape):
+            if len(_RESHAPES) >= MAX_RESHAPES:
+                _RESHAPES.clear()
+            _RESHAPES[shape] = bound
         return self._like(tensor)
+
+    def broadcast_to(self, shape: Sequence[int]) -> "NDArray":
+        """Return a copy repeated along axes of size 1 to another shape, which may have more leading axes."""
+        result: NDArray = _op("broadcast_to")(self.reshape((1,) * (len(shape) - self.ndim) + self.shape), shape=shape)
+        return result
 
     # Indexing --------------------------------------------------------------------------------------------------------
 
     def __getitem__(self, key: Any) -> "NDArray":
-        return self._like(indexing.read(self._active(), key))
+        if type(key) is slice and key == ALL:
+            return self
+        t = self._t
+        if t.requires_grad:
+            t = self._active()
+        return NDArray(indexing.read(t, key)) if type(self) is NDArray else self._like(indexing.read(t, key))
 
     def __setitem__(self, key: Any, value: Any) -> None:
         target = self._writable()
@@ -408,6 +451,9 @@ def _op(name: str) -> Callable[..., Any]:
     return function(name)
 
 
+InPlace = Callable[[NDArray, Any], NDArray]
+
+
 def _arithmetic(array_op: str, scalar_op: str, *, swap: bool = False) -> Callable[[NDArray, Any], NDArray]:
     """Make a binary Python operator from the operator for two arrays and the one for an array and a number."""
 
@@ -440,16 +486,31 @@ def _arithmetic(array_op: str, scalar_op: str, *, swap: bool = False) -> Callabl
     return method
 
 
-def _in_place(array_op: str, scalar_op: str) -> Callable[[NDArray, Any], NDArray]:
+def _in_place(array_op: str, scalar_op: str, quick: Callable[[torch.Tensor, Any], Any] | None) -> InPlace:
     apply = _arithmetic(array_op, scalar_op)
 
     def method(self: NDArray, other: Any) -> NDArray:
+        target = self._t
+        kind = type(other)
+        if quick is not None and not target.requires_grad and target.is_floating_point():
+            if kind is float or kind is int:
+                quick(target, other)
+                return self
+            if kind is NDArray:
+                t = other._t
+                if t.dtype is target.dtype and t.shape == target.shape and not t.requires_grad:
+                    try:
+                        quick(target, t)
+                    except RuntimeError as err:
+                        raise broadcast_error(array_op, self, other, err) from None
+                    return self
         target = self._writable()
         result = apply(self, other)
         if result.shape != self.shape:
             raise InputError(f"NDArray: in-place result does not fit: expected {self.shape}, got {result.shape}.")
-        with torch.no_grad():
-            target.copy_(result._t.detach())
+        if result._t.requires_grad:
+            raise MXNetError(IN_GRAPH)
+        target.copy_(result._t)
         return self
 
     return method
@@ -459,14 +520,15 @@ def broadcast_error(op: str, lhs: NDArray, rhs: NDArray, err: Exception) -> MXNe
     """Return the error for two arrays that an operator cannot take together."""
     if isinstance(err, MXNetError):
         return err
+    check_same_context(op, lhs, rhs)
     return InputError(f"{op}: operands could not be broadcast together with shapes {lhs.shape} {rhs.shape}.")
 
 
 def check_same_context(op: str, lhs: NDArray, rhs: NDArray) -> None:
-    """Raise MXNetError if two arrays live on different contexts."""
-    if lhs.context != rhs.context:
+    """Raise MXNetError if two arrays are on different devices. `cpu(0)` and `cpu(1)` are one device, as in MXNet."""
+    if lhs._t.device != rhs._t.device:
         raise MXNetError(
-            f"{op}: inputs live on different contexts: expected one, got {lhs.context} and {rhs.context}. "
+            f"{op}: inputs live on different devices: expected one, got {lhs.context} and {rhs.context}. "
             "Move one with `.as_in_context()`."
         )
 
@@ -487,11 +549,17 @@ def install_operators() -> None:
         "mod": "_rmod_scalar",
         "pow": "_rpower_scalar",
     }
+    quick: dict[str, Callable[[torch.Tensor, Any], Any]] = {
+        "add": torch.Tensor.add_,
+        "sub": torch.Tensor.sub_,
+        "mul": torch.Tensor.mul_,
+        "truediv": torch.Tensor.div_,
+    }
     for name, array_op, scalar_op in table:
         setattr(NDArray, f"__{name}__", _arithmetic(array_op, scalar_op))
         setattr(NDArray, f"__r{name}__", _arithmetic(array_op, swapped.get(name, scalar_op), swap=True))
         if name != "pow":
-            setattr(NDArray, f"__i{name}__", _in_place(array_op, scalar_op))
+            setattr(NDArray, f"__i{name}__", _in_place(array_op, scalar_op, quick.get(name)))
     for name, array_op, scalar_op in (
         ("eq", "broadcast_equal", "_equal_scalar"),
         ("ne", "broadcast_not_equal", "_not_equal_scalar"),

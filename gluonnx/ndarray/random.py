@@ -3,10 +3,11 @@
 from typing import Any
 
 import numpy as np
+import torch
 
 from gluonnx.context import Context
 from gluonnx.errors import UnknownOperatorError
-from gluonnx.ndarray.generators import seed
+from gluonnx.ndarray.generators import generator, seed
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ndarray.register import function
 from gluonnx.ops.dtypes import as_dtype
@@ -58,10 +59,20 @@ def randn(*shape: int, **kwargs: Any) -> NDArray:
     return normal(kwargs.pop("loc", 0), kwargs.pop("scale", 1), shape=shape or None, **kwargs)
 
 
-def shuffle(data: NDArray, **kwargs: Any) -> NDArray:
-    """Return the array with its first axis in random order."""
-    result: NDArray = function("_shuffle")(data, **kwargs)
-    return result
+def shuffle(data: NDArray, out: NDArray | None = None) -> NDArray:
+    """Return the array with its first axis in random order.
+
+    Args:
+        data: The array, of at least one axis.
+        out: Array to fill instead.
+    """
+    tensor = data._active()
+    order = torch.randperm(len(data), generator=generator(tensor.device), device=tensor.device)
+    result = data._like(tensor[order])
+    if out is None:
+        return result
+    out._write(result._t)
+    return out
 
 
 def _draw(

@@ -1,13 +1,14 @@
 """Imperative functions, made from the operator table.
 
-A call takes the quick way when every input is a plain NDArray and its attributes were seen before; anything else (names
-for inputs, positional attributes, `out=`, other contexts) goes through `_call`.
+A call takes the quick way when its inputs are plain NDArrays by position and its attributes were seen before; anything
+else (inputs by name, `out=`, contexts like `cpu(1)`) goes through `_call`.
 """
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from gluonnx.context import Context, current_context
@@ -20,6 +21,10 @@ from gluonnx.ops.table import TABLE, Operator
 
 MAX_CACHED_CALLS = 512
 """Attribute combinations remembered per operator."""
+ATTRIBUTE_TYPES = (str, int, float, tuple, type(None), np.generic, np.dtype, type)
+"""What an attribute is that a call can be remembered by: it never changes."""
+TORCH_ERRORS = (RuntimeError, IndexError, TypeError, ValueError)
+"""What torch raises for inputs that it does not take."""
 
 Function = Callable[..., Any]
 
@@ -44,23 +49,12 @@ def attach_methods() -> None:
     for op in TABLE.operators():
         for name in op.method:
             if name not in NDArray.__dict__:
-                setattr(NDArray, name, _method(function(op.name), name))
-
-
-def _method(fn: Function, name: str) -> Function:
-    def method(self: NDArray, *args: Any, **kwargs: Any) -> Any:
-        return fn(self, *args, **kwargs)
-
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = fn.__doc__
-    return method
+                setattr(NDArray, name, function(op.name))
 
 
 def _make(op: Operator, name: str) -> Function:
-    if not op.attributes and not op.runtime and op.is_single_output and not op.variadic and not op.view:
-        fn = {1: _unary, 2: _binary}.get(len(op.inputs), _general)(op)
-    else:
-        fn = _general(op)
+    is_plain = not op.attributes and not op.runtime and op.is_single_output and not op.variadic and not op.view
+    fn = {1: _unary, 2: _binary}.get(len(op.inputs), _general)(op) if is_plain else _general(op)
     fn.__name__ = fn.__qualname__ = name
     fn.__doc__ = document(op)
     fn.__signature__ = signature(op)  # type: ignore[attr-defined]
@@ -77,7 +71,10 @@ def _unary(op: Operator) -> Function:
                 t = data._t
                 if t.requires_grad:
                     t = data._active()
-                return NDArray(forward(t))
+                try:
+                    return NDArray(forward(t))
+                except TORCH_ERRORS as err:
+                    raise explain(op, (t,), err) from err
         return _call(op, args, kwargs)
 
     return fn
@@ -95,7 +92,7 @@ def _binary(op: Operator) -> Function:
                     a, b = lhs._active(), rhs._active()
                 try:
                     return NDArray(forward(a, b))
-                except RuntimeError as err:
+                except TORCH_ERRORS as err:
                     raise explain(op, (a, b), err) from err
         return _call(op, args, kwargs)
 
@@ -103,37 +100,115 @@ def _binary(op: Operator) -> Function:
 
 
 def _general(op: Operator) -> Function:
-    cache: dict[Any, Callable[..., Any]] = {}
-    quick = not op.runtime and op.is_single_output and not op.view
+    cache: dict[Any, _Bound] = {}
+    find = cache.get
+    is_simple = op.is_single_output and not op.view and not op.auxiliary
+    is_training = op.runtime == {"training"}
+    runtime = op.runtime
+    last: tuple[int, dict[str, Any], _Bound] | None = None
 
     def fn(*args: Any, **kwargs: Any) -> Any:
-        if not quick:
-            return _call(op, args, kwargs)
-        try:
-            bound = cache.get(tuple(kwargs.items()))
-        except TypeError:  # a list among the attributes
-            bound = None
-        if bound is None:
-            return _call(op, args, kwargs, cache)
+        nonlocal last
         tensors = []
         for data in args:
             if type(data) is not NDArray:
-                return _call(op, args, kwargs)
+                break
             t = data._t
             tensors.append(data._active() if t.requires_grad else t)
+        count = len(tensors)
         try:
-            return NDArray(bound(*tensors))
-        except (RuntimeError, IndexError, TypeError) as err:
+            # The call before is the likeliest one. An array among the attributes is never in a key: it is not found.
+            previous = last
+            if previous is not None and previous[1] == kwargs and previous[0] == count == len(args):
+                bound = previous[2]
+            else:
+                found = find((count, *kwargs.items()) if count == len(args) else (count, args[count:], *kwargs.items()))
+                if found is None:
+                    return _call(op, args, kwargs, cache)
+                bound = found
+                if count == len(args):
+                    last = count, kwargs, bound
+        except (TypeError, ValueError):  # a list or numpy array among the attributes
+            return _call(op, args, kwargs, cache)
+        try:
+            if not runtime:
+                result = bound.call(*tensors)
+            elif is_training:
+                result = bound.call(*tensors, training=MODES.training)
+            else:
+                result = bound.call(*tensors, **runtime_arguments(op, tensors[0].device))
+        except TORCH_ERRORS as err:
             raise explain(op, tensors, err) from err
+        if is_simple:
+            return NDArray(result)
+        return _finish(bound, args, tensors, result)
 
     return fn
 
 
-def _call(op: Operator, args: Sequence[Any], kwargs: dict[str, Any], cache: dict[Any, Any] | None = None) -> Any:
-    """Sort arguments into inputs, attributes, `out` and `name`, then run."""
-    out = kwargs.pop("out", None)
-    kwargs.pop("name", None)
-    slots, attrs = arrange(op, args, kwargs, NDArray)
+class _Bound:
+    """An operator with attributes.
+
+    Attributes:
+        call: The torch function, its attributes bound.
+        count: Number of outputs, hidden ones included.
+        visible: Number of outputs that the caller gets.
+        auxiliary: Positions of the inputs that hold state.
+        view: Whether a result may share memory with an input.
+    """
+
+    __slots__ = ("auxiliary", "call", "count", "view", "visible")
+
+    def __init__(self, op: Operator, parsed: dict[str, Any]) -> None:
+        self.call = functools.partial(op.forward, **parsed) if parsed else op.forward
+        self.count = len(op.output_names(parsed))
+        self.visible = op.visible_outputs(parsed)
+        self.auxiliary = op.auxiliary
+        self.view = op.view
+
+
+def _finish(bound: _Bound, inputs: Sequence[NDArray], tensors: Sequence[torch.Tensor], result: Any) -> Any:
+    """Store new auxiliary states and return the visible outputs of a call."""
+    if isinstance(result, torch.Tensor):
+        return NDArray(_own(result, tensors) if bound.view else result)
+    place = bound.count
+    for position in bound.auxiliary:
+        update = result[place]
+        if update is not None:
+            inputs[position]._writable().copy_(update.detach())
+        place += 1
+    if bound.visible == 1:
+        return NDArray(_own(result[0], tensors) if bound.view else result[0])
+    return [NDArray(_own(r, tensors) if bound.view else r) for r in result[: bound.visible]]
+
+
+def _own(result: torch.Tensor, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    """A copy of a result that shares memory with an input; inside a graph sharing saves the copy and is not seen."""
+    if result.requires_grad:
+        return result
+    if result._is_view():
+        storage = result.untyped_storage().data_ptr()
+        for t in tensors:
+            if t.untyped_storage().data_ptr() == storage:
+                break
+        else:
+            return result
+    else:
+        start = result.data_ptr()
+        for t in tensors:
+            if t.data_ptr() == start:
+                break
+        else:
+            return result
+    return result.clone() if result.is_contiguous() else result.contiguous()
+
+
+def _call(op: Operator, args: Sequence[Any], kwargs: dict[str, Any], cache: "dict[Any, _Bound] | None" = None) -> Any:
+    """Sort arguments into inputs, attributes, `out` and `name`, then run; remember a call that had no surprises."""
+    given = dict(kwargs)
+    out = given.pop("out", None)
+    given.pop("name", None)
+    slots, attrs = arrange(op, args, given, NDArray)
     inputs = [s for s in slots if s is not None]
     ctx = attrs.get("ctx")
     if "ctx" in attrs:
@@ -141,15 +216,34 @@ def _call(op: Operator, args: Sequence[Any], kwargs: dict[str, Any], cache: dict
         if "ctx" not in op.attributes:
             del attrs["ctx"]
     parsed = op.parse(attrs)
-    if cache is not None and len(attrs) == len(kwargs) and len(inputs) == len(args):
-        try:
-            key = tuple(kwargs.items())
-            if len(cache) >= MAX_CACHED_CALLS:
-                cache.clear()
-            cache[key] = functools.partial(op.forward, **parsed)
-        except TypeError:  # an attribute that cannot be a key
-            pass
-    return _run(op, inputs, parsed, out, ctx)
+    result = _run(op, inputs, parsed, out, ctx)
+    if (
+        cache is not None
+        and inputs
+        and len(inputs) <= len(args)
+        and all(a is b for a, b in zip(args, inputs, strict=False))
+    ):
+        _remember(op, args, kwargs, len(inputs), parsed, cache)
+    return result
+
+
+def _remember(
+    op: Operator,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    count: int,
+    parsed: dict[str, Any],
+    cache: "dict[Any, _Bound]",
+) -> None:
+    rest = tuple(args[count:])
+    if not all(isinstance(value, ATTRIBUTE_TYPES) for value in (*rest, *kwargs.values())):
+        return  # an input given by name, `out`, or something that may change
+    if len(cache) >= MAX_CACHED_CALLS:
+        cache.clear()
+    try:
+        cache[(count, rest, *kwargs.items()) if rest else (count, *kwargs.items())] = _Bound(op, parsed)
+    except TypeError:  # a tuple that holds a list
+        return
 
 
 def _run(op: Operator, inputs: list[NDArray], parsed: dict[str, Any], out: Any, ctx: Any) -> Any:
@@ -158,33 +252,21 @@ def _run(op: Operator, inputs: list[NDArray], parsed: dict[str, Any], out: Any, 
     for other in inputs[1:]:
         check_same_context(op.name, inputs[0], other)
     tensors = [a._active() for a in inputs]
-    if op.runtime:
-        if not inputs:
-            home.check_available()
-        parsed = {**parsed, **runtime_arguments(op, home.torch_device)}
+    bound = _Bound(op, parsed)
+    if op.runtime and not inputs:
+        home.check_available()
     try:
-        result = op.forward(*tensors, **parsed)
-    except MXNetError:
-        raise
-    except (RuntimeError, IndexError, TypeError) as err:
+        result = bound.call(*tensors, **runtime_arguments(op, home.torch_device))
+    except TORCH_ERRORS as err:
         raise explain(op, tensors, err) from err
-    if isinstance(result, torch.Tensor):
-        if op.view and not MODES.recording and inputs and _shares_memory(result, tensors):
-            result = result.clone()
-        return _deliver(on_context(result, home), out)
-    count = len(op.output_names(parsed))
-    for position, update in zip(op.auxiliary, result[count:], strict=True):
-        if update is not None:
-            with torch.no_grad():
-                inputs[position]._writable().copy_(update)
-    visible = result[: op.visible_outputs(parsed)]
-    if op.view and not MODES.recording:
-        visible = [r.clone() if _shares_memory(r, tensors) else r for r in visible]
-    if len(visible) == 1:
-        return _deliver(on_context(visible[0], home), out)
+    found = _finish(bound, inputs, tensors, result)
+    if isinstance(found, NDArray):
+        return _deliver(on_context(found._t, home), out)
     if out is None:
-        return [on_context(r, home) for r in visible]
-    return [_deliver(on_context(r, home), o) for r, o in zip(visible, out, strict=True)]
+        return [on_context(r._t, home) for r in found]
+    if len(out) != len(found):
+        raise InputError(f"{op.name}: wrong number of arrays to fill: expected {len(found)}, got out={len(out)}.")
+    return [_deliver(on_context(r._t, home), o) for r, o in zip(found, out, strict=True)]
 
 
 def runtime_arguments(op: Operator, device: torch.device) -> dict[str, Any]:
@@ -208,11 +290,6 @@ def _context(ctx: Any) -> Context:
     return Context(kind, int(index or 0))
 
 
-def _shares_memory(result: torch.Tensor, inputs: Sequence[torch.Tensor]) -> bool:
-    storage = result.untyped_storage().data_ptr()
-    return any(t.untyped_storage().data_ptr() == storage for t in inputs)
-
-
 def _deliver(result: NDArray, out: Any) -> NDArray:
     if out is None:
         return result
@@ -225,8 +302,12 @@ def _deliver(result: NDArray, out: Any) -> NDArray:
 
 
 def explain(op: Operator, tensors: Sequence[torch.Tensor], err: Exception) -> Exception:
-    """Return the error for inputs that an operator does not take."""
+    """Return the error for inputs that an operator does not take.
+
+    Raises:
+        MXNetError: `err` itself, where it is one: it says what is wrong already.
+    """
     if isinstance(err, MXNetError):
-        return err
+        raise err
     given = ", ".join(f"{tuple(t.shape)} {str(t.dtype).removeprefix('torch.')}" for t in tensors)
     return InputError(f"{op.name}: does not take these inputs: got {given or 'none'}: {err}")

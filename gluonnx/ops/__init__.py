@@ -18,6 +18,7 @@ from gluonnx.ops import (
     random,
     reduce,
     scalar,
+    sequence_loss,
     shaping,
 )
 from gluonnx.ops.table import TABLE, Operator, Unsupported
@@ -38,5 +39,6 @@ __all__ = [
     "random",
     "reduce",
     "scalar",
+    "sequence_loss",
     "shaping",
 ]

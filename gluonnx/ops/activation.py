@@ -59,6 +59,7 @@ def _leaky_outputs(attrs: Attrs) -> tuple[str, ...]:
     "LeakyReLU",
     outputs=_leaky_outputs,
     when={"gamma": lambda attrs: attrs["act_type"] == "prelu"},
+    variable_init={"gamma": '["Constant", {"value": 0.25}]'},
     source="MXNet 1.9.1 src/operator/leaky_relu-inl.h",
 )
 def leaky_relu(

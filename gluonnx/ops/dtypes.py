@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import torch
 
-from gluonnx.errors import AttributeValueError
+from gluonnx.errors import DTypeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def as_dtype(value: Any) -> DType:
     """Return the dtype that `value` names: a name, a numpy or Python type, a torch dtype or a `DType`.
 
     Raises:
-        AttributeValueError: Nothing in the table has this name.
+        DTypeError: Nothing in the table has this name.
     """
     if isinstance(value, str):
         found = BY_NAME.get(value)
@@ -75,7 +75,7 @@ def as_dtype(value: Any) -> DType:
         except TypeError:
             found = None
     if found is None:
-        raise AttributeValueError(f"dtype: unknown dtype: expected one of {', '.join(BY_NAME)}, got {value!r}.")
+        raise DTypeError(f"dtype: unknown dtype: expected one of {', '.join(BY_NAME)}, got {value!r}.")
     return found
 
 

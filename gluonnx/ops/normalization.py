@@ -22,6 +22,7 @@ BatchNormResult = tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]
     aux="moving_mean moving_var",
     outputs="output mean var",
     visible=lambda attrs: 3 if attrs["output_mean_var"] else 1,
+    variable_init={"moving_mean": '["zero", {}]', "moving_var": '["one", {}]'},
     no_effect=(
         no_effect("cudnn_off", bool, False),
         no_effect("min_calib_range", float | None, None),
@@ -48,7 +49,7 @@ def batch_norm(
 
     All parameters are (C,), C the size of `axis`. While training, mean and (biased) variance are the batch's, and the
     moving statistics become `moving * momentum + batch * (1 - momentum)`; otherwise, and under `use_global_stats`,
-    they are the moving ones. `fix_gamma` takes gamma as 1 and gives it no gradient. The output MXNet calls `var` holds
+    they are the moving ones. `fix_gamma` takes gamma as 1, so its gradient is 0. The output MXNet calls `var` holds
     1 / sqrt(var + eps).
 
     Raises:
@@ -64,7 +65,10 @@ def batch_norm(
             f"got data={tuple(data.shape)}, gamma={tuple(gamma.shape)}, beta={tuple(beta.shape)}, "
             f"moving_mean={tuple(moving_mean.shape)}, moving_var={tuple(moving_var.shape)}."
         )
-    scale = None if fix_gamma else gamma
+    scale: torch.Tensor | None = gamma
+    if fix_gamma:
+        # Ones; behind a choice that never takes gamma, where its gradient is asked for and has to become 0.
+        scale = torch.where(gamma.new_zeros((), dtype=torch.bool), gamma, 1.0) if gamma.requires_grad else None
     if not training or use_global_stats:
         out = F.batch_norm(x, moving_mean, moving_var, scale, beta, False, 0.0, eps)
         mean, inverse_std = moving_mean, moving_var
@@ -116,6 +120,78 @@ def _(
 def _(data: tuple[int, ...], *, axis: int) -> dict[str, tuple[int, ...]]:
     shape = (data[axis],)
     return {"gamma": shape, "beta": shape, "moving_mean": shape, "moving_var": shape}
+
+
+@operator(
+    "_contrib_BatchNormWithReLU",
+    view=True,
+    aux="moving_mean moving_var",
+    outputs="output mean var",
+    visible=lambda attrs: 3 if attrs["output_mean_var"] else 1,
+    unread=1,
+    no_effect=(
+        no_effect("cudnn_off", bool, False),
+        no_effect("min_calib_range", float | None, None),
+        no_effect("max_calib_range", float | None, None),
+    ),
+    source="MXNet 1.9.1 src/operator/contrib/batch_norm_relu.cc",
+)
+def batch_norm_with_relu(
+    data: Tensor,
+    gamma: Tensor,
+    beta: Tensor,
+    moving_mean: Tensor,
+    moving_var: Tensor,
+    *,
+    eps: float = 0.0010000000474974513,
+    momentum: float = 0.899999976,
+    fix_gamma: bool = True,
+    use_global_stats: bool = False,
+    output_mean_var: bool = False,
+    axis: int = 1,
+    training: bool = False,
+) -> BatchNormResult:
+    """`BatchNorm`, then ReLU; see there."""
+    out, *others = batch_norm.forward(
+        data,
+        gamma,
+        beta,
+        moving_mean,
+        moving_var,
+        eps=eps,
+        momentum=momentum,
+        fix_gamma=fix_gamma,
+        use_global_stats=use_global_stats,
+        output_mean_var=output_mean_var,
+        axis=axis,
+        training=training,
+    )
+    mean, variance, new_mean, new_var = others
+    return torch.relu(out), mean, variance, new_mean, new_var
+
+
+@batch_norm_with_relu.onnx
+def _(
+    g: GraphBuilder,
+    data: Value,
+    gamma: Value,
+    beta: Value,
+    moving_mean: Value,
+    moving_var: Value,
+    *,
+    eps: float,
+    fix_gamma: bool,
+    output_mean_var: bool,
+    axis: int,
+) -> tuple[Value, ...]:
+    attrs = {"eps": eps, "fix_gamma": fix_gamma, "output_mean_var": output_mean_var, "axis": axis}
+    out, *others = batch_norm.lower(g, (data, gamma, beta, moving_mean, moving_var), attrs)
+    return g.op("Relu", out), *others
+
+
+@batch_norm_with_relu.parameters
+def _(data: tuple[int, ...], *, axis: int) -> dict[str, tuple[int, ...]]:
+    return batch_norm.parameter_shapes({"data": data}, {"axis": axis})
 
 
 def _with_statistics(attrs: Attrs) -> tuple[str, ...]:

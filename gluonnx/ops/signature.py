@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from gluonnx.errors import InputTypeError
 from gluonnx.ops.table import Operator
 
 Handle = TypeVar("Handle")
@@ -21,7 +22,7 @@ def arrange(
         handle: What an input is: NDArray or Symbol.
 
     Raises:
-        TypeError: An input is not a `handle`, or an argument is given twice or too many are given.
+        InputTypeError: An input is not a `handle`, or an argument is given twice or too many are given.
     """
     rest = dict(kwargs)
     if rest.get("dtype", "") is None and not _takes_none(op, "dtype"):
@@ -41,7 +42,7 @@ def arrange(
         if value is not None and not isinstance(value, handle):
             label = op.inputs[min(position, len(op.inputs) - 1)].name
             remedy = " Make one with `nd.array()`." if handle.__name__ == "NDArray" else ""
-            raise TypeError(
+            raise InputTypeError(
                 f"{op.name}: input `{label}` is of the wrong type: expected {handle.__name__}, "
                 f"got {type(value).__name__}.{remedy}"
             )
@@ -58,18 +59,18 @@ def _arrange_fixed(op: Operator, args: list[Any], rest: dict[str, Any], handle: 
         extra.insert(0, slots.pop())
     order = list(op.attributes)
     if len(extra) > len(order):
-        raise TypeError(
+        raise InputTypeError(
             f"{op.name}: too many arguments: expected at most {len(names) + len(order)}, got {len(slots) + len(extra)}."
         )
     for value, attr in zip(extra, order, strict=False):
         if attr in rest:
-            raise TypeError(f"{op.name}: argument `{attr}` was given twice: expected it once.")
+            raise InputTypeError(f"{op.name}: argument `{attr}` was given twice: expected it once.")
         rest[attr] = value
     slots += [None] * (len(names) - len(slots))
     for position, name in enumerate(names):
         if name in rest and name not in op.attributes:
             if slots[position] is not None:
-                raise TypeError(f"{op.name}: argument `{name}` was given twice: expected it once.")
+                raise InputTypeError(f"{op.name}: argument `{name}` was given twice: expected it once.")
             slots[position] = rest.pop(name)
     return slots
 

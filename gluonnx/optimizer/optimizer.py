@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gluonnx.errors import RegistryError, ArgumentError
+from gluonnx.errors import ArgumentError, RegistryError
 from gluonnx.ndarray.ndarray import NDArray
 
 __all__ = ["Batch", "BatchOptimizer", "Optimizer", "create", "register"]
@@ -369,9 +369,21 @@ class BatchOptimizer(Optimizer):
     def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
         """Update one parameter or several, float16 ones through their float32 copies if `multi_precision`."""
         if not isinstance(index, (list, tuple)):
+            if type(self).update is not BatchOptimizer.update:
+                self._update_one(index, weight, grad, state)
+                return
             index, weight, grad, state = [index], [weight], [grad], [state]
         has_master = self.multi_precision and weight[0].dtype == np.float16
         self._update_lists(index, weight, grad, state, has_master=has_master)
+
+    def _update_one(self, index: Any, weight: NDArray, grad: NDArray, state: Any) -> None:
+        """Update a parameter by the `update` of a subclass."""
+        if self.multi_precision and weight.dtype == np.float16:
+            master, inner = reversed(state) if self._master_last else state
+            self.update(index, master, grad.astype(np.float32), inner)
+            weight._write(master._plain())
+        else:
+            self.update(index, weight, grad, state)
 
     def _update_lists(
         self,

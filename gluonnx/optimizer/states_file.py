@@ -20,7 +20,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from gluonnx.errors import FormatError, ArgumentError
+from gluonnx.errors import ArgumentError, FormatError
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.optimizer.optimizer import Optimizer
 
@@ -88,7 +88,7 @@ def unpack_states(data: bytes, optimizer: Optimizer, where: str) -> dict[Any, An
     Raises:
         FormatError: A pickle, not a safetensors file, not one of ours, or of another optimizer.
     """
-    if data.startswith(PICKLE_STARTS):
+    if data.startswith(PICKLE_STARTS) and not _has_header(data):
         raise FormatError(
             f"{where}: a pickled states file of MXNet: expected a safetensors file, got a Python pickle. Reading a "
             "pickle can run any code, so gluonnx does not; train on from the parameters, or convert the states with "
@@ -168,7 +168,7 @@ def _checked_attributes(target: Any, described: dict[str, Any], what: str, where
             f"{where}: {what}: expected states of {type(target).__name__}, got name={described.get('name')!r}. "
             f"Create the Trainer with the {what} that the states were saved from."
         )
-    attributes = _typed(described.get("attributes"), dict, "attributes", where)
+    attributes: dict[str, Any] = _typed(described.get("attributes"), dict, "attributes", where)
     own = vars(target)
     for name, value in attributes.items():
         if name not in own or name in NOT_SAVED or not _is_plain(value):
@@ -184,6 +184,14 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, list):
         return all(isinstance(v, (int, float)) for v in value)
     return isinstance(value, Plain)
+
+
+def _has_header(data: bytes) -> bool:
+    """Whether the first bytes can be those of a safetensors file; a header's length may look like a pickle's start."""
+    if len(data) <= HEADER_LENGTH.size:
+        return False
+    (length,) = HEADER_LENGTH.unpack_from(data)
+    return data[HEADER_LENGTH.size : HEADER_LENGTH.size + 1] == b"{" and length <= len(data) - HEADER_LENGTH.size
 
 
 def _metadata(data: bytes, where: str) -> dict[str, Any]:

@@ -15,10 +15,11 @@ class Node:
         inputs: What it reads: (node, output index) in the operator's order.
         attrs: The operator's attributes as MXNet's text, in the order given, without defaults.
         typed: The same as typed values, defaults included; empty for a variable.
+        versions: The write counts that a text gives for the inputs, None where they follow from the graph.
         annotations: What `AttrScope` and `attr=` attach (`__lr_mult__`, `ctx_group`, ...).
     """
 
-    __slots__ = ("annotations", "attrs", "inputs", "name", "op", "typed")
+    __slots__ = ("annotations", "attrs", "inputs", "name", "op", "typed", "versions")
 
     def __init__(
         self,
@@ -27,12 +28,14 @@ class Node:
         inputs: Sequence["Entry"] = (),
         attrs: dict[str, str] | None = None,
         annotations: dict[str, str] | None = None,
+        versions: Sequence[int] | None = None,
     ) -> None:
         self.op = op
         self.name = name
         self.inputs: tuple[Entry, ...] = tuple(inputs)
         self.attrs: dict[str, str] = attrs or {}
         self.annotations: dict[str, str] = annotations or {}
+        self.versions = versions
         self.typed: dict[str, Any] = op.parse(self.attrs) if op is not None else {}
 
     def __repr__(self) -> str:

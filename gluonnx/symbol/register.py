@@ -5,7 +5,7 @@ from typing import Any
 
 from gluonnx import name as naming
 from gluonnx.attribute import annotations
-from gluonnx.errors import GraphError
+from gluonnx.errors import AttributeValueError, GraphError
 from gluonnx.ops.signature import arrange, document, signature
 from gluonnx.ops.table import TABLE, Operator
 from gluonnx.symbol.graph import Entry, Node
@@ -64,10 +64,16 @@ def compose(
     """Return a new node's visible outputs. Inputs that are missing become variables `<name>_<input>`.
 
     Raises:
-        AttributeValueError: An attribute is unknown, missing or of the wrong type.
+        AttributeValueError: An attribute is unknown, missing or of the wrong type, or a note that operators cannot have.
         InputError: Too many inputs.
         GraphError: An input is a group of outputs.
     """
+    for key in notes:
+        if not (key.startswith("__") and key.endswith("__")):
+            raise AttributeValueError(
+                f"{op.name} `{name}`: attribute is of no kind that operators have: expected a name between double "
+                f"underscores, got {key!r}. Write it `__{key}__`."
+            )
     text = op.to_text(attrs)
     typed = op.parse(text)
     if op.variadic:

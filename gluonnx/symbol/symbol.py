@@ -1,13 +1,14 @@
 """Symbol: a handle on outputs of a graph, composed like arrays are computed."""
 
 import numbers
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from gluonnx.attribute import HIDDEN_KEYS, annotations
-from gluonnx.errors import GraphError, InputError, NotImplementedForSymbol
+from gluonnx.errors import ArgumentError, GraphError, InputError, InputTypeError, NotImplementedForSymbol
 from gluonnx.ops.attributes import to_text
 from gluonnx.ops.dtypes import BY_NAME, as_dtype
 from gluonnx.symbol import inference
@@ -108,13 +109,11 @@ class Symbol:
         if isinstance(index, str):
             names = self.list_outputs()
             found = [i for i, name in enumerate(names) if name == index]
-            if not found:
-                found = [i for i, (node, _) in enumerate(self._heads) if node.name == index]
             if len(found) != 1:
                 problem = "no output" if not found else "several outputs"
                 raise ValueError(f"Symbol: {problem} of that name: expected one of {', '.join(names)}, got {index!r}.")
             return Symbol([self._heads[found[0]]])
-        position = int(index)
+        position = operator.index(index)
         if not -len(self._heads) <= position < len(self._heads):
             raise IndexError(f"Symbol: no such output: expected an index below {len(self._heads)}, got {position}.")
         return Symbol([self._heads[position]])
@@ -137,28 +136,49 @@ class Symbol:
                 [(copies[id(n)], i) for n, i in node.inputs],
                 dict(node.attrs),
                 dict(node.annotations),
+                node.versions,
             )
         return Symbol([(copies[id(n)], i) for n, i in self._heads])
 
     def __call__(self, *args: "Symbol", **kwargs: Any) -> "Symbol":
-        """Return a copy in which variables are replaced: by position in `list_arguments()`, or by name."""
-        kwargs.pop("name", None)
+        """Return a copy in which variables are replaced: by position in `list_arguments()`, or by name.
+
+        `name=` renames the node.
+
+        Raises:
+            InputTypeError: A replacement is not a symbol, or both ways are used.
+            GraphError: There is no such variable, or a replacement has several outputs.
+        """
+        name = kwargs.pop("name", None)
         replacements: dict[str, Symbol] = dict(kwargs)
         if args:
             if kwargs:
-                raise TypeError("Symbol: give replacements by position or by name, not both.")
+                raise InputTypeError("Symbol: give replacements by position or by name, not both.")
             replacements = dict(zip(self.list_arguments(), args, strict=False))
+        for variable, symbol in replacements.items():
+            if not isinstance(symbol, Symbol):
+                raise InputTypeError(
+                    f"Symbol: wrong replacement: expected a Symbol, got {variable}={type(symbol).__name__}."
+                )
+            if len(symbol._heads) != 1:
+                raise GraphError(
+                    f"Symbol: replacement has several outputs: expected one, got {variable}={symbol!r}. "
+                    "Index it: symbol[0]."
+                )
         copy = self.__deepcopy__({})
         substitutes: dict[int, Entry] = {}
         for node in topological(copy._heads):
             if node.is_variable and node.name in replacements:
-                (substitutes[id(node)],) = replacements[node.name]._heads
+                substitutes[id(node)] = replacements[node.name]._heads[0]
             node.inputs = tuple(substitutes.get(id(n), (n, i)) for n, i in node.inputs)
         unknown = replacements.keys() - {n.name for n in topological(self._heads) if n.is_variable}
         if unknown:
             raise GraphError(
                 f"Symbol: no such variable: expected one of {', '.join(self.list_inputs())}, got {sorted(unknown)}."
             )
+        if name is not None:
+            for node in dict.fromkeys(n for n, _ in copy._heads):
+                node.name = name
         return Symbol([substitutes.get(id(n), (n, i)) for n, i in copy._heads])
 
     # Attributes ------------------------------------------------------------------------------------------------------
@@ -234,7 +254,7 @@ class Symbol:
     def _infer(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> inference.Inference:
         names = self.list_arguments()
         if args and kwargs:
-            raise TypeError("Symbol.infer_shape: give shapes by position or by name, not both.")
+            raise ArgumentError("Symbol.infer_shape: give shapes by position or by name, not both.")
         shapes = {n: s for n, s in zip(names, args, strict=False) if s is not None} | dict(kwargs)
         unknown = shapes.keys() - set(self.list_inputs())
         if unknown:
@@ -389,14 +409,14 @@ def Group(symbols: Sequence[Symbol]) -> Symbol:  # noqa: N802 - MXNet's name
     """Return one symbol with the outputs of several.
 
     Raises:
-        TypeError: An element is not a symbol.
-        ValueError: There are none.
+        InputTypeError: An element is not a symbol, or there are none.
     """
     symbols = list(symbols)
     if not symbols:
-        raise ValueError("sym.Group: nothing to group: expected symbols, got none.")
+        raise InputTypeError("sym.Group: nothing to group: expected symbols, got none.")
     if not all(isinstance(s, Symbol) for s in symbols):
-        raise TypeError("sym.Group: wrong element: expected Symbols only.")
+        wrong = next(type(s).__name__ for s in symbols if not isinstance(s, Symbol))
+        raise InputTypeError(f"sym.Group: wrong element: expected Symbols, got {wrong}.")
     return Symbol([head for s in symbols for head in s._heads])
 
 
@@ -425,7 +445,7 @@ def install_operators() -> None:
         ("mul", "_Mul", "_MulScalar", "_MulScalar"),
         ("truediv", "_Div", "_DivScalar", "_RDivScalar"),
         ("mod", "_Mod", "_ModScalar", "_RModScalar"),
-        ("pow", "_Power", "_PowerScalar", "_RPowerScalar"),
+        ("pow", "_Power", "_PowerScalar", "_rpower_scalar"),
     ):
         setattr(Symbol, f"__{name}__", _arithmetic(pair_op, scalar_op))
         setattr(Symbol, f"__r{name}__", _arithmetic(pair_op, swapped, swap=True))

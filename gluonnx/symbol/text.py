@@ -1,10 +1,10 @@
 """Graphs as symbol-json text, and back."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gluonnx.errors import FormatError, MXNetError
+from gluonnx.errors import AttributeValueError, FormatError, MXNetError
 from gluonnx.formats.symbol_json import (
     MXNET_VERSION,
     EntryRecord,
@@ -14,6 +14,7 @@ from gluonnx.formats.symbol_json import (
     read_symbol_json,
     write_symbol_json,
 )
+from gluonnx.formats.symbol_upgrade import upgrade_graph
 from gluonnx.ops.table import TABLE
 from gluonnx.symbol.graph import Entry, Node, topological
 from gluonnx.symbol.symbol import Symbol
@@ -31,12 +32,18 @@ def dumps(heads: Sequence[Entry]) -> str:
             for place in node.op.auxiliary:
                 source = node.inputs[place][0]
                 writes[id(source)] = writes.get(id(source), 0) + 1
+        versions = node.versions
+        if versions is None:
+            versions = [writes.get(id(n), 0) for n, _ in node.inputs]
         records.append(
             NodeRecord(
                 op="null" if node.op is None else node.op.name,
                 name=node.name,
                 attrs={**node.attrs, **node.annotations},
-                inputs=tuple(EntryRecord(position[id(n)], i, writes.get(id(n), 0)) for n, i in node.inputs),
+                inputs=tuple(
+                    EntryRecord(position[id(n)], i, version)
+                    for (n, i), version in zip(node.inputs, versions, strict=True)
+                ),
             )
         )
         unread = 0 if node.op is None else node.op.unread_outputs(node.typed)
@@ -72,7 +79,21 @@ def load_json(json_str: str) -> Symbol:
     return _build(parse_symbol_json(json_str, "symbol-json"), "symbol-json")
 
 
+def _input_names(name: str, attrs: Mapping[str, str]) -> list[str] | None:
+    """Names of all inputs of an operator with these attributes, None if it is not known or they are not its own."""
+    if name not in TABLE:
+        return None
+    op = TABLE[name]
+    try:
+        typed = op.parse({k: v for k, v in attrs.items() if k in op.attributes})
+    except AttributeValueError:
+        return None
+    count = attrs.get(op.count_attribute) if op.count_attribute is not None else None
+    return [spec.name for spec in op.active_inputs(typed, int(count) if count else None)]
+
+
 def _build(record: GraphRecord, where: str) -> Symbol:
+    record = upgrade_graph(record, _input_names)
     nodes: list[Node] = []
     for index, node in enumerate(record.nodes):
         if node.is_variable:
@@ -88,7 +109,7 @@ def _build(record: GraphRecord, where: str) -> Symbol:
         notes = {k: v for k, v in node.attrs.items() if k not in attrs}
         inputs = [(nodes[e.node], e.output) for e in node.inputs]
         try:
-            built = Node(op, node.name, inputs, attrs, notes)
+            built = Node(op, node.name, inputs, attrs, notes, [e.version for e in node.inputs])
             op.check_count(len(inputs), built.typed)
         except MXNetError as err:
             raise FormatError(f"{where}: nodes[{index}] `{node.name}`: {err}") from err

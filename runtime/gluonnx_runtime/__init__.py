@@ -1,10 +1,11 @@
 """Run ONNX models: numpy and onnxruntime, nothing else.
 
-Session owns the loaded model and checks what a call passes; Binding owns the memory of one caller's repeated runs;
+Session owns the loaded model and checks what a call passes; Binding owns the memory of one caller's repeated runs
+(PointerCall is its fastest way);
 TensorInfo is what the model declares, OutputTensor a result left in place; Device says where.
 """
 
-from .binding import Binding
+from .binding import Binding, PointerCall
 from .devices import Device
 from .errors import ExecutionError, ModelFileError, SessionDeviceError, SessionError, SessionInputError
 from .session import Session
@@ -16,6 +17,7 @@ __all__ = [
     "ExecutionError",
     "ModelFileError",
     "OutputTensor",
+    "PointerCall",
     "Session",
     "SessionDeviceError",
     "SessionError",

@@ -10,8 +10,10 @@ Writes for each group
                                     `/predict-grad-...`, `/state-<parameter>`, `/step-loss`, `/step-<parameter>`
     tests/golden/gluon/GROUP.json   texts by case: repr before and after the first call, parameters (name, shape, dtype,
                                     grad_req), files' keys, and the exported symbol-json
+and tests/golden/gluon/signatures.json with the arguments of every layer, loss and utility.
 """
 
+import inspect
 import json
 import pathlib
 import sys
@@ -126,9 +128,33 @@ def record(case, folder):
     return texts, {case.id + "/" + k: digest(v) for k, v in arrays.items()}
 
 
+def default_text(value):
+    plain = value is None or isinstance(value, (bool, int, float, str, tuple))
+    return repr(value) if plain else type(value).__name__
+
+
+def signatures():
+    """Arguments of every public layer, loss and utility: [[name, kind, default as text or None], ...]."""
+    found = {}
+    modules = (mx.gluon.nn, mx.gluon.nn), (mx.gluon.loss, mx.gluon.loss), (mx.gluon.utils, mx.gluon.utils)
+    modules += ((mx.gluon.contrib.nn, mx.gluon.contrib.nn.basic_layers),)
+    for namespace, module in modules:
+        names = getattr(module, "__all__", None) or [n for n in dir(module) if n[0].isupper()]
+        for name in names:
+            thing = getattr(namespace, name)
+            parameters = inspect.signature(thing.__init__ if inspect.isclass(thing) else thing).parameters.values()
+            found[namespace.__name__.replace("mxnet.", "") + "." + name] = [
+                [p.name, p.kind.name, None if p.default is p.empty else default_text(p.default)]
+                for p in parameters
+                if p.name != "self"
+            ]
+    return found
+
+
 def main():
     out = HERE / "gluon"
     out.mkdir(exist_ok=True)
+    (out / "signatures.json").write_text(json.dumps(signatures(), indent=0) + "\n")
     for group in sys.argv[1:] or sorted(GROUPS):
         texts, arrays = {}, {}
         with tempfile.TemporaryDirectory() as folder:

@@ -15,8 +15,9 @@ import mxnet as mx
 import numpy as np
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "optimizer"))
+sys.path[:0] = [str(HERE.parent / "optimizer"), str(HERE.parent / "metric")]
 
+import cases  # noqa: E402
 import initial  # noqa: E402
 import trajectories  # noqa: E402
 import training  # noqa: E402
@@ -32,6 +33,7 @@ def main():
     np.savez_compressed(out / "initial_random.npz", **{n: initial.statistics(mx, n) for n in initial.RANDOM})
     descriptions = {n: initial.dumps(mx, n) for n in initial.DUMPS}
     (out / "initial.json").write_text(json.dumps(descriptions, indent=1, sort_keys=True) + "\n")
+    np.savez_compressed(out / "metrics.npz", **{n: cases.measure(mx, n) for n in cases.METRICS})
     np.savez_compressed(out / "compression.npz", **compression())
 
 

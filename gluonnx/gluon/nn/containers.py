@@ -1,7 +1,7 @@
 """Containers: blocks that call their children one after the other."""
 
 import warnings
-from typing import Any, Self
+from typing import Any
 
 from gluonnx.gluon.block import Block, HybridBlock
 from gluonnx.gluon.utils import indent
@@ -26,7 +26,7 @@ class _Stack(Block):
         found = list(self._children.values())[key]
         if not isinstance(found, list):
             return found
-        part: Self = type(self)(prefix=self.prefix)
+        part = type(self)(prefix=self.prefix)
         with part.name_scope():
             part.add(*found)
         return part
@@ -39,7 +39,8 @@ class Sequential(_Stack):
     """Call blocks one after the other.
 
     Examples:
-        >>> net = Sequential()
+        >>> from gluonnx.gluon import nn
+        >>> net = nn.Sequential()
         >>> with net.name_scope():
         ...     net.add(nn.Dense(10, activation="relu"), nn.Dense(20))
         >>> len(net), net[1]
@@ -70,7 +71,8 @@ class HybridSequential(_Stack, HybridBlock):
     """Call hybrid blocks one after the other; hybridized, they become one graph.
 
     Examples:
-        >>> net = HybridSequential()
+        >>> from gluonnx.gluon import nn
+        >>> net = nn.HybridSequential()
         >>> with net.name_scope():
         ...     net.add(nn.Dense(10, activation="relu"), nn.Dense(20))
         >>> net.hybridize()

@@ -153,7 +153,7 @@ class _Conv(HybridBlock):
 
     def __repr__(self) -> str:
         kernel, rank = self._kwargs["kernel"], len(self._kwargs["kernel"])
-        first, second = self.weight.shape[:2]
+        first, second = (self.weight.shape or (0, 0))[:2]
         parts = [f"{second or None} -> {first}", f"kernel_size={kernel}", f"stride={self._kwargs['stride']}"]
         if self._kwargs["pad"] != (0,) * rank:
             parts.append(f"padding={self._kwargs['pad']}")

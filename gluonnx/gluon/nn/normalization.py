@@ -21,6 +21,7 @@ class _Normalization(HybridBlock):
         in_channels: Size of the normalized axis; 0 to learn it from the first data.
     """
 
+    gamma: Any
     _kwargs: dict[str, Any]
 
     def _add_gamma_and_beta(

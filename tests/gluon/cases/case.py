@@ -36,7 +36,6 @@ class Case:
         recorded: None when MXNet can record it; otherwise why not.
         predict_gradient: None when MXNet can give the gradient of a call in prediction mode; otherwise why not.
         derivative: None when MXNet's gradient is the derivative; otherwise why not.
-        batch: None when axis 0 of every input is a batch axis; otherwise why not.
         steps: Training steps to take: {optimizer arguments}, None for none. The last input is the label.
         rtol, atol: Override of the tolerance table, with the reason in `why`.
     """
@@ -51,7 +50,6 @@ class Case:
     recorded: Optional[str] = None
     predict_gradient: Optional[str] = None
     derivative: Optional[str] = None
-    batch: Optional[str] = None
     steps: int = 0
     rtol: Optional[float] = None
     atol: Optional[float] = None

@@ -62,19 +62,18 @@ CASES = (
     Case("logistic-binary", _loss("LogisticLoss", label_format="binary"), (_PRED, _BITS, _WEIGHT)),
     Case("triplet", _loss("TripletLoss"), (_PRED, Array((4, 3)), Array((4, 3)))),
     Case("triplet-margin", _loss("TripletLoss", margin=3, weight=2.0), (_PRED, Array((4, 3)), Array((4, 3)))),
-    Case("poisson", _loss("PoissonNLLLoss"), (_PRED, _COUNTS), batch="the mean is over the batch too"),
+    Case("poisson", _loss("PoissonNLLLoss"), (_PRED, _COUNTS)),
     Case(
         "poisson-rates",
         _loss("PoissonNLLLoss", from_logits=False, weight=0.5),
         (Array((4, 3), kind="positive"), _COUNTS, _WEIGHT),
-        batch="the mean is over the batch too",
+        onnx="the check of an export draws negative rates, whose logarithm is no number",
     ),
     Case(
         "poisson-full",
         _loss("PoissonNLLLoss", compute_full=True),
         (_PRED, _COUNTS),
         recorded="MXNet changes an array in place",
-        batch="the mean is over the batch too",
     ),
     Case("cosine", _loss("CosineEmbeddingLoss"), (_PRED, Array((4, 3)), _PAIR)),
     Case("cosine-margin", _loss("CosineEmbeddingLoss", margin=0.2, weight=2), (_PRED, Array((4, 3)), _PAIR, _WEIGHT)),
@@ -97,6 +96,5 @@ CASES = (
         _loss("CTCLoss", layout="TNC", label_layout="TN", weight=0.5),
         (Array((6, 2, 4)), Array((3, 2), kind="values", values=(0, 2, 1, -1, 2, -1), grad=False)),
         onnx="ONNX has no CTC loss",
-        batch="axis 0 is time",
     ),
 )

@@ -1,6 +1,6 @@
 """Trainer.step against torch.optim on the parameters of a LeNet, without the backward: microseconds for a step.
 
-    python tests/bench/trainer_step.py
+    python tests/bench/bench_trainer.py
 
 One thread; the least of several rounds, ours and torch's taken in turn.
 """

@@ -1,0 +1,5 @@
+"""Blocks that MXNet calls experimental."""
+
+from gluonnx.gluon.contrib import nn
+
+__all__ = ["nn"]

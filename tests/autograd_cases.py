@@ -1,0 +1,683 @@
+"""Autograd cases: see tests/cases.py."""
+
+import threading
+
+import numpy as np
+from cases import Cases
+
+CASES = Cases()
+
+
+def variable(mx, values=(1.0, 2.0, 3.0), grad_req="write", dtype="float32"):
+    x = mx.nd.array(values, dtype=dtype)
+    x.attach_grad(grad_req)
+    return x
+
+
+@CASES
+def square(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x * x
+    y.backward()
+    return [y, x.grad]
+
+
+@CASES
+def scalar_loss(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        loss = (x * 2 + x**3).sum()
+    loss.backward()
+    return [loss, x.grad]
+
+
+@CASES
+def head_gradient(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x * x
+    y.backward(mx.nd.array([1, 10, 100]))
+    return x.grad
+
+
+@CASES
+def gradient_before_backward(mx):
+    return variable(mx).grad
+
+
+@CASES
+def gradient_of_plain_array(mx):
+    return mx.nd.ones((2,)).grad
+
+
+@CASES
+def write_replaces(mx):
+    x = variable(mx)
+    for factor in (2, 5):
+        with mx.autograd.record():
+            y = x * factor
+        y.backward()
+    return x.grad
+
+
+@CASES
+def add_accumulates(mx):
+    x = variable(mx, grad_req="add")
+    for factor in (2, 5):
+        with mx.autograd.record():
+            y = x * factor
+        y.backward()
+    return x.grad
+
+
+@CASES
+def add_after_reset(mx):
+    x = variable(mx, grad_req="add")
+    for factor in (2, 5):
+        with mx.autograd.record():
+            y = x * factor
+        y.backward()
+        x.grad[:] = 0
+    return x.grad
+
+
+@CASES
+def null_gets_none(mx):
+    x = variable(mx, grad_req="null")
+    w = variable(mx)
+    with mx.autograd.record():
+        y = x * w
+    y.backward()
+    return [x.grad, w.grad]
+
+
+@CASES
+def only_null(mx):
+    x = variable(mx, grad_req="null")
+    with mx.autograd.record():
+        y = x * 2
+    y.backward()
+    return x.grad
+
+
+@CASES(differs="MXNet's error is a KeyError without words")
+def unknown_grad_req(mx):
+    return variable(mx, grad_req="nonsense")
+
+
+@CASES
+def gradient_keeps_identity(mx):
+    x = variable(mx)
+    grad = x.grad
+    with mx.autograd.record():
+        y = x * 2
+    y.backward()
+    return [grad, x.grad]
+
+
+@CASES
+def used_twice(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        a = x * 2
+        b = x * 3
+        y = a * b
+    y.backward()
+    return x.grad
+
+
+@CASES
+def two_heads(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        a = x * 2
+        b = x * x
+    mx.autograd.backward([a, b])
+    return x.grad
+
+
+@CASES
+def two_heads_with_gradients(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        a = x * 2
+        b = x * x
+    mx.autograd.backward([a, b], [mx.nd.array([1, 1, 1]), mx.nd.array([2, 2, 2])])
+    return x.grad
+
+
+@CASES
+def two_heads_one_gradient_left_out(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        a = x * 2
+        b = x * x
+    mx.autograd.backward([a, b], [None, mx.nd.array([2, 2, 2])])
+    return x.grad
+
+
+@CASES
+def head_gradients_of_other_length(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        a = x * 2
+    mx.autograd.backward([a], [None, mx.nd.array([2, 2, 2])])
+
+
+@CASES
+def second_backward(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x * x
+    y.backward()
+    y.backward()
+
+
+@CASES
+def second_backward_of_retained_graph(mx):
+    x = variable(mx, grad_req="add")
+    with mx.autograd.record():
+        y = x * x
+    y.backward(retain_graph=True)
+    y.backward()
+    return x.grad
+
+
+@CASES
+def backward_outside_a_graph(mx):
+    x = variable(mx)
+    y = x * x
+    y.backward()
+
+
+@CASES
+def backward_of_plain_array(mx):
+    mx.nd.ones((2,)).backward()
+
+
+@CASES
+def nothing_is_tracked_outside(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x * 2
+    z = y * 3
+    z.backward()
+
+
+@CASES
+def pause_inside_record(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x * 2
+        with mx.autograd.pause():
+            z = y * 5
+        w = y + z
+    w.backward()
+    return [w, x.grad]
+
+
+@CASES
+def modes(mx):
+    found = []
+
+    def note():
+        found.append((mx.autograd.is_recording(), mx.autograd.is_training()))
+
+    note()
+    with mx.autograd.record():
+        note()
+        with mx.autograd.pause():
+            note()
+            with mx.autograd.train_mode():
+                note()
+            note()
+        with mx.autograd.predict_mode():
+            note()
+            with mx.autograd.record(train_mode=False):
+                note()
+            with mx.autograd.record():
+                note()
+        note()
+    with mx.autograd.record(train_mode=False):
+        note()
+    with mx.autograd.pause(train_mode=True):
+        note()
+    with mx.autograd.train_mode():
+        note()
+        with mx.autograd.predict_mode():
+            note()
+    note()
+    return found
+
+
+@CASES
+def modes_after_error(mx):
+    try:
+        with mx.autograd.record():
+            raise KeyError("x")
+    except KeyError:
+        pass
+    return [mx.autograd.is_recording(), mx.autograd.is_training()]
+
+
+@CASES
+def set_modes(mx):
+    found = [mx.autograd.set_recording(True), mx.autograd.set_training(True), mx.autograd.is_recording()]
+    found += [mx.autograd.set_recording(False), mx.autograd.set_training(False), mx.autograd.is_training()]
+    return [bool(f) for f in found]
+
+
+@CASES
+def modes_are_of_a_thread(mx):
+    found = []
+    with mx.autograd.record():
+        thread = threading.Thread(target=lambda: found.append((mx.autograd.is_recording(), mx.autograd.is_training())))
+        thread.start()
+        thread.join()
+    return found
+
+
+@CASES
+def decorator(mx):
+    @mx.autograd.train_mode()
+    def inside():
+        return mx.autograd.is_training()
+
+    return [inside(), mx.autograd.is_training()]
+
+
+@CASES
+def scope_used_twice(mx):
+    scope = mx.autograd.record()
+    found = []
+    for _ in range(2):
+        with scope:
+            found.append(mx.autograd.is_recording())
+        found.append(mx.autograd.is_recording())
+    return found
+
+
+@CASES
+def grad_function(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x * x
+    found = mx.autograd.grad(y, x)
+    return [found, x.grad]
+
+
+@CASES
+def grad_of_list(mx):
+    x, w = variable(mx), variable(mx)
+    with mx.autograd.record():
+        y = x * w * w
+    return mx.autograd.grad(y, [x, w])
+
+
+@CASES
+def grad_with_heads(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x * x
+    return mx.autograd.grad([y], [x], head_grads=[mx.nd.array([1, 2, 3])])
+
+
+@CASES
+def second_order(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = mx.nd.log(x)
+        first = mx.autograd.grad(y, x, create_graph=True, retain_graph=True)
+    first[0].backward()
+    return [first, x.grad]
+
+
+@CASES
+def second_order_in_loss(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = mx.nd.sin(x)
+        first = mx.autograd.grad(y, [x], create_graph=True)[0]
+        loss = (first * first).sum()
+    loss.backward()
+    return x.grad
+
+
+@CASES
+def grad_of_unused_variable(mx):
+    x, w = variable(mx), variable(mx)
+    with mx.autograd.record():
+        y = x * x
+    return mx.autograd.grad(y, w)
+
+
+@CASES
+def grad_of_no_variable(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x * x
+    return mx.autograd.grad(y, mx.nd.ones((3,)))
+
+
+@CASES
+def mark_variables(mx):
+    x, g = mx.nd.array([1.0, 2.0]), mx.nd.zeros((2,))
+    mx.autograd.mark_variables(x, g)
+    with mx.autograd.record():
+        y = x * x
+    y.backward()
+    return [g, x.grad]
+
+
+@CASES
+def mark_variables_with_requests(mx):
+    x, w = mx.nd.array([1.0, 2.0]), mx.nd.array([3.0, 4.0])
+    g, h = mx.nd.ones((2,)), mx.nd.ones((2,))
+    mx.autograd.mark_variables([x, w], [g, h], ["add", "write"])
+    with mx.autograd.record():
+        y = x * w
+    y.backward()
+    return [g, h]
+
+
+@CASES
+def in_place_on_variable_outside(mx):
+    x = variable(mx)
+    x[:] = 5
+    x += 1
+    with mx.autograd.record():
+        y = x * x
+    y.backward()
+    return [x, x.grad]
+
+
+@CASES
+def in_place_on_variable_inside(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        x += 1
+
+
+@CASES
+def assignment_on_variable_inside(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        x[:] = 1
+
+
+@CASES
+def in_place_on_result_inside(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x * 2
+        y += 1
+
+
+@CASES
+def assignment_on_result_inside(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x * 2
+        y[0] = 1
+
+
+@CASES
+def in_place_adds_tracked_array(mx):
+    x = variable(mx)
+    total = mx.nd.zeros((3,))
+    with mx.autograd.record():
+        total += x * x
+    total.backward()
+    return [total, x.grad]
+
+
+@CASES
+def in_place_on_plain_array_inside(mx):
+    x = variable(mx)
+    count = mx.nd.zeros((1,))
+    with mx.autograd.record():
+        y = x * 2
+        count += 1
+        count[:] = count * 3
+    y.backward()
+    return [count, x.grad]
+
+
+@CASES
+def assignment_of_tracked_array(mx):
+    x = variable(mx)
+    buffer = mx.nd.zeros((3,))
+    with mx.autograd.record():
+        buffer[:] = x * x
+        y = buffer * 1
+    return buffer
+
+
+@CASES
+def out_of_tracked_array(mx):
+    x = variable(mx)
+    out = mx.nd.zeros((3,))
+    with mx.autograd.record():
+        mx.nd.square(x, out=out)
+        y = out * 2
+    y.backward()
+    return [out, x.grad]
+
+
+@CASES
+def in_place_on_result_outside(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x * 2
+    y += 1
+    y[0] = 0
+    return [y, x]
+
+
+@CASES
+def detach(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x * x
+        z = y.detach() * x
+    z.backward()
+    return x.grad
+
+
+@CASES
+def block_grad(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = mx.nd.BlockGrad(x * x) * x
+    y.backward()
+    return x.grad
+
+
+@CASES(differs="an array that no variable reaches is in no graph: an error, where MXNet writes zeros")
+def block_grad_of_everything(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = mx.nd.BlockGrad(x * x)
+    y.backward()
+    return x.grad
+
+
+@CASES
+def through_indexing(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x[0] * 2 + x[1:3].sum() * 3
+    y.backward()
+    return x.grad
+
+
+@CASES
+def through_index_arrays(mx):
+    x = mx.nd.array(np.arange(12.0).reshape(3, 4))
+    x.attach_grad()
+    with mx.autograd.record():
+        y = x[[0, 2], [1, 1]] * 2 + x[:, 1].sum() + x[..., ::-2].sum()
+    y.backward()
+    return x.grad
+
+
+@CASES
+def through_reshape(mx):
+    x = variable(mx, np.arange(6.0))
+    with mx.autograd.record():
+        y = x.reshape((2, 3)).transpose().reshape(-1) * mx.nd.arange(6)
+    y.backward()
+    return x.grad
+
+
+@CASES
+def through_astype(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x.astype("float64") * 2
+    y.backward()
+    return x.grad
+
+
+@CASES
+def through_copies(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x.copy() * 2 + x.as_in_context(mx.cpu(1)).as_in_context(mx.cpu(0))
+    y.backward()
+    return x.grad
+
+
+@CASES
+def through_copyto(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x.copyto(mx.cpu(1)) * 2
+    y.backward()
+    return [x.grad, y.context]
+
+
+@CASES
+def float64_variable(mx):
+    x = variable(mx, dtype="float64")
+    with mx.autograd.record():
+        y = x * x
+    y.backward()
+    return x.grad
+
+
+@CASES
+def float16_variable(mx):
+    x = variable(mx, dtype="float16")
+    with mx.autograd.record():
+        y = x * x
+    y.backward()
+    return x.grad
+
+
+@CASES(differs="MXNet gives integers a gradient of integers")
+def int_variable(mx):
+    x = variable(mx, dtype="int32")
+    with mx.autograd.record():
+        y = x * x
+    y.backward()
+    return x.grad
+
+
+@CASES
+def attach_again_forgets_the_graph(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x * x
+        y.attach_grad()
+        z = y * 3
+    z.backward()
+    return [x.grad, y.grad]
+
+
+@CASES
+def attach_zeroes_the_gradient(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x * x
+    y.backward()
+    x.attach_grad()
+    return x.grad
+
+
+@CASES
+def intermediate_has_no_gradient(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x * x
+        z = y * 2
+    z.backward()
+    return y.grad
+
+
+@CASES
+def variables_of_a_context(mx):
+    x = mx.nd.array([1.0, 2.0], ctx=mx.cpu(1))
+    x.attach_grad()
+    with mx.autograd.record():
+        y = x * x
+    y.backward()
+    return [y, x.grad]
+
+
+@CASES
+def gradients_share_no_memory(mx):
+    x, w = variable(mx), variable(mx)
+    with mx.autograd.record():
+        y = x + w
+    y.backward()
+    x.grad[:] = 7
+    return [x.grad, w.grad]
+
+
+@CASES
+def head_gradient_is_not_kept(mx):
+    x = variable(mx)
+    head = mx.nd.array([1.0, 2.0, 3.0])
+    with mx.autograd.record():
+        y = x + 0
+        z = mx.nd.identity(x) if hasattr(mx.nd, "identity") else x + 0
+    y.backward(head)
+    x.grad[:] = 9
+    return head
+
+
+@CASES
+def dropout_follows_the_mode(mx):
+    x = mx.nd.ones((100,))
+    found = [float(mx.nd.Dropout(x, p=0.5).sum().asscalar()) == 100]
+    with mx.autograd.record():
+        found.append(float(mx.nd.Dropout(x, p=0.5).min().asscalar()) == 0)
+    with mx.autograd.record(train_mode=False):
+        found.append(float(mx.nd.Dropout(x, p=0.5).sum().asscalar()) == 100)
+    with mx.autograd.train_mode():
+        found.append(float(mx.nd.Dropout(x, p=0.5).min().asscalar()) == 0)
+    return found
+
+
+@CASES
+def batch_norm_training_step(mx):
+    x = mx.nd.array(np.arange(12.0).reshape(3, 4))
+    gamma, beta, mean, var = mx.nd.ones((4,)), mx.nd.zeros((4,)), mx.nd.zeros((4,)), mx.nd.ones((4,))
+    beta.attach_grad()
+    with mx.autograd.record():
+        y = mx.nd.BatchNorm(x, gamma, beta, mean, var, fix_gamma=False)
+    y.backward()
+    mx.nd.waitall()
+    return [mean, var, beta.grad]
+
+
+@CASES
+def softmax_output_loss(mx):
+    x = mx.nd.array([[1.0, 2.0, 3.0], [1.0, 2.0, 1.0]])
+    x.attach_grad()
+    with mx.autograd.record():
+        y = mx.nd.SoftmaxOutput(x, mx.nd.array([0, 2]))
+    y.backward()
+    return [y, x.grad]

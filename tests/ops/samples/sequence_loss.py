@@ -1,0 +1,35 @@
+"""Losses of sequences."""
+
+from .sample import Array, Sample
+
+_NO_ONNX = "ONNX has no CTC loss"
+
+
+def _labels(*values):
+    return Array((2, 3), kind="values", values=values, grad=False)
+
+
+def _lengths(*values):
+    return Array((2,), kind="values", values=values, grad=False)
+
+
+SAMPLES = (
+    Sample("CTCLoss", "first", (Array((6, 2, 4)), _labels(1, 2, 3, 3, 1, 0)), onnx=_NO_ONNX, batch=()),
+    Sample("CTCLoss", "repeated", (Array((7, 2, 4)), _labels(1, 1, 2, 2, 2, 0)), onnx=_NO_ONNX, batch=()),
+    Sample(
+        "CTCLoss",
+        "last",
+        (Array((6, 2, 4)), _labels(0, 1, 2, 2, -1, -1)),
+        {"blank_label": "last"},
+        onnx=_NO_ONNX,
+        batch=(),
+    ),
+    Sample(
+        "CTCLoss",
+        "lengths",
+        (Array((6, 2, 4)), _labels(1, 2, 3, 3, 1, 2), _lengths(6, 5), _lengths(3, 1)),
+        {"use_data_lengths": True, "use_label_lengths": True},
+        onnx=_NO_ONNX,
+        batch=(),
+    ),
+)
