@@ -124,6 +124,11 @@ class Symbol:
             "use F.where, or do not hybridize the block."
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        from gluonnx.symbol.text import load_json
+
+        return load_json, (self.tojson(),)
+
     def __copy__(self) -> "Symbol":
         return Symbol(self._heads)
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gluonnx import context
 from gluonnx.context import Context, current_context, num_gpus
 
 __all__ = [
@@ -35,7 +34,7 @@ def default_context() -> Context:
 
 def set_default_context(ctx: Context) -> None:
     """Make a context the default of this thread."""
-    context._default.context = ctx
+    Context.default_ctx = ctx
 
 
 def list_gpus() -> range:
