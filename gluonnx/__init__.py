@@ -4,18 +4,47 @@
 
 `nd` owns arrays, `autograd` gradients, `sym` graphs, `gluon` blocks and training, `onnx` the way to ONNX and back,
 `init`, `optimizer`, `lr_scheduler`, `metric` and `kvstore` what training needs, `context` devices, `random` random
-state; `test_utils`, `viz`, `profiler`, `runtime`, `util`, `engine`, `model` and `log` are what MXNet has under these names.
-`install_as_mxnet` lets programs that `import mxnet` run unchanged.
+state; `test_utils`, `viz`, `profiler`, `runtime`, `util`, `engine`, `callback`, `model` and `log` are what MXNet has
+under these names. `install_as_mxnet` lets programs that `import mxnet` run unchanged.
 """
 
-from gluonnx import attribute, autograd, base, context, engine, initializer, libinfo, log, name, ndarray, random, symbol
+from gluonnx import (
+    attribute,
+    autograd,
+    base,
+    callback,
+    context,
+    engine,
+    gluon,
+    initializer,
+    kvstore,
+    libinfo,
+    log,
+    lr_scheduler,
+    metric,
+    model,
+    name,
+    ndarray,
+    onnx,
+    optimizer,
+    profiler,
+    random,
+    registry,
+    runtime,
+    symbol,
+    test_utils,
+    util,
+    visualization,
+)
 from gluonnx import initializer as init
-from gluonnx import kvstore, lr_scheduler, metric, optimizer, registry, runtime, util
 from gluonnx import kvstore as kv
 from gluonnx import ndarray as nd
+from gluonnx import numpy as np
+from gluonnx import numpy_extension as npx
 from gluonnx import optimizer as opt
 from gluonnx import random as rnd
 from gluonnx import symbol as sym
+from gluonnx import visualization as viz
 from gluonnx._version import __version__
 from gluonnx.attribute import AttrScope
 from gluonnx.compat import install_as_mxnet
@@ -31,10 +60,6 @@ from gluonnx.util import (
     use_np_array,
     use_np_shape,
 )
-from gluonnx import gluon, model, onnx, profiler, test_utils, visualization
-from gluonnx import numpy as np
-from gluonnx import numpy_extension as npx
-from gluonnx import visualization as viz
 
 __all__ = [
     "AttrScope",
@@ -44,6 +69,7 @@ __all__ = [
     "attribute",
     "autograd",
     "base",
+    "callback",
     "context",
     "cpu",
     "cpu_pinned",

@@ -220,7 +220,7 @@ def dump(finished: bool = True, profile_process: str = "worker") -> None:
 
 def dumps(
     reset: bool = False,
-    format: Literal["table", "json"] = "table",  # noqa: A002 - MXNet's name
+    format: Literal["table", "json"] = "table",
     sort_by: Literal["total", "avg", "min", "max", "count"] = "total",
     ascending: bool = False,
 ) -> str:
@@ -419,9 +419,7 @@ class Marker:
         if scope not in SCOPES:
             raise ArgumentError(f"Marker.mark: unknown scope: expected one of {', '.join(SCOPES)}, got {scope!r}.")
         now_us = time.time_ns() / 1e3
-        _recorder.add(
-            _Span(self.name, self._category, now_us, None, threading.get_ident(), scope=SCOPES[scope])
-        )
+        _recorder.add(_Span(self.name, self._category, now_us, None, threading.get_ident(), scope=SCOPES[scope]))
 
 
 def _check_process(profile_process: str) -> None:
@@ -460,9 +458,7 @@ def _statistics(key: str, ascending: bool) -> tuple[Stats, Stats]:
     return _described(times, key, ascending, True), _described(sizes, memory_key, ascending, False)
 
 
-def _described(
-    values: Mapping[str, Mapping[str, list[float]]], key: str, ascending: bool, has_total: bool
-) -> Stats:
+def _described(values: Mapping[str, Mapping[str, list[float]]], key: str, ascending: bool, has_total: bool) -> Stats:
     found: Stats = {}
     for category in sorted(values):
         rows = {}

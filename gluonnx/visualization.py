@@ -13,7 +13,16 @@ __all__ = ["plot_network", "print_summary"]
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-HIDDEN_SUFFIXES = ("_weight", "_bias", "_beta", "_gamma", "_moving_var", "_moving_mean", "_running_var", "_running_mean")
+HIDDEN_SUFFIXES = (
+    "_weight",
+    "_bias",
+    "_beta",
+    "_gamma",
+    "_moving_var",
+    "_moving_mean",
+    "_running_var",
+    "_running_mean",
+)
 """Ends of the names of variables that a picture leaves out."""
 
 FILLS = {
@@ -123,9 +132,7 @@ def plot_network(
     defaults = {"shape": "box", "fixedsize": "true", "width": "1.3", "height": "0.8034", "style": "filled"}
     defaults |= dict(node_attrs or {})
     picture = Digraph(name=title, format=save_format)
-    hidden = {
-        node.name for node in nodes if hide_weights and node.is_variable and node.name.endswith(HIDDEN_SUFFIXES)
-    }
+    hidden = {node.name for node in nodes if hide_weights and node.is_variable and node.name.endswith(HIDDEN_SUFFIXES)}
     for node in nodes:
         if node.name in hidden:
             continue
@@ -227,4 +234,3 @@ def _warn_of_repeated_names(nodes: Sequence[Node]) -> None:
                 stacklevel=3,
             )
         seen.add(name)
-

@@ -725,7 +725,7 @@ class SymbolBlock(HybridBlock):
         self._prefix = ""
         self._scope = BlockScope(self, has_prefix=False)
         self._params = ParameterDict("", params)
-        listed = list(inputs) if isinstance(inputs, (list, tuple)) else [*inputs] if len(inputs) > 1 else [inputs]
+        listed = _symbols(inputs)
         several = isinstance(outputs, (list, tuple))
         if isinstance(outputs, (list, tuple)):
             out = outputs[0] if len(outputs) == 1 else Group(list(outputs))
@@ -865,6 +865,12 @@ def _has_scope(loaded: dict[str, NDArray]) -> bool:
 
 def _indent(text: str, spaces: int) -> str:
     return text.replace("\n", "\n" + " " * spaces)
+
+
+def _symbols(given: Symbol | Sequence[Symbol]) -> list[Symbol]:
+    if isinstance(given, Symbol):
+        return list(given) if len(given) > 1 else [given]
+    return list(given)
 
 
 def _common_prefix(names: Sequence[str]) -> str:

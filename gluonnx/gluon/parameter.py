@@ -485,13 +485,10 @@ class Parameter:
 
     def _reduce(self) -> NDArray:
         """The mean over the contexts, on the cpu."""
-        first = self._arrays[0].detach().as_in_context(cpu())
-        if len(self._arrays) == 1:
-            return first.copy()
-        total = first.copy()
-        for other in self._arrays[1:]:
-            total += other.detach().as_in_context(cpu())
-        return total / len(self._arrays)
+        copies = [a._plain().to("cpu", copy=True) for a in self._arrays]
+        return NDArray(
+            copies[0] if len(copies) == 1 else (sum(copies[1:], copies[0]) / len(copies)).to(copies[0].dtype)
+        )
 
     def _position(self, ctx: Context | None) -> int:
         self._check_initialized()

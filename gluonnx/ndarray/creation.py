@@ -144,7 +144,10 @@ def eye(N: int, M: int = 0, k: int = 0, ctx: Context | None = None, dtype: Any =
     values = np.eye(int(N), int(M) or None, int(k))
     result = array(values, ctx, dtype or "float32")
     out = kwargs.get("out")
-    return result if out is None else result.copyto(out)
+    if isinstance(out, NDArray):
+        result.copyto(out)
+        return out
+    return result
 
 
 def from_numpy(ndarray: npt.NDArray[Any], zero_copy: bool = True) -> NDArray:

@@ -40,6 +40,6 @@ def seed(seed_state: int, ctx: "Context | str" = "all") -> None:
         for found in _generators.values():
             found.manual_seed(int(seed_state))
         return
-    found = generator(ctx.torch_device)
-    assert found is not None
-    found.manual_seed(int(seed_state))
+    own = generator(ctx.torch_device)
+    assert own is not None
+    own.manual_seed(int(seed_state))

@@ -75,7 +75,7 @@ def attach(array: NDArray, grad: NDArray | None, grad_req: str) -> None:
         )
     tracked = plain.detach().requires_grad_(True)
     leaf = Leaf(tracked, plain, grad, grad_req)
-    tracked.register_post_accumulate_grad_hook(leaf.receive)
+    tracked.register_post_accumulate_grad_hook(leaf.receive)  # type: ignore[no-untyped-call]
     array._t = tracked
     array._leaf = leaf
 

@@ -47,7 +47,7 @@ class NDArray:
         >>> x = nd.array([[1, 2], [3, 4]])
         >>> (x * 2 + 1).sum(axis=0)
         <BLANKLINE>
-        [ 8. 14.]
+        [10. 14.]
         <NDArray 2 @cpu(0)>
     """
 
@@ -58,6 +58,26 @@ class NDArray:
     _t: torch.Tensor
     _ctx: Context
     _leaf: "Leaf"
+
+    if TYPE_CHECKING:  # install_operators makes them from the table
+
+        def __add__(self, other: Any) -> "NDArray": ...
+        def __radd__(self, other: Any) -> "NDArray": ...
+        def __iadd__(self, other: Any) -> "NDArray": ...
+        def __sub__(self, other: Any) -> "NDArray": ...
+        def __rsub__(self, other: Any) -> "NDArray": ...
+        def __isub__(self, other: Any) -> "NDArray": ...
+        def __mul__(self, other: Any) -> "NDArray": ...
+        def __rmul__(self, other: Any) -> "NDArray": ...
+        def __imul__(self, other: Any) -> "NDArray": ...
+        def __truediv__(self, other: Any) -> "NDArray": ...
+        def __rtruediv__(self, other: Any) -> "NDArray": ...
+        def __itruediv__(self, other: Any) -> "NDArray": ...
+        def __mod__(self, other: Any) -> "NDArray": ...
+        def __pow__(self, other: Any) -> "NDArray": ...
+        def __neg__(self) -> "NDArray": ...
+        def __abs__(self) -> "NDArray": ...
+        def __getattr__(self, name: str) -> Any: ...
 
     def __init__(self, tensor: torch.Tensor) -> None:
         self._t = tensor
@@ -102,7 +122,8 @@ class NDArray:
     @property
     def T(self) -> "NDArray":  # noqa: N802 - MXNet's name
         """A copy with the axes reversed."""
-        return _op("transpose")(self)
+        result: NDArray = _op("transpose")(self)
+        return result
 
     def __len__(self) -> int:
         if not self._t.dim():
@@ -181,11 +202,11 @@ class NDArray:
 
     def to_dlpack_for_read(self) -> Any:
         """Return a DLPack capsule that shares the memory."""
-        return torch.utils.dlpack.to_dlpack(self._plain())
+        return self.__dlpack__()
 
     def to_dlpack_for_write(self) -> Any:
         """Return a DLPack capsule that shares the memory, to be written through."""
-        return torch.utils.dlpack.to_dlpack(self._plain())
+        return self.__dlpack__()
 
     def __reduce__(self) -> tuple[Any, ...]:
         from gluonnx.ndarray.creation import from_numpy_state
@@ -388,7 +409,8 @@ class NDArray:
         """The tensor outside any graph, sharing memory."""
         leaf = getattr(self, "_leaf", None)
         if leaf is not None and leaf.tracked is self._t:
-            return leaf.plain
+            plain: torch.Tensor = leaf.plain
+            return plain
         return self._t.detach()
 
     def _writable(self) -> torch.Tensor:
@@ -569,5 +591,3 @@ def install_operators() -> None:
         ("le", "broadcast_lesser_equal", "_lesser_equal_scalar"),
     ):
         setattr(NDArray, f"__{name}__", _arithmetic(array_op, scalar_op))
-    setattr(NDArray, "__neg__", lambda self: _op("negative")(self))  # noqa: B010
-    setattr(NDArray, "__abs__", lambda self: _op("abs")(self))  # noqa: B010

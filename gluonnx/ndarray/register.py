@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from gluonnx.context import Context, current_context
-from gluonnx.errors import InputError, MXNetError
+from gluonnx.errors import InputError, InputTypeError, MXNetError
 from gluonnx.modes import MODES
 from gluonnx.ndarray.generators import generator
 from gluonnx.ndarray.ndarray import NDArray, check_same_context, on_context
@@ -45,11 +45,13 @@ def call(op: Operator, inputs: Sequence[NDArray], attrs: Mapping[str, Any], out:
 
 
 def attach_methods() -> None:
-    """Give NDArray the methods that the table declares."""
+    """Give NDArray the methods that the table declares, and Python's unary operators."""
     for op in TABLE.operators():
         for name in op.method:
             if name not in NDArray.__dict__:
                 setattr(NDArray, name, function(op.name))
+    setattr(NDArray, "__neg__", function("negative"))  # noqa: B010
+    setattr(NDArray, "__abs__", function("abs"))  # noqa: B010
 
 
 def _make(op: Operator, name: str) -> Function:
@@ -293,8 +295,10 @@ def _context(ctx: Any) -> Context:
 def _deliver(result: NDArray, out: Any) -> NDArray:
     if out is None:
         return result
-    if isinstance(out, (list, tuple)):
-        (out,) = out
+    if isinstance(out, (list, tuple)) and len(out) == 1:
+        out = out[0]
+    if not isinstance(out, NDArray):
+        raise InputTypeError(f"out: is not an array to fill: expected an NDArray, got {type(out).__name__}.")
     if out.shape != result.shape:
         raise InputError(f"out: does not fit the result: expected shape {result.shape}, got out={out.shape}.")
     out._write(result._t)

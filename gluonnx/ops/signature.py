@@ -89,15 +89,14 @@ def _takes_none(op: Operator, name: str) -> bool:
 def signature(op: Operator) -> inspect.Signature:
     """Return the Python signature of an operator's function, as MXNet documents it."""
     parameter = inspect.Parameter
-    parameters = []
+    parameters: list[inspect.Parameter] = []
     if op.variadic:
         parameters.append(parameter(op.inputs[-1].name, parameter.VAR_POSITIONAL))
-        kind = parameter.KEYWORD_ONLY
     else:
-        kind = parameter.POSITIONAL_OR_KEYWORD
-        parameters += [parameter(i.name, kind, default=None) for i in op.inputs]
+        parameters += [parameter(i.name, parameter.POSITIONAL_OR_KEYWORD, default=None) for i in op.inputs]
     for attr in op.attributes.values():
         if not (op.variadic and attr.name == op.count_attribute):
+            kind = parameter.KEYWORD_ONLY if op.variadic else parameter.POSITIONAL_OR_KEYWORD
             parameters.append(parameter(attr.name, kind, default=None if attr.required else attr.default))
     parameters += [parameter(n, parameter.KEYWORD_ONLY, default=None) for n in ("out", "name")]
     return inspect.Signature(parameters)

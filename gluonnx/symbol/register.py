@@ -64,7 +64,7 @@ def compose(
     """Return a new node's visible outputs. Inputs that are missing become variables `<name>_<input>`.
 
     Raises:
-        AttributeValueError: An attribute is unknown, missing or of the wrong type, or a note that operators cannot have.
+        AttributeValueError: An attribute is unknown, missing or of a wrong type, or a note is not in underscores.
         InputError: Too many inputs.
         GraphError: An input is a group of outputs.
     """

@@ -196,9 +196,7 @@ def _numpy(value: Any) -> Array:
     return values if values.dtype.kind in "biufcO" else values.astype(np.float32)
 
 
-def _message(
-    a: Array, b: Array, rtol: float, atol: float, names: Sequence[str], equal_nan: bool, limit: int
-) -> str:
+def _message(a: Array, b: Array, rtol: float, atol: float, names: Sequence[str], equal_nan: bool, limit: int) -> str:
     a, b = np.broadcast_arrays(a, b)
     wide = np.result_type(a.dtype, b.dtype, np.float32)
     x, y = a.astype(wide), b.astype(wide)

@@ -19,7 +19,7 @@ def gen_buckets_probs_with_ppf(ppf: Callable[[float], float], nbuckets: int) -> 
         nbuckets: Number of intervals.
     """
     edges = [ppf(i / nbuckets) for i in range(nbuckets + 1)]
-    return list(zip(edges, edges[1:], strict=False)), [1.0 / nbuckets] * nbuckets
+    return XX, [1.0 / nbuckets] * nbuckets
 
 
 def mean_check(generator: Callable[[int], Any], mu: float, sigma: float, nsamples: int = 1000000) -> bool:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gluonnx import symbol
 from gluonnx.context import Context, current_context
 from gluonnx.ndarray import NDArray, array, zeros
-from gluonnx import symbol
 from gluonnx.symbol import Symbol
 from gluonnx.test_utils.comparing import assert_almost_equal
 from gluonnx.test_utils.tolerance import default_numeric_eps
@@ -318,9 +318,7 @@ def check_consistency(
         AssertionError: Some run differs.
     """
     symbols = [sym] * len(ctx_list) if isinstance(sym, Symbol) else list(sym)
-    executors = [
-        one.simple_bind(grad_req=grad_req, **entry) for one, entry in zip(symbols, ctx_list, strict=True)
-    ]
+    executors = [one.simple_bind(grad_req=grad_req, **entry) for one, entry in zip(symbols, ctx_list, strict=True)]
     arg_values = dict(arg_params or {})
     for name, target in executors[0].arg_dict.items():
         if name not in arg_values:

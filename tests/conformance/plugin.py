@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
+from conformance import old_names
 
 import gluonnx
-from conformance import old_names
 
 MESSAGE_LENGTH = 300
 

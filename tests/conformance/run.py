@@ -17,8 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from conformance import baseline as baselines  # noqa: E402 - found beside this file
-from conformance.process import REPOSITORY, FileResult, Result, run_file  # noqa: E402
+from conformance import baseline as baselines
+from conformance.process import REPOSITORY, FileResult, Result, run_file
 
 TIMEOUT_S = 180.0
 SEED = 1

@@ -152,7 +152,7 @@ def test_bytes_are_the_same_in_any_process(tmp_path):
 
 def test_before_a_call_there_is_nothing_to_export(tmp_path):
     net = mlp()
-    with pytest.raises(RuntimeError, match="`hybridsequential.*nothing to export yet.*first call block.hybridize"):
+    with pytest.raises(RuntimeError, match=r"`hybridsequential.*nothing to export yet.*first call block.hybridize"):
         net.export(tmp_path / "net")
     net(rows())
     with pytest.raises(RuntimeError, match="nothing to export yet"):

@@ -138,7 +138,7 @@ def test_none_is_an_input_that_may_be_left_out_at_the_end():
     net.hybridize()
     near(net(rows(), None), rows() * 2)
     near(net(rows()), rows() * 2)
-    with pytest.raises(ValueError, match="does not match the cached version.*got \\[0, 0\\]"):
+    with pytest.raises(ValueError, match=r"does not match the cached version.*got \[0, 0\]"):
         net(rows(), rows())
 
 
@@ -550,7 +550,7 @@ def test_an_input_that_is_not_used_is_told_once():
 
 def test_flags_are_checked():
     net = mlp()
-    with pytest.raises(TypeError, match="hybridize: unknown flag: expected some of .*static_shape.*, got fast"):
+    with pytest.raises(TypeError, match=r"hybridize: unknown flag: expected some of .*static_shape.*, got fast"):
         net.hybridize(fast=True)
     with pytest.raises(ValueError, match="static_shape needs static_alloc: expected static_alloc=True"):
         net.hybridize(static_shape=True)
@@ -566,9 +566,11 @@ def test_hooks_run_around_a_hybridized_call():
     net.hybridize()
     net(x)
     seen = []
-    with net.register_forward_hook(lambda block, inputs, output: seen.append((len(inputs), output.shape))):
-        with net.register_forward_pre_hook(lambda block, inputs: seen.append(len(inputs))):
-            net(x)
+    with (
+        net.register_forward_hook(lambda block, inputs, output: seen.append((len(inputs), output.shape))),
+        net.register_forward_pre_hook(lambda block, inputs: seen.append(len(inputs))),
+    ):
+        net(x)
     net(x)
     assert seen == [1, (1, (2, 2))]
 

@@ -276,7 +276,7 @@ def test_symbol_block_says_what_is_wrong():
     data = mx.sym.var("data")
     hidden = mx.sym.FullyConnected(data, num_hidden=3, name="fc1")
     with pytest.raises(
-        AssertionError, match="Input symbols must be variable: .*<Symbol fc1>, an output of an operator"
+        AssertionError, match=r"Input symbols must be variable: .*<Symbol fc1>, an output of an operator"
     ):
         gluon.SymbolBlock(mx.sym.relu(hidden), hidden)
     net = gluon.SymbolBlock(hidden, data)
@@ -285,7 +285,7 @@ def test_symbol_block_says_what_is_wrong():
     initialized(net)
     with pytest.raises(ValueError, match=r"wrong number of inputs: expected 1 \(data\), got 2"):
         net(rows(), rows())
-    with pytest.raises(AssertionError, match="one NDArray or one Symbol.*ndarray"):
+    with pytest.raises(AssertionError, match=r"one NDArray or one Symbol.*ndarray"):
         net(np.ones((1, 3), "float32"))
     with pytest.raises(NotImplementedError, match="runs a graph"):
         net.hybrid_forward(nd, rows())

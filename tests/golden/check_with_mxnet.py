@@ -4,12 +4,14 @@
 
 For each `NAME.params` in FOLDER: MXNet loads it, its arrays equal those in `NAME.npz` (`NUMBER/PART`, bfloat16 as its
 bits) where there is one, and MXNet saves the same bytes again. For each `NAME-symbol.json`: MXNet loads it and its
-`tojson()` is the same text. Exit 0 if all agree and there was at least one file; 1, with one line per failure, if not.
+`tojson()` is the same text. For each `NAME-call.npz`: `SymbolBlock.imports` of `NAME-symbol.json` and
+`NAME-0000.params` gives, for the inputs in it, the outputs `output0`, ... in it, within 1e-5. Exit 0 if all agree and there was at least one file; 1, with one line per failure, if not.
 """
 
 import os
 import sys
 import tempfile
+import warnings
 
 import mxnet as mx
 import numpy as np
@@ -76,7 +78,35 @@ def check_symbol(path):
     return [] if mx.sym.load_json(text).tojson() == text else ["MXNet writes another text"]
 
 
-CHECKS = [(".params", check_params), ("-symbol.json", check_symbol)]
+def check_call(path):
+    """Faults of one model, run on the inputs of a call."""
+    prefix = path[: -len("-call.npz")]
+    with np.load(path) as call:
+        values = {name: call[name] for name in call.files}
+    count = sum(name.startswith("output") for name in values)
+    inputs = {name: mx.nd.array(value) for name, value in values.items() if not name.startswith("output")}
+    rows = next(iter(inputs.values())).shape[0]
+    for name in mx.sym.load(prefix + "-symbol.json").list_arguments():
+        if name.endswith("_label"):
+            inputs[name] = mx.nd.zeros((rows,))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        block = mx.gluon.SymbolBlock.imports(prefix + "-symbol.json", list(inputs), prefix + "-0000.params")
+        outputs = block(*inputs.values())
+    outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    if len(outputs) != count:
+        return ["%d outputs instead of %d" % (len(outputs), count)]
+    faults = []
+    for i, output in enumerate(outputs):
+        want = values["output%d" % i]
+        if output.shape != want.shape:
+            faults.append("output%d: shape %s instead of %s" % (i, output.shape, want.shape))
+        elif not np.abs(output.asnumpy() - want).max() <= 1e-5:
+            faults.append("output%d: differs by %g" % (i, np.abs(output.asnumpy() - want).max()))
+    return faults
+
+
+CHECKS = [(".params", check_params), ("-symbol.json", check_symbol), ("-call.npz", check_call)]
 
 
 def main(folder):
@@ -88,7 +118,7 @@ def main(folder):
             count += 1
             try:
                 faults = check(os.path.join(folder, name))
-            except (mx.MXNetError, ValueError, TypeError) as err:
+            except (mx.MXNetError, ValueError, TypeError, AssertionError) as err:
                 faults = ["MXNet refuses it: %s" % str(err).strip().splitlines()[-1]]
             bad += bool(faults)
             for fault in faults:

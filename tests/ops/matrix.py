@@ -79,11 +79,64 @@ def call(op, inputs, attrs, *, train=False, seed=0, device="cpu"):
 
 
 def through_ndarray(sample, arrays):
-    """Visible outputs of the imperative call, as numpy arrays."""
-    given = [mx.nd.array(a, dtype=a.dtype) for a in arrays]
+    """Visible outputs of the imperative call, as numpy arrays; the second call is the one that is remembered."""
+    function = ndarray_function(sample.op)
+    _imperative(sample, arrays, lambda inputs: function(*inputs, **sample.attrs))
+    return _imperative(sample, arrays, lambda inputs: function(*inputs, **sample.attrs))
+
+
+def with_text(sample, arrays):
+    """The same with attributes as MXNet's text."""
+    text = TABLE[sample.op].to_text(sample.attrs)
+    return _imperative(sample, arrays, lambda inputs: ndarray_function(sample.op)(*inputs, **text))
+
+
+def by_position(sample, arrays):
+    """The same with attributes by position, as many as are given without a gap."""
+    op = TABLE[sample.op]
+    positional = []
+    rest = dict(sample.attrs)
+    is_complete = len(arrays) == len(op.inputs) and not op.variadic
+    for name in op.attributes if is_complete else ():
+        if name not in rest or isinstance(rest[name], mx.nd.NDArray):
+            break
+        positional.append(rest.pop(name))
+    return _imperative(sample, arrays, lambda inputs: ndarray_function(sample.op)(*inputs, *positional, **rest))
+
+
+def by_name(sample, arrays):
+    """The same with inputs by name."""
+    op = TABLE[sample.op]
+    active = op.active_inputs(op.parse(sample.attrs), len(arrays))
+    names = [spec.name for spec in active[: len(arrays)]]
+    function = ndarray_function(sample.op)
+    return _imperative(sample, arrays, lambda inputs: function(**dict(zip(names, inputs, strict=True)), **sample.attrs))
+
+
+def as_method(sample, arrays):
+    """The same as a method of the first array, where there is one."""
+    op = TABLE[sample.op]
+    if not op.method or "target_shape" in sample.attrs:  # the method reshape has no old form
+        return through_ndarray(sample, arrays)
+    name = op.method[0]
+    return _imperative(
+        sample,
+        arrays,
+        lambda inputs: getattr(inputs[0], name)(*inputs[1:], **sample.attrs),
+        may_share=name == "reshape",  # the method shares memory, as MXNet's does
+    )
+
+
+def _imperative(sample, arrays, call, *, may_share=False):
+    inputs = [mx.nd.array(a, dtype=a.dtype) for a in arrays]
     with mx.autograd.train_mode() if sample.train else mx.autograd.predict_mode():
-        result = ndarray_function(sample.op)(*given, **sample.attrs)
-    return [r.asnumpy() for r in (result if isinstance(result, (list, tuple)) else [result])]
+        result = call(inputs)
+    outputs = [r.asnumpy() for r in (result if isinstance(result, (list, tuple)) else [result])]
+    owned = {a._t.untyped_storage().data_ptr() for a in inputs if a.size}
+    for r in result if isinstance(result, (list, tuple)) else [result]:
+        if not may_share:
+            assert r._t.untyped_storage().data_ptr() not in owned, "an imperative call returned memory of its input"
+    return outputs
 
 
 def as_symbol(sample):

@@ -47,16 +47,26 @@ def test_eager_gives_mxnets_answer(sample):
         np.testing.assert_array_equal(tensor.numpy(), array, err_msg=f"{sample.key}: an input was written to")
 
 
-@pytest.mark.parametrize("way", [matrix.through_ndarray, matrix.through_symbol])
+WAYS = (
+    matrix.through_ndarray,
+    matrix.with_text,
+    matrix.by_position,
+    matrix.by_name,
+    matrix.as_method,
+    matrix.through_symbol,
+)
+
+
 @over(SAMPLES)
-def test_every_way_gives_the_eager_answer(sample, way):
+def test_every_way_gives_the_eager_answer(sample):
     op, arrays = operator_of(sample), sample.arrays()
     eager = call(op, tensors(arrays), op.parse(sample.attrs), train=sample.train).outputs
-    answers = way(sample, arrays)
-    assert len(answers) == len(eager)
-    for answer, output in zip(answers, eager, strict=True):
-        assert answer.dtype == output.numpy().dtype
-        np.testing.assert_array_equal(answer, output.numpy())
+    for way in WAYS:
+        answers = way(sample, arrays)
+        assert len(answers) == len(eager), way.__name__
+        for answer, output in zip(answers, eager, strict=True):
+            assert answer.dtype == output.numpy().dtype, way.__name__
+            np.testing.assert_array_equal(answer, output.numpy(), err_msg=way.__name__)
 
 
 @over(SAMPLES)

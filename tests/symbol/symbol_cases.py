@@ -239,13 +239,20 @@ def group_name(mx):
 
 CASES.expressions(
     "group",
-    """
-    sym.Group([]).name
-    sym.Group([1]).name
-    sym.Group([sym.var('a'), sym.var('b')]).list_outputs()
-    sym.Group([sym.Group([sym.var('a'), sym.var('b')]), sym.var('c')]).list_outputs()
-    sym.Group(sym.var('a')).list_outputs()  # MXNet's group of one symbol that is no list is its outputs too, by chance
-    """,
+    {
+        "sym.Group([]).name": lambda e: e.sym.Group([]).name,
+        "sym.Group([1]).name": lambda e: e.sym.Group([1]).name,
+        "sym.Group([sym.var('a'), sym.var('b')]).list_outputs()": lambda e: e.sym.Group(
+            [e.sym.var("a"), e.sym.var("b")]
+        ).list_outputs(),
+        "sym.Group([sym.Group([sym.var('a'), sym.var('b')]), sym.var('c')]).list_outputs()": lambda e: e.sym.Group(
+            [e.sym.Group([e.sym.var("a"), e.sym.var("b")]), e.sym.var("c")]
+        ).list_outputs(),
+        "sym.Group(sym.var('a')).list_outputs()": lambda e: e.sym.Group(e.sym.var("a")).list_outputs(),
+    },
+    {
+        "sym.Group(sym.var('a')).list_outputs()": "MXNet's group of one symbol that is no list is its outputs too, by chance",
+    },
 )
 
 
@@ -258,7 +265,9 @@ def _indexing(key):
 
 
 for _key in (0, 3, -1, 100, "fc1_output", "fc1", "relu1_output", "nothing", "data", slice(0, 2), slice(None), 1.5):
-    CASES.add("internals[%r]" % (_key,), _indexing(_key), "MXNet takes no negative positions" if _key == -1 else None)
+    CASES.add(
+        "internals[{!r}]".format(_key), _indexing(_key), "MXNet takes no negative positions" if _key == -1 else None
+    )
 
 
 @CASES
@@ -368,39 +377,47 @@ CASES.add(
 
 CASES.expressions(
     "errors",
-    """
-    sym.var(3)
-    sym.var('x', nonsense='1')
-    sym.var('x', shape='a')
-    sym.relu(3)
-    sym.relu(sym.var('x'), sym.var('y'))
-    sym.FullyConnected(sym.var('x'))
-    sym.FullyConnected(sym.var('x'), num_hidden='many')
-    sym.FullyConnected(sym.var('x'), num_hidden=2, nonsense=3)
-    sym.Activation(sym.var('x'), act_type='nonsense')
-    sym.nonsense(sym.var('x'))
-    sym.load_json('')
-    sym.load_json('{}')
-    sym.load_json(3)
-    sym.load('/nonexistent/file.json')
-    bool(sym.var('x'))
-    sym.var('x') + 'a'
-    sym.var('x') + None
-    sym.var('x') + nd.ones((1,))
-    sym.var('x').asnumpy()
-    sym.var('x').asscalar()
-    sym.var('x').wait_to_read()
-    sym.var('x').backward()
-    sym.var('x').detach()
-    sym.var('x').list_attr(recursive=True)
-    len(sym.var('x'))
-    [s.name for s in sym.var('x')]
-    sym.Activation(sym.split(sym.var('x'), num_outputs=2), act_type='relu')
-    sym.maximum(1, 2)
-    sym.maximum('a', 2)
-    sym.power(sym.var('x'), 2).name
-    sym.var('x') == None
-    """,
+    {
+        "sym.var(3)": lambda e: e.sym.var(3),
+        "sym.var('x', nonsense='1')": lambda e: e.sym.var("x", nonsense="1"),
+        "sym.var('x', shape='a')": lambda e: e.sym.var("x", shape="a"),
+        "sym.relu(3)": lambda e: e.sym.relu(3),
+        "sym.relu(sym.var('x'), sym.var('y'))": lambda e: e.sym.relu(e.sym.var("x"), e.sym.var("y")),
+        "sym.FullyConnected(sym.var('x'))": lambda e: e.sym.FullyConnected(e.sym.var("x")),
+        "sym.FullyConnected(sym.var('x'), num_hidden='many')": lambda e: e.sym.FullyConnected(
+            e.sym.var("x"), num_hidden="many"
+        ),
+        "sym.FullyConnected(sym.var('x'), num_hidden=2, nonsense=3)": lambda e: e.sym.FullyConnected(
+            e.sym.var("x"), num_hidden=2, nonsense=3
+        ),
+        "sym.Activation(sym.var('x'), act_type='nonsense')": lambda e: e.sym.Activation(
+            e.sym.var("x"), act_type="nonsense"
+        ),
+        "sym.nonsense(sym.var('x'))": lambda e: e.sym.nonsense(e.sym.var("x")),
+        "sym.load_json('')": lambda e: e.sym.load_json(""),
+        "sym.load_json('{}')": lambda e: e.sym.load_json("{}"),
+        "sym.load_json(3)": lambda e: e.sym.load_json(3),
+        "sym.load('/nonexistent/file.json')": lambda e: e.sym.load("/nonexistent/file.json"),
+        "bool(sym.var('x'))": lambda e: bool(e.sym.var("x")),
+        "sym.var('x') + 'a'": lambda e: e.sym.var("x") + "a",
+        "sym.var('x') + None": lambda e: e.sym.var("x") + None,
+        "sym.var('x') + nd.ones((1,))": lambda e: e.sym.var("x") + e.nd.ones((1,)),
+        "sym.var('x').asnumpy()": lambda e: e.sym.var("x").asnumpy(),
+        "sym.var('x').asscalar()": lambda e: e.sym.var("x").asscalar(),
+        "sym.var('x').wait_to_read()": lambda e: e.sym.var("x").wait_to_read(),
+        "sym.var('x').backward()": lambda e: e.sym.var("x").backward(),
+        "sym.var('x').detach()": lambda e: e.sym.var("x").detach(),
+        "sym.var('x').list_attr(recursive=True)": lambda e: e.sym.var("x").list_attr(recursive=True),
+        "len(sym.var('x'))": lambda e: len(e.sym.var("x")),
+        "[s.name for s in sym.var('x')]": lambda e: [s.name for s in e.sym.var("x")],
+        "sym.Activation(sym.split(sym.var('x'), num_outputs=2), act_type='relu')": lambda e: e.sym.Activation(
+            e.sym.split(e.sym.var("x"), num_outputs=2), act_type="relu"
+        ),
+        "sym.maximum(1, 2)": lambda e: e.sym.maximum(1, 2),
+        "sym.maximum('a', 2)": lambda e: e.sym.maximum("a", 2),
+        "sym.power(sym.var('x'), 2).name": lambda e: e.sym.power(e.sym.var("x"), 2).name,
+        "sym.var('x') == None": lambda e: e.sym.var("x") == None,
+    },
 )
 
 
