@@ -1,7 +1,7 @@
 """What this installation can do: `mx.runtime`."""
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -25,13 +25,14 @@ def feature_list() -> list[Feature]:
 
     What only MXNet's own build has (TVM, OpenCV operators, Caffe, its signal handler and allocator) is not enabled.
     """
-    capability = torch.backends.cpu.get_cpu_capability()
+    backends: Any = torch.backends  # partly without annotations
+    capability = backends.cpu.get_cpu_capability()
     has_avx2 = capability in ("AVX2", "AVX512")
     has_cuda = torch.cuda.is_available()
     has_distributed = torch.distributed.is_available()
     enabled = {
         "CUDA": has_cuda,
-        "CUDNN": has_cuda and torch.backends.cudnn.is_available(),
+        "CUDNN": has_cuda and backends.cudnn.is_available(),
         "NCCL": has_cuda and has_distributed and torch.distributed.is_nccl_available(),
         "CUDA_RTC": False,
         "TENSORRT": False,
@@ -43,16 +44,16 @@ def feature_list() -> list[Feature]:
         "CPU_SSE4A": False,
         "CPU_AVX": has_avx2,
         "CPU_AVX2": has_avx2,
-        "OPENMP": torch.backends.openmp.is_available(),
+        "OPENMP": backends.openmp.is_available(),
         "SSE": False,
         "F16C": has_avx2,
         "JEMALLOC": False,
-        "BLAS_OPEN": not torch.backends.mkl.is_available(),
+        "BLAS_OPEN": not backends.mkl.is_available(),
         "BLAS_ATLAS": False,
-        "BLAS_MKL": torch.backends.mkl.is_available(),
+        "BLAS_MKL": backends.mkl.is_available(),
         "BLAS_APPLE": False,
         "LAPACK": torch._C.has_lapack,
-        "MKLDNN": torch.backends.mkldnn.is_available(),
+        "MKLDNN": backends.mkldnn.is_available(),
         "OPENCV": False,
         "CAFFE": False,
         "PROFILER": True,

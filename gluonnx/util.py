@@ -68,7 +68,7 @@ def set_np_shape(active: int | bool) -> bool:
     """
     if active not in (0, 1, 2):
         raise ValueError(
-            f"set_np_shape: unknown scope: expected 0 (off), 1 (this thread) or 2 (every thread), got active={active!r}."
+            f"set_np_shape: unknown scope: expected 0 (off), 1 (this thread) or 2 (all threads), got active={active!r}."
         )
     before = is_np_shape()
     _thread.is_np_shape = active != 0
@@ -169,7 +169,7 @@ def np_array(active: bool = True) -> _NumpyArrayScope:
 def use_np_array(func: Decorated) -> Decorated:
     """Decorate a function or class that needs the NumPy interface: using it raises NotSupportedError."""
     if inspect.isclass(func):
-        func.__init__ = use_np_array(func.__init__)  # type: ignore[misc]  # the class is the caller's
+        func.__init__ = use_np_array(func.__init__)  # type: ignore[method-assign]  # the caller's class
         return func
 
     @functools.wraps(func)

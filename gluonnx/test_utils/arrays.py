@@ -1,4 +1,7 @@
-"""Random shapes and arrays, and small helpers on numpy arrays. They draw from numpy's global state, as tests seed it."""
+"""Random shapes and arrays, and small helpers on numpy arrays.
+
+They draw from numpy's global state, which tests seed.
+"""
 
 import random
 from collections.abc import Callable, Sequence

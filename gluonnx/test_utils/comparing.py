@@ -212,7 +212,10 @@ def _message(a: Array, b: Array, rtol: float, atol: float, names: Sequence[str],
         "Items are not equal:",
         f"Error {error[places[0]]:f} exceeds tolerance rtol={rtol:e}, atol={atol:e} (mismatch {wrong.mean():%}).",
         f"Location of maximum error: {places[0]}, {rows[0]}",
-        *(f"  {i}: Error {error[p]:f}  Location: {p}, {row}" for i, (p, row) in enumerate(zip(places, rows), 1)),
+        *(
+            f"  {i}: Error {error[p]:f}  Location: {p}, {row}"
+            for i, (p, row) in enumerate(zip(places, rows, strict=True), 1)
+        ),
         f" ACTUAL: {a!r}",
         f" DESIRED: {b!r}",
     ]

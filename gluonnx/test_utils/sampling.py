@@ -1,5 +1,6 @@
 """Tests of random numbers against their distribution. They need scipy."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,7 +20,7 @@ def gen_buckets_probs_with_ppf(ppf: Callable[[float], float], nbuckets: int) -> 
         nbuckets: Number of intervals.
     """
     edges = [ppf(i / nbuckets) for i in range(nbuckets + 1)]
-    return XX, [1.0 / nbuckets] * nbuckets
+    return list(itertools.pairwise(edges)), [1.0 / nbuckets] * nbuckets
 
 
 def mean_check(generator: Callable[[int], Any], mu: float, sigma: float, nsamples: int = 1000000) -> bool:

@@ -32,21 +32,17 @@ def default_dtype() -> type[np.generic]:
 
 def default_rtols() -> Tolerances:
     """Return the relative tolerance of each element type."""
-    return {np.dtype("float16"): 1e-2, np.dtype("float32"): 1e-4, np.dtype("float64"): 1e-5} | {
-        np.dtype(name): 0 for name in EXACT
-    }
+    return _by_type(float16=1e-2, float32=1e-4, float64=1e-5, **dict.fromkeys(EXACT, 0.0))
 
 
 def default_atols() -> Tolerances:
     """Return the absolute tolerance of each element type."""
-    return {np.dtype("float16"): 1e-1, np.dtype("float32"): 1e-3, np.dtype("float64"): 1e-20} | {
-        np.dtype(name): 0 for name in EXACT
-    }
+    return _by_type(float16=1e-1, float32=1e-3, float64=1e-20, **dict.fromkeys(EXACT, 0.0))
 
 
 def default_numeric_eps() -> Tolerances:
     """Return the step of finite differences of each element type: a power of two, so that adding it is exact."""
-    return {np.dtype("float16"): 2.0**-6, np.dtype("float32"): 2.0**-9, np.dtype("float64"): 2.0**-14}
+    return _by_type(float16=2.0**-6, float32=2.0**-9, float64=2.0**-14)
 
 
 def effective_dtype(dat: Any) -> "np.dtype[Any]":
@@ -87,3 +83,7 @@ def get_atol(atol: float | Tolerances | None = None, dtype: Any = np.float64) ->
 def get_etol(etol: float | None = None) -> float:
     """Return the share of elements that may differ: none if `etol` is None."""
     return 0 if etol is None else etol
+
+
+def _by_type(**values: float) -> Tolerances:
+    return {np.dtype(name): value for name, value in values.items()}
