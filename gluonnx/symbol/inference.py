@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import torch
 
 from gluonnx.errors import InputError, MXNetError
-from gluonnx.modes import MODES
 from gluonnx.ops.dtypes import BY_TORCH, DTYPES, torch_dtype
 from gluonnx.symbol.graph import Entry, Node, topological
 from gluonnx.symbol.partial import UNKNOWN, PartialShapes, is_complete
+from gluonnx.util import is_np_shape
 
 Shape = tuple[int, ...]
 
@@ -41,7 +41,7 @@ class Inference:
 
 def is_known(shape: Sequence[int] | None) -> bool:
     """Whether every dimension is known (MXNet writes 0 or -1 for an unknown one, under `np_shape` only -1)."""
-    least = 0 if MODES.np_shape else 1
+    least = 0 if is_np_shape() else 1
     return shape is not None and all(d >= least for d in shape)
 
 
@@ -76,7 +76,7 @@ def infer(
             declared = node.annotations.get("__shape__")
             if shape is None and declared is not None:
                 shape = _parse_declared_shape(declared)
-                shape = shape if shape or MODES.np_shape else None
+                shape = shape if shape or is_np_shape() else None
             if is_known(shape):
                 assert shape is not None
                 found.shapes[id(node), 0] = tuple(shape)

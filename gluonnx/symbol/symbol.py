@@ -10,11 +10,11 @@ import numpy as np
 
 from gluonnx.attribute import HIDDEN_KEYS, annotations
 from gluonnx.errors import ArgumentError, GraphError, InputError, InputTypeError, NotImplementedForSymbol
-from gluonnx.modes import MODES
 from gluonnx.ops.attributes import to_text
 from gluonnx.ops.dtypes import BY_NAME, as_dtype
 from gluonnx.symbol import inference
 from gluonnx.symbol.graph import Entry, Node, auxiliary_variables, topological
+from gluonnx.util import is_np_shape
 
 __all__ = ["Group", "Symbol", "Variable", "var"]
 
@@ -125,6 +125,11 @@ class Symbol:
             "Symbol: has no truth value: expected an NDArray, got a Symbol. A hybrid_forward cannot branch on values; "
             "use F.where, or do not hybridize the block."
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from gluonnx.symbol.text import load_json
+
+        return load_json, (self.tojson(),)
 
     def __copy__(self) -> "Symbol":
         return Symbol(self._heads)
@@ -280,7 +285,7 @@ class Symbol:
                 raise InputTypeError(
                     f"Symbol.infer_shape: wrong shape of `{name}`: expected a tuple, got {type(shape).__name__}."
                 )
-        is_given = {n: tuple(s) for n, s in shapes.items() if len(s) or MODES.np_shape}
+        is_given = {n: tuple(s) for n, s in shapes.items() if len(s) or is_np_shape()}
         return inference.infer(self._heads, is_given)
 
     def _by_name(self, where: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -392,7 +397,7 @@ def _written(found: inference.Inference, entry: Entry) -> Shape | None:
     if shape is not None:
         return shape
     shape = found.partial.get((id(entry[0]), entry[1]))
-    if MODES.np_shape:
+    if is_np_shape():
         return shape
     return () if shape is None else tuple(max(d, 0) for d in shape)
 
