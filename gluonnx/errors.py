@@ -23,7 +23,10 @@ __all__ = [
     "InputTypeError",
     "LoweringError",
     "MXNetError",
+    "NamespaceError",
     "NotImplementedForSymbol",
+    "NotSupportedError",
+    "NotSupportedForSparseNDArray",
     "ParameterError",
     "ParameterFileError",
     "ParameterMismatchError",
@@ -76,6 +79,18 @@ class NotImplementedForSymbol(MXNetError, TypeError):  # noqa: N818 - MXNet's na
 
 class TraceError(NotImplementedForSymbol, AttributeError):
     """A hybridized block does what symbols cannot; the message names the line."""
+
+
+class NotSupportedForSparseNDArray(MXNetError, TypeError):  # noqa: N818 - MXNet's name
+    """An operation that sparse storage does not have was used on a sparse array."""
+
+
+class NotSupportedError(MXNetError, NotImplementedError):
+    """A part of MXNet that gluonnx does not have was asked for."""
+
+
+class NamespaceError(MXNetError, ModuleNotFoundError):
+    """The name `mxnet` is taken, or has no such module here."""
 
 
 class ParameterError(MXNetError, ValueError):

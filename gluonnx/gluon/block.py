@@ -31,6 +31,7 @@ from gluonnx.gluon.nesting import LEAF, NOTHING, flatten, regroup
 from gluonnx.gluon.parameter import Parameter, ParameterDict, load_all, select
 from gluonnx.gluon.plan import FastCall
 from gluonnx.gluon.scope import BlockScope, open_scope
+from gluonnx.gluon.scope import BlockScope as _BlockScope  # noqa: F401 - MXNet's name
 from gluonnx.gluon.tracing import Tracing
 from gluonnx.modes import MODES
 from gluonnx.ndarray.files import load as load_arrays

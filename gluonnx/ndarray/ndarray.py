@@ -33,6 +33,10 @@ IN_GRAPH = (
 )
 
 
+_STORAGE_TYPE_STR_TO_ID = {"undefined": -1, "default": 0, "row_sparse": 1, "csr": 2}
+"""Codes of storage types, under the name that MXNet programs import."""
+
+
 class NDArray:
     """A multi-dimensional array of one dtype on one context.
 
