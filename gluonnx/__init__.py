@@ -5,8 +5,8 @@
 `nd` owns arrays, `autograd` gradients, `sym` graphs, `gluon` blocks and training, `onnx` the way to ONNX and back,
 `init`, `optimizer`, `lr_scheduler`, `metric` and `kvstore` what training needs, `executor` bound graphs, `operator`
 operators of one's own, `context` devices, `random` random state; `test_utils`, `viz`, `profiler`, `runtime`, `util`,
-`engine`, `callback`, `model` and `log` are what MXNet has under these names.
-`install_as_mxnet` lets programs that `import mxnet` run unchanged.
+`engine`, `callback`, `model` and `log` are what MXNet has under these names. `install_as_mxnet` lets programs that
+`import mxnet` run unchanged.
 """
 
 from gluonnx import (
@@ -29,7 +29,6 @@ from gluonnx import (
     name,
     ndarray,
     onnx,
-    operator,
     optimizer,
     profiler,
     random,
@@ -107,7 +106,6 @@ __all__ = [
     "npx",
     "num_gpus",
     "onnx",
-    "operator",
     "opt",
     "optimizer",
     "profiler",

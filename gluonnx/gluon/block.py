@@ -26,11 +26,13 @@ from gluonnx.errors import (
 )
 from gluonnx.gluon.hooks import HookHandle
 from gluonnx.gluon.hybrid import HybridCall
+from gluonnx.gluon.monitor import OperatorHook
 from gluonnx.gluon.nesting import LEAF, NOTHING, flatten, regroup
 from gluonnx.gluon.parameter import Parameter, ParameterDict, load_all, select
 from gluonnx.gluon.plan import FastCall
 from gluonnx.gluon.scope import BlockScope, open_scope
 from gluonnx.gluon.scope import BlockScope as _BlockScope  # noqa: F401 - MXNet's name
+from gluonnx.gluon.tracing import Tracing
 from gluonnx.modes import MODES
 from gluonnx.ndarray.files import load as load_arrays
 from gluonnx.ndarray.files import save as save_arrays
@@ -164,6 +166,11 @@ class Block:
     def register_forward_hook(self, hook: Callable[..., Any]) -> HookHandle:
         """Call `hook(block, inputs, output)` after each forward."""
         return HookHandle(self._forward_hooks, hook)
+
+    def register_op_hook(self, callback: Callable[..., Any] | None, monitor_all: bool = False) -> None:
+        """Watch the operators of every hybridized child; see `HybridBlock.register_op_hook`."""
+        for child in self._children.values():
+            child.register_op_hook(callback, monitor_all)
 
     def apply(self, fn: Callable[["Block"], Any]) -> "Block":
         """Call `fn` on every descendant and on the block itself; return the block."""
@@ -363,6 +370,7 @@ class HybridBlock(Block):
         self._compiled: HybridCall | None = None
         self._fast: FastCall | None = None
         self._allows_fast_call = False
+        self._op_hook: OperatorHook | None = None
         self._in_structure: Any = None
         self._out_structure: Any = None
 
@@ -387,7 +395,11 @@ class HybridBlock(Block):
 
     def _clear(self) -> None:
         # Not through __setattr__, which calls this while the block is still being made.
-        self.__dict__.update(_trace=None, _compiled=None, _fast=None)
+        self.__dict__["_trace"] = None
+        self._uncompile()
+
+    def _uncompile(self) -> None:
+        self.__dict__.update(_compiled=None, _fast=None)
 
     def hybridize(self, active: bool = True, **kwargs: Any) -> None:
         """Run the traced graph from now on, or (with `active=False`) the Python code again.
@@ -434,6 +446,24 @@ class HybridBlock(Block):
             )
         super().hybridize(active, **kwargs)
 
+    def register_op_hook(self, callback: Callable[..., Any] | None, monitor_all: bool = False) -> None:
+        """Call `callback(name, operator, array)` for every output of every operator, while the block is hybridized.
+
+        The names are bytes, as MXNet's are: `b"net_dense0_fwd_output"`, `b"FullyConnected"`. The block then runs on
+        torch. An array shares the operator's memory: copy it to keep it.
+
+        Differs: MXNet hands over the raw handle of the array; here it is an NDArray. An exception in the callback
+            ends the call; MXNet prints and forgets it. Arrays that only MXNet's kernels have (the mask of Dropout) are
+            not shown.
+
+        Args:
+            callback: The function; None removes it.
+            monitor_all: Whether it also sees the inputs, each before its operator runs.
+        """
+        self._op_hook = None if callback is None else OperatorHook(callback, bool(monitor_all))
+        self._uncompile()
+        super().register_op_hook(callback, monitor_all)
+
     def cast(self, dtype: Any) -> None:
         """Change the element type of every parameter."""
         self._clear()
@@ -461,7 +491,7 @@ class HybridBlock(Block):
         placed = [(None if v is None else var(n)) for v, n in zip(flat, names, strict=True)]
         grouped, _ = regroup(placed, structure)
         params = {name: param.var() for name, param in self._reg_params.items()}
-        with self.name_scope():
+        with self.name_scope(), Tracing(f"{type(self).__name__} `{self.name}`"):
             out = self.hybrid_forward(symbol, *grouped, **params)
         outputs, out_structure = flatten(out, f"{type(self).__name__} output")
         heads = Group([s for s in outputs if s is not None])
@@ -592,6 +622,7 @@ class HybridBlock(Block):
             {n: params[n] for n in used if n in params},
             static_alloc=bool(self._flags.get("static_alloc")),
             static_shape=bool(self._flags.get("static_shape")),
+            hook=self._op_hook,
         )
         self.__dict__.update(
             _compiled=compiled,
@@ -770,8 +801,8 @@ class SymbolBlock(HybridBlock):
     def _graph_parameters(self) -> dict[str, Parameter]:
         return dict(self.params.items())
 
-    def _clear(self) -> None:
-        super()._clear()
+    def _uncompile(self) -> None:
+        super()._uncompile()
         self._executor = None
 
     def forward(self, x: Any, *args: Any) -> Any:
@@ -790,6 +821,7 @@ class SymbolBlock(HybridBlock):
                 [s.name or "" for s in self._graph_inputs],
                 {n: p for n, p in self.params.items() if n in set(self._graph.list_inputs())},
                 use_runtime=False,
+                hook=self._op_hook,
             )
         self._traced(x, *args)
         arrays = [a for a in flatten([x, *args], "SymbolBlock input")[0] if a is not None]

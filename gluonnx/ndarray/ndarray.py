@@ -14,6 +14,7 @@ from gluonnx.context import CPU, Context, of_device
 from gluonnx.errors import ArgumentError, InputError, InputTypeError, MXNetError
 from gluonnx.modes import MODES
 from gluonnx.ndarray import indexing
+from gluonnx.ndarray.sharing import share
 from gluonnx.ops.dtypes import BY_TORCH, as_dtype
 from gluonnx.ops.table import TABLE
 
@@ -185,6 +186,7 @@ class NDArray:
 
     def as_torch(self) -> torch.Tensor:
         """Return the array as a torch tensor that shares its memory, tracked inside `record`."""
+        share(self._plain())
         return self._active()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
@@ -194,7 +196,9 @@ class NDArray:
         return values if dtype is None else values.astype(dtype, copy=False)
 
     def __dlpack__(self, **kwargs: Any) -> Any:
-        return self._plain().__dlpack__(**kwargs)
+        plain = self._plain()
+        share(plain)
+        return plain.__dlpack__(**kwargs)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         kind, index = self._t.__dlpack_device__()

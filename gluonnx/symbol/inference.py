@@ -1,5 +1,6 @@
 """Shapes and dtypes of a graph, found by running each operator's torch function on meta tensors."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -7,11 +8,17 @@ import torch
 
 from gluonnx.errors import InputError, MXNetError
 from gluonnx.ops.dtypes import BY_TORCH, DTYPES, torch_dtype
+from gluonnx.ops.table import Operator
 from gluonnx.symbol.graph import Entry, Node, topological
 from gluonnx.symbol.partial import UNKNOWN, PartialShapes, is_complete
 from gluonnx.util import is_np_shape
 
 Shape = tuple[int, ...]
+Kind = tuple[Shape, str]
+"""Shape and canonical dtype name."""
+
+KEPT_ANSWERS = 4096
+"""Calls of operators (attributes, shapes and dtypes of the inputs) whose outputs are remembered."""
 
 
 @dataclass(slots=True)
@@ -177,14 +184,12 @@ def _infer_node(node: Node, found: Inference, default_dtype: str, incomplete: Ma
     inputs = [found.shape(e) for e in node.inputs]
     if any(s is None for s in inputs):
         return
-    tensors = [
-        torch.empty(s, dtype=torch_dtype(found.dtype(e) or default_dtype), device="meta")
-        for s, e in zip(inputs, node.inputs, strict=True)
-        if s is not None
-    ]
-    for index, tensor in enumerate(run_on_meta(node, tensors)):
-        found.shapes[id(node), index] = tuple(tensor.shape)
-        found.dtypes[id(node), index] = BY_TORCH[tensor.dtype].name
+    kinds = tuple(
+        (s, found.dtype(e) or default_dtype) for s, e in zip(inputs, node.inputs, strict=True) if s is not None
+    )
+    for index, (shape, dtype) in enumerate(_infer_outputs(node, op, kinds)):
+        found.shapes[id(node), index] = shape
+        found.dtypes[id(node), index] = dtype
 
 
 def _settle_dtypes(node: Node, found: Inference, default_dtype: str) -> None:
@@ -211,11 +216,9 @@ def _infer_partly(
     """Find what does not follow from inputs to outputs in one walk, and keep what is known in part."""
 
     def run(node: Node, shapes: Sequence[Shape]) -> list[Shape]:
-        tensors = [
-            torch.empty(s, dtype=torch_dtype(found.dtype(e) or default_dtype), device="meta")
-            for s, e in zip(shapes, node.inputs, strict=True)
-        ]
-        return [tuple(t.shape) for t in run_on_meta(node, tensors)]
+        assert node.op is not None
+        kinds = tuple((s, found.dtype(e) or default_dtype) for s, e in zip(shapes, node.inputs, strict=True))
+        return [shape for shape, _ in _infer_outputs(node, node.op, kinds)]
 
     told = infer_dtypes_of(nodes, found.dtypes, default_dtype)
     found.dtypes.update({key: dtype for key, dtype in told.items() if key not in found.dtypes})
@@ -247,14 +250,25 @@ def _fits(given: Shape, told: Shape) -> bool:
     return len(given) == len(told) and all(a in (b, UNKNOWN) for a, b in zip(given, told, strict=True))
 
 
-def run_on_meta(node: Node, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
-    """Run a node's torch function on meta tensors and return its outputs, without auxiliary states.
+def _infer_outputs(node: Node, op: Operator, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    """Return shape and dtype of each output, without auxiliary states, from those of the inputs.
 
     Raises:
         InputError: The operator does not take these shapes; names the node and the shapes.
     """
-    op = node.op
-    assert op is not None
+    try:
+        return _run_on_meta(op, tuple(node.attrs.items()), kinds)[: node.output_count]
+    except (RuntimeError, ValueError, IndexError, TypeError) as err:
+        if isinstance(err, MXNetError) and not isinstance(err, InputError):
+            raise
+        given = ", ".join(str(shape) for shape, _ in kinds)
+        raise InputError(f"{op.name} `{node.name}`: does not take inputs of shapes {given}: {err}") from err
+
+
+@functools.lru_cache(maxsize=KEPT_ANSWERS)
+def _run_on_meta(op: Operator, attrs: tuple[tuple[str, str], ...], kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    """Run an operator's torch function on meta tensors; a graph asks the same again and again, and it is slow."""
+    tensors = [torch.empty(shape, dtype=torch_dtype(dtype), device="meta") for shape, dtype in kinds]
     runtime: dict[str, object] = {}
     if "training" in op.runtime:
         runtime["training"] = False
@@ -262,17 +276,10 @@ def run_on_meta(node: Node, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tens
         runtime["generator"] = None
     if "device" in op.runtime:
         runtime["device"] = torch.device("meta")
-    try:
-        with torch.no_grad():
-            result = op.forward(*tensors, **node.typed, **runtime)
-    except (RuntimeError, ValueError, IndexError, TypeError) as err:
-        if isinstance(err, MXNetError) and not isinstance(err, InputError):
-            raise
-        given = ", ".join(str(tuple(t.shape)) for t in tensors)
-        raise InputError(f"{op.name} `{node.name}`: does not take inputs of shapes {given}: {err}") from err
-    if not isinstance(result, (tuple, list)):
-        return (result,)
-    return tuple(result[: node.output_count])
+    with torch.no_grad():
+        result = op.forward(*tensors, **op.parse(dict(attrs)), **runtime)
+    outputs = result if isinstance(result, (tuple, list)) else (result,)
+    return tuple((tuple(t.shape), BY_TORCH[t.dtype].name) for t in outputs if t is not None)
 
 
 def _parse_declared_shape(text: str) -> Shape:
