@@ -79,7 +79,10 @@ class Operator:
         shapes: How unknown dimensions follow from known ones.
         variable_init: Description of the initializer that a made-up variable carries, by input name.
         source: Where its semantics are stated.
+        is_open: Whether its inputs and attributes depend on the call (`Custom`).
     """
+
+    is_open = False
 
     __slots__ = (
         "_dtype_rule",
@@ -157,7 +160,7 @@ class Operator:
                 else:
                     default = REQUIRED if p.default is p.empty else p.default
                     attributes[p.name] = attribute(p.name, hints[p.name], default)
-            else:
+            elif p.kind is not p.VAR_KEYWORD:
                 self.variadic = self.variadic or p.kind is p.VAR_POSITIONAL
                 inputs.append(Input(p.name, p.default is None, p.name in auxiliary))
         for extra in no_effect:
@@ -287,6 +290,10 @@ class Operator:
     def auxiliary(self) -> tuple[int, ...]:
         """Positions of auxiliary inputs. The torch function returns their new values (or None) after its outputs."""
         return tuple(i for i, spec in enumerate(self.inputs) if spec.auxiliary)
+
+    def auxiliary_positions(self, attrs: Attrs) -> tuple[int, ...]:
+        """Return the positions of auxiliary inputs of a node with these attributes."""
+        return self.auxiliary
 
     @property
     def unsupported_reason(self) -> str | None:
