@@ -451,8 +451,8 @@ class HybridBlock(Block):
         torch. An array shares the operator's memory: copy it to keep it.
 
         Differs: MXNet hands over the raw handle of the array; here it is an NDArray. An exception in the callback
-            ends the call; MXNet prints and forgets it. Arrays that only MXNet's kernels have (the mask of Dropout) are not
-            shown.
+            ends the call; MXNet prints and forgets it. Arrays that only MXNet's kernels have (the mask of Dropout) are
+            not shown.
 
         Args:
             callback: The function; None removes it.
