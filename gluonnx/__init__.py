@@ -3,34 +3,67 @@
     import gluonnx as mx
 
 `nd` owns arrays, `autograd` gradients, `sym` graphs, `gluon` blocks and training, `onnx` the way to ONNX and back,
-`init`, `optimizer`, `lr_scheduler`, `metric` and `kvstore` what training needs, `context` devices, `random` random
-state.
+`init`, `optimizer`, `lr_scheduler`, `metric` and `kvstore` what training needs, `executor` bound graphs, `operator`
+operators of one's own, `context` devices, `random` random state; `test_utils`, `viz`, `profiler`, `runtime`, `util`, `engine`, `callback`, `model` and `log` are what MXNet has
+under these names. `install_as_mxnet` lets programs that `import mxnet` run unchanged.
 """
 
 from gluonnx import (
     attribute,
     autograd,
+    base,
+    binding,
+    callback,
     context,
+    engine,
+    executor,
     gluon,
     initializer,
     kvstore,
+    libinfo,
+    log,
     lr_scheduler,
     metric,
+    model,
     name,
     ndarray,
     onnx,
     optimizer,
+    profiler,
     random,
+    registry,
+    runtime,
     symbol,
+    test_utils,
+    util,
+    visualization,
 )
 from gluonnx import initializer as init
 from gluonnx import kvstore as kv
 from gluonnx import ndarray as nd
+from gluonnx import numpy as np
+from gluonnx import numpy_extension as npx
+from gluonnx import optimizer as opt
+from gluonnx import random as rnd
 from gluonnx import symbol as sym
+from gluonnx import visualization as viz
 from gluonnx._version import __version__
 from gluonnx.attribute import AttrScope
+from gluonnx.compat import install_as_mxnet
 from gluonnx.context import Context, cpu, cpu_pinned, cpu_shared, current_context, gpu, gpu_memory_info, num_gpus
 from gluonnx.errors import MXNetError
+from gluonnx.util import (
+    is_np_array,
+    is_np_shape,
+    np_array,
+    np_shape,
+    set_np_shape,
+    use_np,
+    use_np_array,
+    use_np_shape,
+)
+
+binding.install()
 
 __all__ = [
     "AttrScope",
@@ -39,27 +72,54 @@ __all__ = [
     "__version__",
     "attribute",
     "autograd",
+    "base",
+    "callback",
     "context",
     "cpu",
     "cpu_pinned",
     "cpu_shared",
     "current_context",
+    "engine",
+    "executor",
     "gluon",
     "gpu",
     "gpu_memory_info",
     "init",
     "initializer",
+    "install_as_mxnet",
+    "is_np_array",
+    "is_np_shape",
     "kv",
     "kvstore",
+    "libinfo",
+    "log",
     "lr_scheduler",
     "metric",
+    "model",
     "name",
     "nd",
     "ndarray",
+    "np",
+    "np_array",
+    "np_shape",
+    "npx",
     "num_gpus",
     "onnx",
+    "opt",
     "optimizer",
+    "profiler",
     "random",
+    "registry",
+    "rnd",
+    "runtime",
+    "set_np_shape",
     "sym",
     "symbol",
+    "test_utils",
+    "use_np",
+    "use_np_array",
+    "use_np_shape",
+    "util",
+    "visualization",
+    "viz",
 ]

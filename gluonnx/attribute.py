@@ -14,14 +14,32 @@ Source: MXNet 1.9.1 src/c_api/c_api_symbolic.cc, kHiddenKeys.
 
 
 class _Current(threading.local):
-    attributes: Mapping[str, str] = {}
+    scope: "AttrScope | None" = None
 
 
 _current = _Current()
 
 
-class AttrScope:
+class _PerThread(type):
+    """Makes `current` of a class an attribute of the thread."""
+
+    @property
+    def current(cls) -> "AttrScope":
+        """The scope of this thread."""
+        scope = _current.scope
+        if scope is None:
+            scope = _current.scope = AttrScope()
+        return scope
+
+    @current.setter
+    def current(cls, scope: "AttrScope") -> None:
+        _current.scope = scope
+
+
+class AttrScope(metaclass=_PerThread):
     """Attaches string attributes to every symbol made in the body of a `with`.
+
+    `AttrScope.current` is the scope of this thread.
 
     Raises:
         ValueError: A value is not a string.
@@ -39,19 +57,22 @@ class AttrScope:
             if not isinstance(value, str):
                 raise ValueError(f"AttrScope: values are strings: expected a str, got {key}={value!r}.")
         self._own = dict(kwargs)
-        self._previous: list[Mapping[str, str]] = []
+        self._attr = self._own
+        self._previous: list[AttrScope] = []
 
     def get(self, attr: Mapping[str, str] | None) -> dict[str, str]:
         """Return the scope's attributes with those of `attr`, which win."""
-        return {**self._own, **(attr or {})}
+        return {**self._attr, **(attr or {})}
 
     def __enter__(self) -> "AttrScope":
-        self._previous.append(_current.attributes)
-        _current.attributes = {**_current.attributes, **self._own}
+        outer = AttrScope.current
+        self._previous.append(outer)
+        self._attr = {**outer._attr, **self._own}
+        _current.scope = self
         return self
 
     def __exit__(self, *_: Any) -> None:
-        _current.attributes = self._previous.pop()
+        _current.scope = self._previous.pop()
 
 
 def annotations(attr: Mapping[str, str] | None) -> dict[str, str]:
@@ -60,7 +81,7 @@ def annotations(attr: Mapping[str, str] | None) -> dict[str, str]:
     Raises:
         ValueError: A value is not a string.
     """
-    merged = {**_current.attributes, **(attr or {})}
+    merged = AttrScope.current.get(attr)
     for key, value in merged.items():
         if not isinstance(value, str):
             raise ValueError(f"attr: values are strings: expected a str, got {key}={value!r}.")

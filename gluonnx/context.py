@@ -10,11 +10,24 @@ from gluonnx.errors import DeviceError
 __all__ = ["Context", "cpu", "cpu_pinned", "cpu_shared", "current_context", "gpu", "gpu_memory_info", "num_gpus"]
 
 
-class Context:
+class _PerThread(type):
+    """Makes `default_ctx` of a class an attribute of the thread."""
+
+    @property
+    def default_ctx(cls) -> "Context":
+        """The default context of this thread."""
+        return current_context()
+
+    @default_ctx.setter
+    def default_ctx(cls, ctx: "Context") -> None:
+        _default.context = ctx
+
+
+class Context(metaclass=_PerThread):
     """A device: `cpu(i)`, `gpu(i)`, `cpu_pinned(i)` or `cpu_shared(i)`.
 
     Every cpu context is the same memory; the index only keeps arrays apart, as programs for several devices expect.
-    A context is a context manager that sets the default one.
+    A context is a context manager that sets the default one of its thread, `Context.default_ctx`.
 
     Args:
         device_type: `"cpu"`, `"gpu"`, `"cpu_pinned"`, `"cpu_shared"`, or a context to copy.
@@ -71,11 +84,6 @@ class Context:
         """Give unused memory of torch's allocator back to the device (nothing to do on a cpu)."""
         if self.device_typeid == 2:
             torch.cuda.empty_cache()
-
-    @classmethod
-    def default_ctx(cls) -> "Context":
-        """The default context of this thread."""
-        return current_context()
 
     def __hash__(self) -> int:
         return hash((self.device_typeid, self.device_id))

@@ -23,12 +23,16 @@ __all__ = [
     "InputTypeError",
     "LoweringError",
     "MXNetError",
+    "NamespaceError",
     "NotImplementedForSymbol",
+    "NotSupportedError",
+    "NotSupportedForSparseNDArray",
     "ParameterError",
     "ParameterFileError",
     "ParameterMismatchError",
     "RegistryError",
     "StaleGradientError",
+    "TraceError",
     "UnknownOperatorError",
 ]
 
@@ -71,6 +75,22 @@ class GraphError(MXNetError, ValueError):
 
 class NotImplementedForSymbol(MXNetError, TypeError):  # noqa: N818 - MXNet's name
     """A Python operation that needs values was used on a Symbol, which has none."""
+
+
+class TraceError(NotImplementedForSymbol, AttributeError):
+    """A hybridized block does what symbols cannot; the message names the line."""
+
+
+class NotSupportedForSparseNDArray(MXNetError, TypeError):  # noqa: N818 - MXNet's name
+    """An operation that sparse storage does not have was used on a sparse array."""
+
+
+class NotSupportedError(MXNetError, NotImplementedError):
+    """A part of MXNet that gluonnx does not have was asked for."""
+
+
+class NamespaceError(MXNetError, ModuleNotFoundError):
+    """The name `mxnet` is taken, or has no such module here."""
 
 
 class ParameterError(MXNetError, ValueError):

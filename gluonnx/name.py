@@ -13,8 +13,23 @@ class _Current(threading.local):
 _current = _Current()
 
 
-class NameManager:
+class _PerThread(type):
+    """Makes `current` of a class an attribute of the thread."""
+
+    @property
+    def current(cls) -> "NameManager":
+        """The manager of this thread."""
+        return current()
+
+    @current.setter
+    def current(cls, manager: "NameManager") -> None:
+        _current.manager = manager
+
+
+class NameManager(metaclass=_PerThread):
     """Gives names to nodes that were given none: the operator's name in lower case and a counter.
+
+    `NameManager.current` is the manager of this thread.
 
     A context manager: the names of the body come from this manager.
 

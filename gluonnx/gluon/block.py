@@ -31,6 +31,8 @@ from gluonnx.gluon.nesting import LEAF, NOTHING, flatten, regroup
 from gluonnx.gluon.parameter import Parameter, ParameterDict, load_all, select
 from gluonnx.gluon.plan import FastCall
 from gluonnx.gluon.scope import BlockScope, open_scope
+from gluonnx.gluon.scope import BlockScope as _BlockScope  # noqa: F401 - MXNet's name
+from gluonnx.gluon.tracing import Tracing
 from gluonnx.modes import MODES
 from gluonnx.ndarray.files import load as load_arrays
 from gluonnx.ndarray.files import save as save_arrays
@@ -489,7 +491,7 @@ class HybridBlock(Block):
         placed = [(None if v is None else var(n)) for v, n in zip(flat, names, strict=True)]
         grouped, _ = regroup(placed, structure)
         params = {name: param.var() for name, param in self._reg_params.items()}
-        with self.name_scope():
+        with self.name_scope(), Tracing(f"{type(self).__name__} `{self.name}`"):
             out = self.hybrid_forward(symbol, *grouped, **params)
         outputs, out_structure = flatten(out, f"{type(self).__name__} output")
         heads = Group([s for s in outputs if s is not None])

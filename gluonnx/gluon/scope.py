@@ -22,7 +22,7 @@ class BlockScope:
 
     __slots__ = ("_block", "_counter", "_entered", "_has_prefix")
 
-    def __init__(self, block: "Block", has_prefix: bool) -> None:
+    def __init__(self, block: "Block", has_prefix: bool = True) -> None:
         self._block = block
         self._has_prefix = has_prefix
         self._counter: dict[str, int] = {}
@@ -40,6 +40,11 @@ class BlockScope:
         if self._has_prefix:
             _current.scope, names = self._entered.pop()
             names.__exit__()
+
+    @staticmethod
+    def create(prefix: str | None, params: ParameterDict | None, hint: str) -> tuple[str, ParameterDict]:
+        """Return what `open_scope` does."""
+        return open_scope(prefix, params, hint)
 
     def _next(self, hint: str) -> str:
         count = self._counter.get(hint, 0)

@@ -14,6 +14,7 @@ from gluonnx.context import CPU, Context, of_device
 from gluonnx.errors import ArgumentError, InputError, InputTypeError, MXNetError
 from gluonnx.modes import MODES
 from gluonnx.ndarray import indexing
+from gluonnx.ndarray.sharing import share
 from gluonnx.ops.dtypes import BY_TORCH, as_dtype
 from gluonnx.ops.table import TABLE
 
@@ -30,6 +31,10 @@ IN_GRAPH = (
     "NDArray: an array that is part of a recorded graph cannot be changed in place: expected an array outside the "
     "graph, got one that `autograd.record()` has tracked. Assign to a new array, or change it outside `record()`."
 )
+
+
+_STORAGE_TYPE_STR_TO_ID = {"undefined": -1, "default": 0, "row_sparse": 1, "csr": 2}
+"""Codes of storage types, under the name that MXNet programs import."""
 
 
 class NDArray:
@@ -181,6 +186,7 @@ class NDArray:
 
     def as_torch(self) -> torch.Tensor:
         """Return the array as a torch tensor that shares its memory, tracked inside `record`."""
+        share(self._plain())
         return self._active()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
@@ -190,7 +196,9 @@ class NDArray:
         return values if dtype is None else values.astype(dtype, copy=False)
 
     def __dlpack__(self, **kwargs: Any) -> Any:
-        return self._plain().__dlpack__(**kwargs)
+        plain = self._plain()
+        share(plain)
+        return plain.__dlpack__(**kwargs)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         kind, index = self._t.__dlpack_device__()

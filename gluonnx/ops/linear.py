@@ -32,7 +32,9 @@ def fully_connected(
     `data` (N, ...) gives (N, num_hidden); with `flatten=False`, (..., C) gives (..., num_hidden).
     `weight` (num_hidden, C), `bias` (num_hidden,).
     """
-    return F.linear(data.flatten(1) if flatten and data.dim() != 2 else data, weight, bias)
+    if flatten and data.dim() != 2:  # (N,) is N rows of one feature
+        data = data.flatten(1) if data.dim() > 2 else data.reshape(-1, 1)
+    return F.linear(data, weight, bias)
 
 
 @fully_connected.onnx

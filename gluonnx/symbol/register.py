@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gluonnx import name as naming
-from gluonnx.attribute import annotations
+from gluonnx.attribute import HIDDEN_KEYS, annotations
 from gluonnx.errors import AttributeValueError, GraphError
 from gluonnx.ops.signature import arrange, document, signature
 from gluonnx.ops.table import TABLE, Operator
@@ -49,8 +49,8 @@ def _make(op: Operator, alias: str) -> Function:
         attr = kwargs.pop("attr", None)
         kwargs.pop("out", None)
         inputs, attrs = arrange(op, args, kwargs, Symbol)
-        hidden = {k: str(attrs.pop(k)) for k in list(attrs) if k.startswith("__") and k.endswith("__")}
-        return compose(op, inputs, attrs, naming.current().get(name, hint), {**annotations(attr), **hidden})
+        own = {k: str(attrs.pop(k)) for k in list(attrs) if k in HIDDEN_KEYS or (k[:2] == "__" == k[-2:])}
+        return compose(op, inputs, attrs, naming.current().get(name, hint), annotations({**(attr or {}), **own}))
 
     fn.__name__ = fn.__qualname__ = alias
     fn.__doc__ = document(op)

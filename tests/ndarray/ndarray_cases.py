@@ -855,6 +855,7 @@ def from_numpy_shares(mx):
     y = np.zeros(2, "float32")
     x = mx.nd.from_numpy(y)
     x[:] = 1
+    mx.nd.waitall()
     return [x, y.tolist()]
 
 

@@ -200,3 +200,25 @@ class TestErrors:
         binding.allocate_output("output")
         with pytest.raises(ExecutionError, match=r"ONNX Runtime failed: .* got error=Invalid rank for input: data"):
             binding.run()
+
+
+def test_pointer_call_runs_on_the_memory_of_each_call(binding, gemm_answer):
+    call = binding.pointer_call({"data": (2, 4)}, {"output": (2, 3)})
+    inputs = [DATA.copy(), DATA * 2, DATA * 3]
+    outputs = [np.empty((2, 3), np.float32) for _ in inputs]
+    for data, output in [*zip(inputs, outputs, strict=True), (inputs[0], outputs[2]), (inputs[2], outputs[2])]:
+        output[:] = -1
+        call([data.ctypes.data], [output.ctypes.data])
+        np.testing.assert_array_equal(output, gemm_answer(data))
+    np.testing.assert_array_equal(outputs[0], gemm_answer(inputs[0]))
+
+
+def test_pointer_call_says_what_is_wrong(binding):
+    with pytest.raises(SessionInputError, match="unknown input: expected one of `data`, got input='image'"):
+        binding.pointer_call({"image": (2, 4)}, {"output": (2, 3)})
+    with pytest.raises(SessionInputError, match="unknown output: expected one of `output`, got output='score'"):
+        binding.pointer_call({"data": (2, 4)}, {"score": (2, 3)})
+    call = binding.pointer_call({"data": (2, 5)}, {"output": (2, 3)})
+    data, output = np.zeros((2, 5), np.float32), np.empty((2, 3), np.float32)
+    with pytest.raises(ExecutionError, match="ONNX Runtime failed"):
+        call([data.ctypes.data], [output.ctypes.data])

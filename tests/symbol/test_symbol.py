@@ -8,7 +8,7 @@ from answers import check, recorded
 from symbol.symbol_cases import CASES, GRAPHS
 
 import gluonnx as mx
-from gluonnx.errors import FormatError
+from gluonnx.errors import FormatError, MXNetError
 
 FILES = Path(__file__).parents[1] / "golden" / "files"
 SHARED = Path(__file__).parents[3] / "shared" / "checkpoints"
@@ -92,3 +92,66 @@ def test_real_network_of_many_inputs_loads():
     net = mx.sym.load(SHARED / "mtcnn" / "det4-symbol.json")
     assert len(net.list_arguments()) == 74
     assert mx.sym.load_json(net.tojson()).tojson() == net.tojson()
+
+
+x = mx.sym.var("x")
+
+
+@pytest.mark.parametrize(
+    ("run", "kind", "message"),
+    [
+        (lambda: mx.sym.var(3), TypeError, r"sym\.var: wrong name: expected a str, got 3"),
+        (lambda: mx.sym.var("x", mood="1"), ValueError, r"between double underscores, got 'mood'"),
+        (lambda: mx.sym.relu(3), TypeError, r"relu: input `data` .* expected Symbol, got int\.$"),
+        (lambda: mx.sym.relu(x, x), TypeError, r"relu: too many arguments: expected at most 1, got 2"),
+        (lambda: mx.sym.relu(x, data=x), TypeError, r"argument `data` was given twice"),
+        (lambda: mx.sym.FullyConnected(x), ValueError, r"FullyConnected: attribute `num_hidden` is missing"),
+        (lambda: mx.sym.FullyConnected(x, num_hidden="many"), ValueError, r"got num_hidden='many'"),
+        (
+            lambda: mx.sym.relu(x, attr={"mood": "good"}),
+            ValueError,
+            r"double underscores, got 'mood'\. Write it `__mood__`",
+        ),
+        (lambda: mx.sym.relu(x, attr={"__a__": 1}), ValueError, r"attr: values are strings: .* got __a__=1"),
+        (lambda: mx.AttrScope(a=1), ValueError, r"AttrScope: values are strings: .* got a=1"),
+        (lambda: mx.sym.Group([x, 1]), TypeError, r"wrong element: expected Symbols, got int"),
+        (lambda: mx.sym.Group([]), TypeError, r"nothing to group"),
+        (lambda: x["y"], ValueError, r"no output of that name: expected one of x, got 'y'"),
+        (lambda: x[1], IndexError, r"expected an index below 1, got 1"),
+        (lambda: x(y=x), MXNetError, r"no such variable: expected one of x, got \['y'\]"),
+        (lambda: x(x=3), TypeError, r"wrong replacement: expected a Symbol, got x=int"),
+        (lambda: x(x=mx.sym.Group([x, x])), ValueError, r"several outputs: expected one, got x="),
+        (lambda: x(x, x=x), TypeError, r"by position or by name, not both"),
+        (lambda: mx.sym.relu(mx.sym.Group([x, x])), ValueError, r"relu `relu\d*`: input `data` has several outputs"),
+        (lambda: x.infer_shape(y=(1,)), ValueError, r"no such argument: expected some of x, got \['y'\]"),
+        (lambda: x.infer_shape((1,), x=(1,)), ValueError, r"by position or by name, not both"),
+        (
+            lambda: (x + mx.sym.var("y")).infer_shape(x=(2,), y=(3,)),
+            MXNetError,
+            r"_plus\d*`: does not take inputs of shapes",
+        ),
+        (lambda: bool(x), TypeError, r"has no truth value: .* use F\.where"),
+        (lambda: x.asnumpy(), TypeError, r"`asnumpy` needs values"),
+        (lambda: x + "a", TypeError, r"type <class 'str'> not supported"),
+        (lambda: mx.sym.maximum("a", x), TypeError, r"sym\.maximum: wrong types: .* got str and Symbol"),
+        (lambda: mx.sym.load_json(3), TypeError, r"expected a str, got int"),
+        (lambda: mx.sym.load_json("{"), FormatError, r"symbol-json"),
+        (lambda: mx.sym.load("/nonexistent/a.json"), OSError, r"/nonexistent/a\.json"),
+    ],
+)
+def test_errors_say_what_to_do(run, kind, message):
+    with pytest.raises(kind, match=message):
+        run()
+
+
+def test_unknown_shapes_are_warned_of():
+    with pytest.warns(UserWarning, match=r"Cannot decide shape for the following arguments .*\n\tx: \(\)"):
+        assert mx.sym.relu(x).infer_shape() == (None, None, None)
+
+
+def test_composition_leaves_the_original_alone():
+    inner = mx.sym.FullyConnected(x, num_hidden=2, name="fc")
+    text = inner.tojson()
+    joined = inner(x=mx.sym.relu(mx.sym.var("y"), name="r"), name="other")
+    assert joined.list_arguments() == ["y", "fc_weight", "fc_bias"]
+    assert (joined.name, inner.name, inner.tojson()) == ("other", "fc", text)

@@ -1,0 +1,66 @@
+"""What MXNet programs take from `mx.base`: errors, types, the default element type."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from gluonnx.errors import MXNetError, NotImplementedForSymbol, NotSupportedForSparseNDArray
+
+__all__ = [
+    "MXNetError",
+    "NotImplementedForSymbol",
+    "NotSupportedForSparseNDArray",
+    "classproperty",
+    "data_dir",
+    "integer_types",
+    "mx_real_t",
+    "numeric_types",
+    "py_str",
+    "string_types",
+]
+
+Value = TypeVar("Value")
+
+string_types = (str,)
+integer_types = (int, np.int32, np.int64)
+numeric_types = (float, int, np.generic)
+mx_real_t = np.float32
+"""The default element type."""
+
+
+def py_str(x: bytes) -> str:
+    """Decode UTF-8."""
+    return x.decode("utf-8")
+
+
+def data_dir() -> str:
+    """Return the folder of downloaded data sets and models: `MXNET_HOME`, else `~/.mxnet`."""
+    return os.environ.get("MXNET_HOME") or str(Path("~/.mxnet").expanduser())
+
+
+class classproperty(Generic[Value]):  # noqa: N801 - MXNet's name
+    """A property of a class: read through the class as through an instance.
+
+    Examples:
+        >>> class Lamp:
+        ...     @classproperty
+        ...     def kind(cls):
+        ...         return cls.__name__.lower()
+        >>> Lamp.kind, Lamp().kind
+        ('lamp', 'lamp')
+    """
+
+    def __init__(self, getter: Callable[[Any], Value]) -> None:
+        self._getter = getter
+        self.__doc__ = getter.__doc__
+
+    def __get__(self, instance: object, owner: type) -> Value:
+        return self._getter(owner)
+
+
+def _as_list(obj: Any) -> list[Any] | tuple[Any, ...]:
+    """Return a list or tuple as it is, anything else as the only element of a list."""
+    return obj if isinstance(obj, (list, tuple)) else [obj]

@@ -1,0 +1,91 @@
+"""Checkpoints of a symbol and its parameters: `mx.model`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from gluonnx import ndarray, symbol
+from gluonnx.errors import FormatError
+from gluonnx.ndarray import NDArray
+from gluonnx.symbol import Symbol
+
+__all__ = ["BatchEndParam", "load_checkpoint", "load_params", "save_checkpoint"]
+
+Arrays = dict[str, NDArray]
+
+
+class BatchEndParam(NamedTuple):
+    """What a callback at the end of a batch is told."""
+
+    epoch: int
+    nbatch: int
+    eval_metric: object
+    locals: object
+
+
+def save_checkpoint(
+    prefix: str,
+    epoch: int,
+    symbol: Symbol | None,
+    arg_params: Mapping[str, NDArray],
+    aux_params: Mapping[str, NDArray],
+    remove_amp_cast: bool = True,
+) -> None:
+    """Write `prefix-symbol.json` (unless `symbol` is None) and `prefix-0000.params`, with the epoch in four digits.
+
+    Args:
+        prefix: Path without the ends.
+        epoch: Number of the epoch.
+        symbol: The graph.
+        arg_params: Values of its arguments by name.
+        aux_params: Values of its auxiliary states by name.
+        remove_amp_cast: Leave out the casts that mixed precision put in.
+    """
+    if symbol is not None:
+        symbol.save(f"{prefix}-symbol.json", remove_amp_cast=remove_amp_cast)
+    arrays = {f"arg:{name}": value.as_in_context(ndarray.cpu()) for name, value in arg_params.items()}
+    arrays |= {f"aux:{name}": value.as_in_context(ndarray.cpu()) for name, value in aux_params.items()}
+    ndarray.save(_params_path(prefix, epoch), arrays)
+
+
+def load_params(prefix: str, epoch: int) -> tuple[Arrays, Arrays]:
+    """Read `prefix-0000.params`.
+
+    Returns:
+        Arguments by name, and auxiliary states by name.
+
+    Raises:
+        FormatError: An array is neither, or the file is not a .params file.
+        FileAccessError: The file cannot be read.
+    """
+    path = _params_path(prefix, epoch)
+    loaded = ndarray.load(path)
+    if not isinstance(loaded, dict):
+        if loaded:
+            raise FormatError(f"{path}: arrays without names: expected `arg:` and `aux:` names, got a list.")
+        loaded = {}
+    found: dict[str, Arrays] = {"arg": {}, "aux": {}}
+    for key, value in loaded.items():
+        kind, colon, name = key.partition(":")
+        if not colon or kind not in found:
+            raise FormatError(f"{path}: unknown kind of array: expected `arg:` or `aux:` before the name, got {key!r}.")
+        found[kind][name] = value
+    return found["arg"], found["aux"]
+
+
+def load_checkpoint(prefix: str, epoch: int) -> tuple[Symbol, Arrays, Arrays]:
+    """Read `prefix-symbol.json` and `prefix-0000.params`.
+
+    Returns:
+        The graph, its arguments by name, and its auxiliary states by name.
+
+    Raises:
+        FormatError: A file is not what it should be.
+        FileAccessError: A file cannot be read.
+    """
+    graph = symbol.load(f"{prefix}-symbol.json")
+    return graph, *load_params(prefix, epoch)
+
+
+def _params_path(prefix: str, epoch: int) -> str:
+    return str(Path(f"{prefix}-{epoch:04d}.params"))
