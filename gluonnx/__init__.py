@@ -3,18 +3,21 @@
     import gluonnx as mx
 
 `nd` owns arrays, `autograd` gradients, `sym` graphs, `gluon` blocks and training, `onnx` the way to ONNX and back,
-`init`, `optimizer`, `lr_scheduler`, `metric` and `kvstore` what training needs, `context` devices, `random` random
-state; `test_utils`, `viz`, `profiler`, `runtime`, `util`, `engine`, `callback`, `model` and `log` are what MXNet has
-under these names. `install_as_mxnet` lets programs that `import mxnet` run unchanged.
+`init`, `optimizer`, `lr_scheduler`, `metric` and `kvstore` what training needs, `executor` bound graphs, `operator`
+operators of one's own, `context` devices, `random` random state; `test_utils`, `viz`, `profiler`, `runtime`, `util`,
+`engine`, `callback`, `model` and `log` are what MXNet has under these names. `install_as_mxnet` lets programs that
+`import mxnet` run unchanged.
 """
 
 from gluonnx import (
     attribute,
     autograd,
     base,
+    binding,
     callback,
     context,
     engine,
+    executor,
     gluon,
     initializer,
     kvstore,
@@ -61,6 +64,8 @@ from gluonnx.util import (
     use_np_shape,
 )
 
+binding.install()
+
 __all__ = [
     "AttrScope",
     "Context",
@@ -76,6 +81,7 @@ __all__ = [
     "cpu_shared",
     "current_context",
     "engine",
+    "executor",
     "gluon",
     "gpu",
     "gpu_memory_info",

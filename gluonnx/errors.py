@@ -32,6 +32,7 @@ __all__ = [
     "ParameterMismatchError",
     "RegistryError",
     "StaleGradientError",
+    "TraceError",
     "UnknownOperatorError",
 ]
 
@@ -74,6 +75,10 @@ class GraphError(MXNetError, ValueError):
 
 class NotImplementedForSymbol(MXNetError, TypeError):  # noqa: N818 - MXNet's name
     """A Python operation that needs values was used on a Symbol, which has none."""
+
+
+class TraceError(NotImplementedForSymbol, AttributeError):
+    """A hybridized block does what symbols cannot; the message names the line."""
 
 
 class NotSupportedForSparseNDArray(MXNetError, TypeError):  # noqa: N818 - MXNet's name

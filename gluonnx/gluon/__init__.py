@@ -1,11 +1,11 @@
 """Blocks, parameters and training: `mx.gluon`.
 
 `block` owns children, parameters and tracing, `parameter` values and gradients, `hybrid` the call of a hybridized
-block, `exporting` and `importing` model files, `trainer` optimization steps, `nn` layers, `loss` losses, `utils` data
-splitting, clipping and downloads.
+block, `exporting` and `importing` model files, `trainer` optimization steps, `nn` layers, `loss` losses, `model_zoo`
+networks that are defined already, `utils` data splitting, clipping and downloads.
 """
 
-from gluonnx.gluon import contrib, loss, nn, utils
+from gluonnx.gluon import contrib, loss, model_zoo, nn, utils
 from gluonnx.gluon.block import Block, HybridBlock, SymbolBlock
 from gluonnx.gluon.parameter import Constant, DeferredInitializationError, Parameter, ParameterDict
 from gluonnx.gluon.trainer import Trainer
@@ -21,6 +21,7 @@ __all__ = [
     "Trainer",
     "contrib",
     "loss",
+    "model_zoo",
     "nn",
     "utils",
 ]

@@ -12,6 +12,7 @@ from gluonnx_runtime import SessionError
 
 from gluonnx.context import Context
 from gluonnx.errors import FixedBatchError, InputError, LoweringError
+from gluonnx.gluon.monitor import OperatorHook
 from gluonnx.gluon.parameter import Parameter
 from gluonnx.gluon.plan import FastCall, PlannedGraph, RuntimePlan, Signature, kind_of, stream_of
 from gluonnx.modes import MODES
@@ -35,6 +36,7 @@ class HybridCall:
         use_runtime: Whether to run in ONNX Runtime outside `record`.
         static_alloc: Keep input and output memory between calls.
         static_shape: With `static_alloc` on a GPU: replay a CUDA graph.
+        hook: Sees the arrays of every operator; the graph then always runs on torch.
 
     Attributes:
         fast: Runs arrays of the shapes that were last run, in ONNX Runtime; returns None for any others. None if
@@ -51,6 +53,7 @@ class HybridCall:
         use_runtime: bool = True,
         static_alloc: bool = False,
         static_shape: bool = False,
+        hook: OperatorHook | None = None,
     ) -> None:
         self.where = where
         self.heads = tuple(heads)
@@ -58,9 +61,10 @@ class HybridCall:
         self.parameters = dict(parameters)
         self.last_inputs: Signature | None = None
         self.fast: FastCall | None = None
-        self._function = GraphFunction(heads, [*input_names, *parameters])
+        function = GraphFunction(heads, [*input_names, *parameters])
+        self._function = function if hook is None else function.watched(hook)
         self._values = tuple(self.parameters.values())
-        self._use_runtime = use_runtime and not _draws(heads)
+        self._use_runtime = use_runtime and hook is None and not _draws(heads)
         self._graph = PlannedGraph(self.heads, self.input_names, self.parameters, static_alloc and static_shape)
         self._plans: dict[object, RuntimePlan] = {}
         self._lock = threading.Lock()

@@ -20,6 +20,7 @@ from gluonnx.context import Context
 from gluonnx.errors import InputError, ParameterError
 from gluonnx.gluon.parameter import REPLACEMENTS, Parameter
 from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.ndarray.sharing import is_shared
 from gluonnx.onnx.lowering import lower
 from gluonnx.ops.dtypes import BY_TORCH, torch_dtype
 from gluonnx.symbol.graph import Entry
@@ -98,7 +99,8 @@ class RuntimePlan:
         self._frozen: _Frozen | None = None
         self._freeze_cost_s = 0.0
         self._stable_s = 0.0
-        self._freeze()
+        if not self._weights.are_shared():
+            self._freeze()
 
     def run(self, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor] | None:
         """Compute the outputs of contiguous tensors; None if parameters have other shapes or dtypes than planned for.
@@ -137,7 +139,7 @@ class RuntimePlan:
                     return None
             elif self._frozen is not None:
                 return self._frozen.bound
-            elif self._stable_s > self._freeze_cost_s:
+            elif self._stable_s > self._freeze_cost_s and not self._weights.are_shared():
                 return self._freeze()
             if self._live is None:
                 self._live = self._build(is_live=True)
@@ -210,7 +212,8 @@ class _Weights:
     """The parameters' arrays as they were last seen, to tell whether a value has changed since, whichever way it did.
 
     Three things tell it: an array of a parameter was replaced (`REPLACEMENTS`), an array holds another tensor
-    (`attach_grad`, `grad_req`), or a tensor was written to (torch's version counter).
+    (`attach_grad`, `grad_req`), or a tensor was written to (torch's version counter). Memory that was handed to another
+    library (DLPack, `as_torch`) is never frozen.
 
     Raises:
         ParameterError: A parameter is not on the context.
@@ -233,6 +236,10 @@ class _Weights:
             and all(map(is_, map(_tensor_of, self._arrays), tensors))
             and list(map(_version_of, tensors)) == self._versions
         )
+
+    def are_shared(self) -> bool:
+        """Whether some memory was handed to another library, whose writes nothing tells."""
+        return any(map(is_shared, self._tensors))
 
     def _have_same_arrays(self) -> bool:
         """Whether it was other parameters whose arrays were replaced."""

@@ -44,7 +44,8 @@ class Leaf:
         tensor.grad = None
         buffer = self.grad
         if self.grad_req == "write":
-            buffer._t = gradient
+            # A derivative that is 0 everywhere may come without memory.
+            buffer._t = torch.zeros_like(tensor) if gradient._is_zerotensor() else gradient
         else:
             buffer._t.add_(gradient)
         self.is_fresh = True

@@ -14,6 +14,7 @@ from gluonnx.context import CPU, Context, of_device
 from gluonnx.errors import ArgumentError, InputError, InputTypeError, MXNetError
 from gluonnx.modes import MODES
 from gluonnx.ndarray import indexing
+from gluonnx.ndarray.sharing import share
 from gluonnx.ops.dtypes import BY_TORCH, as_dtype
 from gluonnx.ops.table import TABLE
 
@@ -185,6 +186,7 @@ class NDArray:
 
     def as_torch(self) -> torch.Tensor:
         """Return the array as a torch tensor that shares its memory, tracked inside `record`."""
+        share(self._plain())
         return self._active()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
@@ -194,7 +196,9 @@ class NDArray:
         return values if dtype is None else values.astype(dtype, copy=False)
 
     def __dlpack__(self, **kwargs: Any) -> Any:
-        return self._plain().__dlpack__(**kwargs)
+        plain = self._plain()
+        share(plain)
+        return plain.__dlpack__(**kwargs)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         kind, index = self._t.__dlpack_device__()
@@ -385,6 +389,18 @@ class NDArray:
         """The gradient array, None if the array is not a variable."""
         leaf = getattr(self, "_leaf", None)
         return None if leaf is None else leaf.grad
+
+    @property
+    def _fresh_grad(self) -> bool:
+        """Whether a backward has reached the variable since the flag was cleared, under MXNet's name."""
+        leaf = getattr(self, "_leaf", None)
+        return leaf is not None and leaf.is_fresh
+
+    @_fresh_grad.setter
+    def _fresh_grad(self, is_fresh: bool) -> None:
+        leaf = getattr(self, "_leaf", None)
+        if leaf is not None:
+            leaf.is_fresh = bool(is_fresh)
 
     def backward(self, out_grad: "NDArray | None" = None, retain_graph: bool = False, train_mode: bool = True) -> None:
         """Compute the gradients of every variable that this array was computed from.

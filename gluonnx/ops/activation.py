@@ -38,7 +38,7 @@ _ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
 }
 
 
-@operator("Activation", source="MXNet 1.9.1 src/operator/nn/activation-inl.h")
+@operator("Activation", source="MXNet 1.9.1 src/operator/nn/activation-inl.h", shapes="same")
 def activation(data: Tensor, *, act_type: Literal["relu", "sigmoid", "softrelu", "softsign", "tanh"]) -> Tensor:
     """Elementwise activation; `softrelu` is log(1 + exp(x)), `softsign` is x / (1 + |x|)."""
     return _ACTIVATIONS[act_type][0](data)
@@ -191,6 +191,11 @@ def softmax(
     return torch.softmax(x.masked_fill(beyond, -torch.inf), axis, dtype=as_type).masked_fill(beyond, 0.0)
 
 
+@softmax.dtypes
+def _(data: str | None, *, dtype: str | None) -> dict[str, str | None]:
+    return {"data": dtype, "output": dtype or data}
+
+
 @softmax.onnx
 def _(
     g: GraphBuilder,
@@ -250,7 +255,7 @@ def _without_length(name: str, op_type: str, negate: bool, doc: str) -> Operator
 
     along_axis.__name__ = name
     along_axis.__doc__ = doc
-    op = operator(name, method=name, source="MXNet 1.9.1 src/operator/nn/softmax-inl.h")(along_axis)
+    op = operator(name, method=name, source="MXNet 1.9.1 src/operator/nn/softmax-inl.h", shapes="same")(along_axis)
 
     @op.onnx
     def _(g: GraphBuilder, data: Value, *, axis: int, temperature: float | None, dtype: str | None) -> Value:
@@ -266,7 +271,7 @@ log_softmax = _without_length(
 )
 
 
-@operator("SoftmaxActivation", source="MXNet 1.9.1 src/operator/nn/softmax_activation-inl.h")
+@operator("SoftmaxActivation", source="MXNet 1.9.1 src/operator/nn/softmax_activation-inl.h", shapes="same")
 def softmax_activation(data: Tensor, *, mode: Literal["channel", "instance"] = "instance") -> Tensor:
     """Softmax along axis 1 (`channel`) or along the last axis (`instance`)."""
     return torch.softmax(data, 1 if mode == "channel" else -1)
@@ -347,7 +352,12 @@ def _softmax_output_gradient(
     return gradient * out if out_grad else gradient
 
 
-@operator("SoftmaxOutput", "Softmax", source="MXNet 1.9.1 src/operator/softmax_output-inl.h")
+@operator(
+    "SoftmaxOutput",
+    "Softmax",
+    source="MXNet 1.9.1 src/operator/softmax_output-inl.h",
+    gradient=lambda attrs: "chain" if attrs["out_grad"] else "loss",
+)
 def softmax_output(
     data: Tensor,
     label: Tensor,
@@ -473,7 +483,10 @@ def _regression_output(
 
     regression_output.__name__ = name
     regression_output.__doc__ = doc + "\n\n`label` has the shape of `data`, or (N,) for data (N, 1)."
-    op = operator(name, f"_sparse_{name}", source="MXNet 1.9.1 src/operator/regression_output-inl.h")(regression_output)
+    declare = operator(
+        name, f"_sparse_{name}", source="MXNet 1.9.1 src/operator/regression_output-inl.h", gradient="loss"
+    )
+    op = declare(regression_output)
 
     @op.onnx
     def _(g: GraphBuilder, data: Value, label: Value | None) -> Value:

@@ -37,7 +37,9 @@ def binary(
         forward = _equal_shapes(names[0], fn) if names[0] == elemwise.split()[0] else _broadcasting(names[0], fn)
         forward.__doc__ = doc
         accepted = ignored if names[0] == broadcast.split()[0] else ()
-        operator(*names, source=SOURCE, no_effect=accepted)(forward).onnx(_lowering(onnx))
+        is_elemwise = names[0] == elemwise.split()[0]
+        declare = operator(*names, source=SOURCE, no_effect=accepted, shapes="same" if is_elemwise else "broadcast")
+        declare(forward).onnx(_lowering(onnx))
 
 
 def _equal_shapes(name: str, fn: Function) -> Function:
@@ -274,6 +276,7 @@ for _title, _name, _fn, _onnx, _claim in _CLAIMS:
     count_attribute="num_args",
     view=True,
     source="MXNet 1.9.1 src/operator/tensor/elemwise_sum.cc",
+    shapes="same",
 )
 def add_n(*args: Tensor) -> Tensor:
     """The sum of any number of arrays of one shape and dtype."""

@@ -59,7 +59,7 @@ def unary(
             return result if result.dtype == data.dtype else result.to(data.dtype)
 
     forward.__doc__ = doc
-    op = operator(name, *aliases, source=SOURCE, method=name if method else "")(forward)
+    op = operator(name, *aliases, source=SOURCE, method=name if method else "", shapes="same")(forward)
     of_floats = _rule(onnx)
     of_ints = None if ints is None else _rule(ints)
 
@@ -311,7 +311,9 @@ unary(
 )
 
 
-@operator("BlockGrad", "_sparse_stop_gradient", "stop_gradient", view=True, source=SOURCE)
+@operator(
+    "BlockGrad", "_sparse_stop_gradient", "stop_gradient", view=True, source=SOURCE, shapes="same", gradient="none"
+)
 def block_grad(data: Tensor) -> Tensor:
     """`data`, through which no gradient flows."""
     return data.detach()
@@ -329,7 +331,7 @@ def _filled_like(g: GraphBuilder, x: Value, number: int) -> Value:
 # Functions with attributes.
 
 
-@operator("hard_sigmoid", source=SOURCE)
+@operator("hard_sigmoid", source=SOURCE, shapes="same")
 def hard_sigmoid(data: Tensor, *, alpha: float = 0.2, beta: float = 0.5) -> Tensor:
     """`alpha * data + beta`, held between 0 and 1; the gradient is 0 where it is held."""
     return F.hardtanh(data * alpha + beta, 0.0, 1.0)
@@ -341,7 +343,9 @@ def _(g: GraphBuilder, data: Value, *, alpha: float, beta: float) -> Value:
     return g.op("Clip", line, g.scalar(0, data), g.scalar(1, data))
 
 
-@operator("clip", "_sparse_clip", source="MXNet 1.9.1 src/operator/tensor/matrix_op-inl.h", method="clip")
+@operator(
+    "clip", "_sparse_clip", source="MXNet 1.9.1 src/operator/tensor/matrix_op-inl.h", method="clip", shapes="same"
+)
 def clip(data: Tensor, *, a_min: float, a_max: float) -> Tensor:
     """`data` held between `a_min` and `a_max`; the bounds of integers are truncated."""
     if data.is_floating_point():
@@ -366,7 +370,7 @@ def _int_bounds(dtype: torch.dtype, low: float, high: float) -> tuple[int, int]:
     return int(max(info.min, low)), int(min(info.max, high))
 
 
-@operator("smooth_l1", source="MXNet 1.9.1 src/operator/mshadow_op.h, smooth_l1_loss")
+@operator("smooth_l1", source="MXNet 1.9.1 src/operator/mshadow_op.h, smooth_l1_loss", shapes="same")
 def smooth_l1(data: Tensor, *, scalar: float = 1.0) -> Tensor:
     """`0.5 * (scalar * data) ** 2` where `abs(data) < 1 / scalar ** 2`, else `abs(data) - 0.5 / scalar ** 2`."""
     if not data.is_floating_point():
@@ -391,7 +395,7 @@ def _(g: GraphBuilder, data: Value, *, scalar: float) -> Value:
     return casting(g, FLOATS, "float32", rule, data)
 
 
-@operator("Cast", "cast", view=True, source="MXNet 1.9.1 src/operator/tensor/elemwise_unary_op.h")
+@operator("Cast", "cast", view=True, source="MXNet 1.9.1 src/operator/tensor/elemwise_unary_op.h", shapes="same")
 def cast(data: Tensor, *, dtype: DTypeName) -> Tensor:
     """`data` in another dtype; floats are truncated toward zero to become integers."""
     return data.to(torch_dtype(dtype))
@@ -402,10 +406,15 @@ def _(g: GraphBuilder, data: Value, *, dtype: DTypeName) -> Value:
     return g.cast(data, dtype)
 
 
-@operator("amp_cast", view=True, source="MXNet 1.9.1 src/operator/tensor/amp_cast.h")
+@operator("amp_cast", view=True, source="MXNet 1.9.1 src/operator/tensor/amp_cast.h", shapes="same")
 def amp_cast(data: Tensor, *, dtype: DTypeName) -> Tensor:
     """Floating-point `data` in another dtype; anything else as it is."""
     return data.to(torch_dtype(dtype)) if data.is_floating_point() else data
+
+
+@amp_cast.dtypes
+def _(data: str | None, *, dtype: str) -> dict[str, str | None]:
+    return {"output": dtype if data in FLOATS else data}
 
 
 @amp_cast.onnx
@@ -431,7 +440,7 @@ def _loss_head(data: Tensor, scale: float | Tensor) -> Tensor:
     return result
 
 
-@operator("MakeLoss", view=True, source="MXNet 1.9.1 src/operator/make_loss-inl.h")
+@operator("MakeLoss", view=True, source="MXNet 1.9.1 src/operator/make_loss-inl.h", shapes="same", gradient="loss")
 def make_loss_layer(
     data: Tensor,
     *,
@@ -460,6 +469,8 @@ def _(g: GraphBuilder, data: Value) -> Value:
     "_sparse_make_loss",
     view=True,
     source="MXNet 1.9.1 src/operator/tensor/elemwise_unary_op_basic.cc",
+    shapes="same",
+    gradient="loss",
 )
 def make_loss(data: Tensor) -> Tensor:
     """The identity as the head of a graph: its gradient is 1, whatever comes in."""
@@ -471,7 +482,7 @@ def _(g: GraphBuilder, data: Value) -> Value:
     return g.op("Identity", data)
 
 
-@operator("where", "_sparse_where", source="MXNet 1.9.1 src/operator/tensor/control_flow_op.h")
+@operator("where", "_sparse_where", source="MXNet 1.9.1 src/operator/tensor/control_flow_op.h", shapes="known")
 def where(condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """`x` where `condition` is not 0, else `y`.
 
@@ -490,6 +501,11 @@ def where(condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
             )
         condition = condition.reshape(-1, *(1,) * (x.dim() - 1))
     return torch.where(condition.to(torch.bool), x, y)
+
+
+@where.dtypes
+def _(x: str | None, y: str | None) -> dict[str, str | None]:
+    return {"x": x or y, "y": x or y, "output": x or y}
 
 
 @where.onnx

@@ -77,6 +77,11 @@ def _check_axis(axis: int | None) -> int:
     return axis
 
 
+@pick.dtypes
+def _(data: str | None, output: str | None) -> dict[str, str | None]:
+    return {"data": output, "output": data}
+
+
 @pick.onnx
 def _(g: GraphBuilder, data: Value, index: Value, *, axis: int | None, keepdims: bool, mode: str) -> Value:
     axis = _check_axis(axis)
@@ -136,6 +141,11 @@ def take(a: Tensor, indices: Tensor, *, axis: int = 0, mode: Literal["clip", "ra
     return out.reshape(*a.shape[:axis], *indices.shape, *a.shape[axis + 1 :])
 
 
+@take.dtypes
+def _(a: str | None, output: str | None) -> dict[str, str | None]:
+    return {"a": output, "output": a}
+
+
 @take.onnx
 def _(g: GraphBuilder, a: Value, indices: Value, *, axis: int, mode: str) -> Value:
     positions = g.cast(indices, "int64") if mode == "raise" else _lower_place(g, indices, a, axis, mode)
@@ -145,11 +155,13 @@ def _(g: GraphBuilder, a: Value, indices: Value, *, axis: int, mode: str) -> Val
 @operator(
     "Embedding",
     "_sparse_Embedding",
-    no_effect=(no_effect("dtype", DTypeName, DTypeName("float32")), no_effect("sparse_grad", bool, False)),
+    no_effect=(no_effect("sparse_grad", bool, False),),
     source=SOURCE,
 )
-def embedding(data: Tensor, weight: Tensor, *, input_dim: int, output_dim: int) -> Tensor:
+def embedding(data: Tensor, weight: Tensor, *, input_dim: int, output_dim: int, dtype: DTypeName = FLOAT32) -> Tensor:
     """Row of `weight` (input_dim, output_dim) for each index in `data`; an index outside goes to the nearest row.
+
+    `dtype` is that of a weight that nothing else determines.
 
     Raises:
         InputError: `weight` has another shape.
@@ -159,6 +171,11 @@ def embedding(data: Tensor, weight: Tensor, *, input_dim: int, output_dim: int) 
             f"Embedding: wrong shape of weight: expected {(input_dim, output_dim)}, got weight={tuple(weight.shape)}."
         )
     return F.embedding(data.long().clamp(0, input_dim - 1), weight)
+
+
+@embedding.dtypes
+def _(weight: str | None, *, dtype: str) -> dict[str, str | None]:
+    return {"weight": dtype, "output": weight or dtype}
 
 
 @embedding.onnx
@@ -185,6 +202,11 @@ def gather_nd(data: Tensor, indices: Tensor) -> Tensor:
         raise InputError(
             f"gather_nd: position out of bounds: expected positions within data={tuple(data.shape)}, got {err}."
         ) from err
+
+
+@gather_nd.dtypes
+def _(data: str | None, output: str | None) -> dict[str, str | None]:
+    return {"data": output, "output": data}
 
 
 @gather_nd.onnx
@@ -248,6 +270,13 @@ def topk(
     if ret_typ == "mask":
         return torch.zeros_like(flat).scatter_(along, positions, 1).view(data.shape)
     return (values, positions.to(torch_dtype(dtype))) if ret_typ == "both" else positions.to(torch_dtype(dtype))
+
+
+@topk.dtypes
+def _(data: str | None, *, ret_typ: ReturnType, dtype: str) -> dict[str, str | None]:
+    if ret_typ == "both":
+        return {"output0": data, "output1": dtype}
+    return {"output": data if ret_typ in ("value", "mask") else dtype}
 
 
 @topk.onnx

@@ -83,6 +83,17 @@ def batch_norm(
     return out if axis == 1 else out.movedim(1, axis), mean, inverse_std, new_mean, new_var
 
 
+def _batch_norm_dtypes(data: str | None) -> dict[str, str | None]:
+    statistics = "float32" if data in ("float16", "bfloat16") else data
+    names = ("gamma", "beta", "moving_mean", "moving_var", "mean", "var")
+    return {"output": data} | dict.fromkeys(names, statistics)
+
+
+@batch_norm.dtypes
+def _(data: str | None) -> dict[str, str | None]:
+    return _batch_norm_dtypes(data)
+
+
 @batch_norm.onnx
 def _(
     g: GraphBuilder,
@@ -168,6 +179,11 @@ def batch_norm_with_relu(
     )
     mean, variance, new_mean, new_var = others
     return torch.relu(out), mean, variance, new_mean, new_var
+
+
+@batch_norm_with_relu.dtypes
+def _(data: str | None) -> dict[str, str | None]:
+    return _batch_norm_dtypes(data)
 
 
 @batch_norm_with_relu.onnx
@@ -370,6 +386,7 @@ def _(g: GraphBuilder, data: Value, *, alpha: float, beta: float, knorm: float, 
     view=True,
     no_effect=(no_effect("cudnn_off", bool | None, False),),
     source="MXNet 1.9.1 src/operator/nn/dropout-inl.h",
+    shapes="same",
 )
 def dropout(
     data: Tensor,

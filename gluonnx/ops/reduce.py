@@ -243,6 +243,11 @@ def norm(
     return result.to(data.dtype if out_dtype is None else torch_dtype(out_dtype))
 
 
+@norm.dtypes
+def _(data: str | None, *, out_dtype: str | None) -> dict[str, str | None]:
+    return {"output": out_dtype or data}
+
+
 @norm.onnx
 def _(
     g: GraphBuilder, data: Value, *, ord: int, axis: Shape | None, out_dtype: DTypeName | None, keepdims: bool

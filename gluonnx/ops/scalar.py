@@ -62,7 +62,13 @@ def with_scalar(
         return of_ints(data, number)
 
     forward.__doc__ = doc
-    op = operator(name, *aliases, source=SOURCE)(forward)
+    op = operator(name, *aliases, source=SOURCE, shapes="same")(forward)
+
+    @op.dtypes
+    def _(data: str | None, *, is_int: bool) -> dict[str, str | None]:
+        if data is None or data in FLOATS:
+            return {"output": data}
+        return {"output": "float64" if not is_int else "int64" if data == "bool" else data}
 
     @op.onnx
     def _(g: GraphBuilder, data: Value, *, scalar: float, is_int: bool) -> Value:

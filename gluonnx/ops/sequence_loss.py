@@ -65,4 +65,9 @@ def ctc_loss(
     return loss
 
 
+@ctc_loss.dtypes
+def _(data: str | None, output: str | None) -> dict[str, str | None]:
+    return {"data": output, "output": data}
+
+
 ctc_loss.no_onnx("it has no operator for it, and a loss is not deployed")

@@ -208,6 +208,11 @@ def reshape_like(
         ) from err
 
 
+@reshape_like.dtypes
+def _(lhs: str | None, output: str | None) -> dict[str, str | None]:
+    return {"lhs": output, "output": lhs}
+
+
 @reshape_like.onnx
 def _(
     g: GraphBuilder,
@@ -231,6 +236,11 @@ def shape_array(data: Tensor) -> Tensor:
     return torch.tensor(data.shape, dtype=torch.int64, device=data.device)
 
 
+@shape_array.dtypes
+def _() -> dict[str, str | None]:
+    return {"output": "int64"}
+
+
 @shape_array.onnx
 def _(g: GraphBuilder, data: Value) -> Value:
     return g.shape(data)
@@ -240,6 +250,11 @@ def _(g: GraphBuilder, data: Value) -> Value:
 def size_array(data: Tensor) -> Tensor:
     """The number of elements, as an int64 array of shape (1,)."""
     return torch.tensor([data.numel()], dtype=torch.int64, device=data.device)
+
+
+@size_array.dtypes
+def _() -> dict[str, str | None]:
+    return {"output": "int64"}
 
 
 @size_array.onnx
@@ -460,6 +475,11 @@ def slice_like(data: Tensor, shape_like: Tensor, *, axes: Shape = ()) -> Tensor:
     return data
 
 
+@slice_like.dtypes
+def _(data: str | None, output: str | None) -> dict[str, str | None]:
+    return {"data": output, "output": data}
+
+
 @slice_like.onnx
 def _(g: GraphBuilder, data: Value, shape_like: Value, *, axes: Shape) -> Value:
     rank = g.rank(data)
@@ -608,6 +628,11 @@ def broadcast_like(lhs: Tensor, rhs: Tensor, *, lhs_axes: Shape | None = None, r
     for left, right in zip(lhs_axes, rhs_axes, strict=True):
         sizes[left] = rhs.shape[right]
     return _expand("broadcast_like", lhs, sizes)
+
+
+@broadcast_like.dtypes
+def _(lhs: str | None, output: str | None) -> dict[str, str | None]:
+    return {"lhs": output, "output": lhs}
 
 
 @broadcast_like.onnx

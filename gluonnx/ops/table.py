@@ -22,7 +22,7 @@ import inspect
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from gluonnx.errors import AttributeValueError, InputError, LoweringError, UnknownOperatorError
 from gluonnx.ops.attributes import REQUIRED, Attribute, attribute, to_text
@@ -31,6 +31,11 @@ RUNTIME_KEYWORDS = frozenset({"training", "generator", "device"})
 """Keywords of a torch function that its caller fills in; they are not attributes."""
 
 Attrs = Mapping[str, Any]
+Shapes = Literal["derived", "same", "broadcast", "known"]
+"""How unknown dimensions follow from known ones: from running the torch function (`derived`), because all inputs and
+outputs have one shape (`same`), from inputs to outputs only (`broadcast`), or not at all (`known`)."""
+Gradient = Literal["chain", "loss", "none"]
+"""What an operator does with the gradient that comes in: passes it on, makes its own instead, or passes on none."""
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 
 
@@ -71,11 +76,17 @@ class Operator:
         method: Names under which NDArray and Symbol have it as a method.
         view: Whether the torch function may return its input or a view of it. An imperative call outside `record`
             copies then, because MXNet's operators never share memory with their inputs.
+        shapes: How unknown dimensions follow from known ones.
         variable_init: Description of the initializer that a made-up variable carries, by input name.
         source: Where its semantics are stated.
+        is_open: Whether its inputs and attributes depend on the call (`Custom`).
     """
 
+    is_open = False
+
     __slots__ = (
+        "_dtype_rule",
+        "_gradient",
         "_lowering",
         "_outputs",
         "_parameter_rule",
@@ -91,6 +102,7 @@ class Operator:
         "method",
         "name",
         "runtime",
+        "shapes",
         "source",
         "variable_init",
         "variadic",
@@ -114,6 +126,8 @@ class Operator:
         method: Sequence[str],
         view: bool,
         variable_init: Mapping[str, str],
+        shapes: Shapes = "derived",
+        gradient: Gradient | Callable[[Attrs], Gradient] = "chain",
     ) -> None:
         self.name = name
         self.aliases = tuple(aliases)
@@ -122,7 +136,9 @@ class Operator:
         self.doc = inspect.getdoc(forward) or ""
         self.method = tuple(method)
         self.view = view
+        self.shapes = shapes
         self.variable_init = dict(variable_init)
+        self._gradient = gradient
         self.count_attribute = count_attribute
         self._outputs = outputs
         self._visible = visible
@@ -130,6 +146,7 @@ class Operator:
         self._when = dict(when)
         self._lowering: tuple[Callable[..., Any], frozenset[str]] | Unsupported | None = None
         self._parameter_rule: tuple[Callable[..., Any], tuple[str, ...], frozenset[str]] | None = None
+        self._dtype_rule: tuple[Callable[..., Any], tuple[str, ...], frozenset[str]] | None = None
         hints = typing.get_type_hints(forward)
         auxiliary = frozenset(aux.split())
         inputs: list[Input] = []
@@ -143,7 +160,7 @@ class Operator:
                 else:
                     default = REQUIRED if p.default is p.empty else p.default
                     attributes[p.name] = attribute(p.name, hints[p.name], default)
-            else:
+            elif p.kind is not p.VAR_KEYWORD:
                 self.variadic = self.variadic or p.kind is p.VAR_POSITIONAL
                 inputs.append(Input(p.name, p.default is None, p.name in auxiliary))
         for extra in no_effect:
@@ -178,8 +195,16 @@ class Operator:
 
         The rule's positional parameters name the inputs whose shapes it reads, its keywords the attributes.
         """
-        positional = tuple(p.name for p in inspect.signature(rule).parameters.values() if p.kind is not p.KEYWORD_ONLY)
-        self._parameter_rule = (rule, positional, _keywords(rule, self))
+        self._parameter_rule = (rule, _positional(rule), _keywords(rule, self))
+        return rule
+
+    def dtypes(self, rule: Rule) -> Rule:
+        """Decorator: declare dtypes by input and output name, where they are not all one or the `dtype` attribute.
+
+        The rule's positional parameters are the dtypes of the inputs that it names (canonical names, None where
+        unknown), its keywords the attributes. It leaves out what it cannot tell.
+        """
+        self._dtype_rule = (rule, _positional(rule), _keywords(rule, self))
         return rule
 
     # Use -------------------------------------------------------------------------------------------------------------
@@ -266,6 +291,10 @@ class Operator:
         """Positions of auxiliary inputs. The torch function returns their new values (or None) after its outputs."""
         return tuple(i for i, spec in enumerate(self.inputs) if spec.auxiliary)
 
+    def auxiliary_positions(self, attrs: Attrs) -> tuple[int, ...]:
+        """Return the positions of auxiliary inputs of a node with these attributes."""
+        return self.auxiliary
+
     @property
     def unsupported_reason(self) -> str | None:
         """Why the operator has no ONNX lowering, None if it has one."""
@@ -312,6 +341,40 @@ class Operator:
             return {}
         result: dict[str, tuple[int, ...]] = rule(*known, **{k: attrs[k] for k in keywords})
         return result
+
+    @property
+    def has_dtype_rule(self) -> bool:
+        """Whether dtypes follow by a rule of the operator's own."""
+        return self._dtype_rule is not None
+
+    def infer_dtypes(self, known: Mapping[str, str | None], attrs: Attrs) -> dict[str, str | None]:
+        """Return the dtypes of inputs and outputs, by name, None where they do not follow.
+
+        Args:
+            known: Dtypes by name of the inputs that a node has and of its outputs, None where unknown.
+            attrs: Typed attributes.
+        """
+        if self._dtype_rule is not None:
+            rule, positional, keywords = self._dtype_rule
+            told: dict[str, str | None] = rule(*(known.get(n) for n in positional), **{k: attrs[k] for k in keywords})
+            return {name: dtype or told.get(name) for name, dtype in known.items()}
+        declared = attrs.get("dtype")
+        if declared is not None:
+            outputs = frozenset(self.output_names(attrs))
+            return {name: declared if name in outputs else dtype for name, dtype in known.items()}
+        common = next((d for d in known.values() if d is not None), None)
+        return {name: dtype or common for name, dtype in known.items()}
+
+    def is_loss(self, attrs: Attrs) -> bool:
+        """Whether the operator makes its own gradient, whatever gradient comes in."""
+        return self._gradient_kind(attrs) == "loss"
+
+    def has_gradient(self, attrs: Attrs) -> bool:
+        """Whether gradients go through the operator, or start at it."""
+        return self._gradient_kind(attrs) != "none"
+
+    def _gradient_kind(self, attrs: Attrs) -> Gradient:
+        return self._gradient(attrs) if callable(self._gradient) else self._gradient
 
     def check_count(self, given: int, attrs: Attrs) -> None:
         """Raise InputError unless `given` inputs fit the operator."""
@@ -379,6 +442,8 @@ def operator(
     method: str = "",
     view: bool = False,
     variable_init: Mapping[str, str] | None = None,
+    shapes: Shapes = "derived",
+    gradient: Gradient | Callable[[Attrs], Gradient] = "chain",
 ) -> Callable[[Callable[..., Any]], Operator]:
     """Declare an operator; the decorated torch function becomes its `Operator`.
 
@@ -396,6 +461,8 @@ def operator(
         method: Names of the NDArray and Symbol methods, space-separated.
         view: Whether the torch function may return its input or a view of it.
         variable_init: For an input that symbols make up, the description of its initializer (`["zero", {}]`).
+        shapes: How unknown dimensions follow from known ones.
+        gradient: What the operator does with the gradient that comes in.
     """
 
     def declare(forward: Callable[..., Any]) -> Operator:
@@ -414,6 +481,8 @@ def operator(
             method=method.split(),
             view=view,
             variable_init=variable_init or {},
+            shapes=shapes,
+            gradient=gradient,
         )
         TABLE.add(op)
         return op
@@ -424,6 +493,10 @@ def operator(
 def no_effect(name: str, annotation: Any, default: Any) -> Attribute:
     """Declare an attribute that is accepted for MXNet's sake and changes nothing here."""
     return attribute(name, annotation, default, has_effect=False)
+
+
+def _positional(rule: Callable[..., Any]) -> tuple[str, ...]:
+    return tuple(p.name for p in inspect.signature(rule).parameters.values() if p.kind is not p.KEYWORD_ONLY)
 
 
 def _keywords(rule: Callable[..., Any], op: Operator) -> frozenset[str]:

@@ -1,8 +1,10 @@
 """The torch executor: a graph compiled to a list of torch calls."""
 
+import copy
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import torch
 
@@ -10,6 +12,16 @@ from gluonnx.errors import GraphError, InputError, MXNetError
 from gluonnx.symbol.graph import Entry, Node, topological
 
 Generator = Callable[[torch.device], torch.Generator | None]
+
+
+class Watcher(Protocol):
+    """Sees what operators read and give."""
+
+    def before(self, node: Node, inputs: Sequence[torch.Tensor | None]) -> None:
+        """See the inputs of an operator that is about to run."""
+
+    def after(self, node: Node, outputs: Sequence[torch.Tensor]) -> None:
+        """See the outputs of an operator that has run, and after them its auxiliary states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,12 @@ class GraphFunction:
             steps.append(_step(node, slots, kept))
         self._steps = tuple(reversed(steps))
 
+    def watched(self, watcher: Watcher) -> "GraphFunction":
+        """Return the same function, which shows each operator's inputs and outputs to a watcher."""
+        other = copy.copy(self)
+        other._steps = tuple(replace(s, call=functools.partial(_watched_call, s, watcher)) for s in self._steps)
+        return other
+
     def __call__(
         self,
         tensors: Sequence[torch.Tensor],
@@ -136,7 +154,7 @@ def _step(node: Node, slots: Mapping[tuple[int, int], int], kept: set[int]) -> _
     dead = tuple({s for s in (*inputs, *outputs) if s not in kept})
     kept.update(inputs)
     updates = []
-    for offset, position in enumerate(op.auxiliary):
+    for offset, position in enumerate(op.auxiliary_positions(node.typed)):
         source = node.inputs[position][0]
         if source.is_variable:
             updates.append((len(outputs) + offset, source.name))
@@ -150,6 +168,15 @@ def _step(node: Node, slots: Mapping[tuple[int, int], int], kept: set[int]) -> _
         tuple(updates),
         dead,
     )
+
+
+def _watched_call(
+    step: _Step, watcher: Watcher, *arguments: torch.Tensor | None, **runtime: object
+) -> torch.Tensor | Sequence[torch.Tensor]:
+    watcher.before(step.node, arguments)
+    result: Any = step.call(*arguments, **runtime)
+    watcher.after(step.node, [result] if isinstance(result, torch.Tensor) else result)
+    return result  # type: ignore[no-any-return]
 
 
 def _runtime(

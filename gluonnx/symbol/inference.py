@@ -1,15 +1,24 @@
 """Shapes and dtypes of a graph, found by running each operator's torch function on meta tensors."""
 
+import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
 from gluonnx.errors import InputError, MXNetError
 from gluonnx.ops.dtypes import BY_TORCH, DTYPES, torch_dtype
+from gluonnx.ops.table import Operator
 from gluonnx.symbol.graph import Entry, Node, topological
+from gluonnx.symbol.partial import UNKNOWN, PartialShapes, is_complete
+from gluonnx.util import is_np_shape
 
 Shape = tuple[int, ...]
+Kind = tuple[Shape, str]
+"""Shape and canonical dtype name."""
+
+KEPT_ANSWERS = 4096
+"""Calls of operators (attributes, shapes and dtypes of the inputs) whose outputs are remembered."""
 
 
 @dataclass(slots=True)
@@ -20,11 +29,13 @@ class Inference:
         shapes: Shape of each (node id, output index) that could be found.
         dtypes: Canonical dtype name, likewise.
         unknown: Names of the variables whose shape could not be found.
+        partial: Shapes of which only some dimensions could be found, -1 for the others.
     """
 
     shapes: dict[tuple[int, int], Shape]
     dtypes: dict[tuple[int, int], str]
     unknown: list[str]
+    partial: dict[tuple[int, int], Shape] = field(default_factory=dict)
 
     def shape(self, entry: Entry) -> Shape | None:
         """Shape of an entry, None if unknown."""
@@ -36,8 +47,9 @@ class Inference:
 
 
 def is_known(shape: Sequence[int] | None) -> bool:
-    """Whether every dimension is known (MXNet writes 0 or -1 for an unknown one)."""
-    return shape is not None and all(d > 0 for d in shape)
+    """Whether every dimension is known (MXNet writes 0 or -1 for an unknown one, under `np_shape` only -1)."""
+    least = 0 if is_np_shape() else 1
+    return shape is not None and all(d >= least for d in shape)
 
 
 def infer(
@@ -49,12 +61,12 @@ def infer(
 ) -> Inference:
     """Infer shapes and dtypes of every entry from those of some variables.
 
-    Shapes of parameters follow from the operators' parameter rules, the dtype of a parameter from the operator's first
-    input.
+    Shapes of parameters follow from the operators' parameter rules, the dtype of a parameter from the operator's
+    inputs. Where that leaves something open, dimensions are also found from outputs to inputs and between inputs.
 
     Args:
         heads: Outputs of the graph.
-        shapes: Known shapes by variable name. A shape with unknown dimensions (0) is completed by a parameter rule.
+        shapes: Known shapes by variable name; a dimension of 0 or -1 is unknown.
         dtypes: Known canonical dtype names by variable name.
         default_dtype: Dtype of a variable that nothing determines.
 
@@ -63,24 +75,28 @@ def infer(
     """
     dtypes = dtypes or {}
     found = Inference({}, {}, [])
-    for node in topological(heads):
+    nodes = topological(heads)
+    incomplete: dict[tuple[int, int], Shape] = {}
+    for node in nodes:
         if node.op is None:
             shape = shapes.get(node.name)
             declared = node.annotations.get("__shape__")
             if shape is None and declared is not None:
                 shape = _parse_declared_shape(declared)
-            if shape is not None and is_known(shape):
+                shape = shape if shape or is_np_shape() else None
+            if is_known(shape):
+                assert shape is not None
                 found.shapes[id(node), 0] = tuple(shape)
-            elif shape == () and node.name in shapes:
-                found.shapes[id(node), 0] = ()
-            elif shape is not None and node.name in shapes and all(d >= 0 for d in shape) and 0 not in shape:
-                found.shapes[id(node), 0] = tuple(shape)
+            elif shape is not None:
+                incomplete[id(node), 0] = tuple(d if is_known((d,)) else UNKNOWN for d in shape)
             dtype = dtypes.get(node.name) or _declared_dtype(node)
             if dtype is not None:
                 found.dtypes[id(node), 0] = dtype
             continue
-        _infer_node(node, found, default_dtype)
-    for node in topological(heads):
+        _infer_node(node, found, default_dtype, incomplete)
+    if any((id(n), i) not in found.shapes for n in nodes for i in range(n.output_count)):
+        _infer_partly(nodes, found, incomplete, default_dtype)
+    for node in nodes:
         if node.is_variable:
             if (id(node), 0) not in found.shapes:
                 found.unknown.append(node.name)
@@ -89,12 +105,17 @@ def infer(
 
 
 def infer_dtypes(
-    heads: Sequence[Entry], dtypes: Mapping[str, str], *, default_dtype: str = "float32"
+    heads: Sequence[Entry], dtypes: Mapping[str, str], *, default_dtype: str | None = "float32"
 ) -> dict[tuple[int, int], str]:
-    """Infer the dtype of every entry without knowing shapes.
+    """Infer the dtype of every entry without knowing shapes, by the operators' dtype rules, both ways.
 
-    A variable that nothing determines takes the dtype of the first known input of its operator, then `default_dtype`;
-    an operator's outputs take the dtype of its `dtype` attribute if it has one, else of its first input.
+    Args:
+        heads: Outputs of the graph.
+        dtypes: Known canonical dtype names by variable name.
+        default_dtype: Dtype of a variable that nothing determines; None leaves it out.
+
+    Raises:
+        InputError: Arrays that an operator takes in one dtype have two.
     """
     found: dict[tuple[int, int], str] = {}
     nodes = topological(heads)
@@ -103,56 +124,151 @@ def infer_dtypes(
             dtype = dtypes.get(node.name) or _declared_dtype(node)
             if dtype is not None:
                 found[id(node), 0] = dtype
-            continue
-        known = next((found[id(n), i] for n, i in node.inputs if (id(n), i) in found), default_dtype)
-        for source, index in node.inputs:
-            found.setdefault((id(source), index), known)
-        first = found[id(node.inputs[0][0]), node.inputs[0][1]] if node.inputs else default_dtype
-        declared = node.typed.get("dtype")
-        for index in range(node.output_count):
-            found[id(node), index] = declared or first
-    for node in nodes:
-        if node.is_variable:
-            found.setdefault((id(node), 0), default_dtype)
+    _spread_dtypes(nodes, found)
+    if default_dtype is not None:
+        for node in nodes:
+            if node.is_variable and (id(node), 0) not in found:
+                found[id(node), 0] = default_dtype
+                _spread_dtypes(nodes, found)
+        for node in nodes:
+            for index in range(node.output_count):
+                found.setdefault((id(node), index), default_dtype)
     return found
 
 
-def _infer_node(node: Node, found: Inference, default_dtype: str) -> None:
+def _spread_dtypes(nodes: Sequence[Node], found: dict[tuple[int, int], str]) -> None:
+    while True:
+        before = len(found)
+        for node in (*nodes, *reversed(nodes)):
+            if node.op is not None:
+                _spread_at(node, found)
+        if len(found) == before:
+            return
+
+
+def _spread_at(node: Node, found: dict[tuple[int, int], str]) -> None:
     op = node.op
     assert op is not None
     active = op.active_inputs(node.typed, len(node.inputs))
-    first_dtype = next((d for e in node.inputs if (d := found.dtype(e)) is not None), default_dtype)
+    keys = {spec.name: (id(n), i) for spec, (n, i) in zip(active, node.inputs, strict=False)}
+    keys |= {name: (id(node), i) for i, name in enumerate(op.output_names(node.typed))}
+    told = op.infer_dtypes({name: found.get(key) for name, key in keys.items()}, node.typed)
+    for name, key in keys.items():
+        dtype = told.get(name)
+        if dtype is not None:
+            found.setdefault(key, dtype)
+    if op.shapes == "same" and not op.has_dtype_rule and "dtype" not in op.attributes:
+        given = {name: found[key] for name, key in keys.items() if key in found}
+        if len(set(given.values())) > 1:
+            listed = ", ".join(f"{name}={dtype}" for name, dtype in given.items())
+            raise InputError(
+                f"{op.name} `{node.name}`: dtypes differ: expected one dtype, got {listed}. Cast one of them."
+            )
+
+
+def _infer_node(node: Node, found: Inference, default_dtype: str, incomplete: Mapping[tuple[int, int], Shape]) -> None:
+    op = node.op
+    assert op is not None
+    active = op.active_inputs(node.typed, len(node.inputs))
     if op.has_parameter_rule:
         known = {spec.name: found.shape(entry) for spec, entry in zip(active, node.inputs, strict=False)}
         if any(s is None for s in known.values()):
             rule = op.parameter_shapes(known, node.typed)
             for spec, (source, index) in zip(active, node.inputs, strict=False):
                 if known[spec.name] is None and spec.name in rule and source.is_variable:
-                    found.shapes[id(source), index] = tuple(rule[spec.name])
-    for source, index in node.inputs:
-        if source.is_variable:
-            found.dtypes.setdefault((id(source), index), first_dtype)
+                    told = tuple(rule[spec.name])
+                    given = incomplete.get((id(source), index))
+                    if given is None or _fits(given, told):
+                        found.shapes[id(source), index] = told
+    _settle_dtypes(node, found, default_dtype)
     inputs = [found.shape(e) for e in node.inputs]
     if any(s is None for s in inputs):
         return
-    tensors = [
-        torch.empty(s, dtype=torch_dtype(found.dtype(e) or default_dtype), device="meta")
-        for s, e in zip(inputs, node.inputs, strict=True)
-        if s is not None
-    ]
-    for index, tensor in enumerate(run_on_meta(node, tensors)):
-        found.shapes[id(node), index] = tuple(tensor.shape)
-        found.dtypes[id(node), index] = BY_TORCH[tensor.dtype].name
+    kinds = tuple(
+        (s, found.dtype(e) or default_dtype) for s, e in zip(inputs, node.inputs, strict=True) if s is not None
+    )
+    for index, (shape, dtype) in enumerate(_infer_outputs(node, op, kinds)):
+        found.shapes[id(node), index] = shape
+        found.dtypes[id(node), index] = dtype
 
 
-def run_on_meta(node: Node, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
-    """Run a node's torch function on meta tensors and return its outputs, without auxiliary states.
+def _settle_dtypes(node: Node, found: Inference, default_dtype: str) -> None:
+    """Give variables that an operator reads the dtype that follows from its other inputs."""
+    op = node.op
+    assert op is not None
+    if all((id(n), i) in found.dtypes for n, i in node.inputs):
+        return
+    active = op.active_inputs(node.typed, len(node.inputs))
+    entries = [(spec.name, (id(n), i), n) for spec, (n, i) in zip(active, node.inputs, strict=False)]
+    known: dict[str, str | None] = {name: found.dtypes.get(key) for name, key, _ in entries}
+    told = op.infer_dtypes(known, node.typed)
+    if not any(told.values()):
+        told = op.infer_dtypes({**told, entries[0][0]: default_dtype}, node.typed)
+    for name, key, source in entries:
+        dtype = told.get(name)
+        if dtype is not None and source.is_variable:
+            found.dtypes.setdefault(key, dtype)
+
+
+def _infer_partly(
+    nodes: Sequence[Node], found: Inference, incomplete: Mapping[tuple[int, int], Shape], default_dtype: str
+) -> None:
+    """Find what does not follow from inputs to outputs in one walk, and keep what is known in part."""
+
+    def run(node: Node, shapes: Sequence[Shape]) -> list[Shape]:
+        assert node.op is not None
+        kinds = tuple((s, found.dtype(e) or default_dtype) for s, e in zip(shapes, node.inputs, strict=True))
+        return [shape for shape, _ in _infer_outputs(node, node.op, kinds)]
+
+    told = infer_dtypes_of(nodes, found.dtypes, default_dtype)
+    found.dtypes.update({key: dtype for key, dtype in told.items() if key not in found.dtypes})
+    solver = PartialShapes(nodes, {**incomplete, **found.shapes}, run)
+    solver.solve()
+    for key, shape in solver.shapes.items():
+        if is_complete(shape):
+            found.shapes[key] = shape
+        else:
+            found.partial[key] = shape
+    for node in nodes:
+        if node.op is not None and all(found.shape(e) is not None for e in node.inputs):
+            _infer_node(node, found, default_dtype, incomplete)
+
+
+def infer_dtypes_of(
+    nodes: Sequence[Node], known: Mapping[tuple[int, int], str], default_dtype: str
+) -> dict[tuple[int, int], str]:
+    """Infer dtypes of a graph from those of some entries."""
+    found = dict(known)
+    _spread_dtypes(nodes, found)
+    for node in nodes:
+        for index in range(node.output_count):
+            found.setdefault((id(node), index), default_dtype)
+    return found
+
+
+def _fits(given: Shape, told: Shape) -> bool:
+    return len(given) == len(told) and all(a in (b, UNKNOWN) for a, b in zip(given, told, strict=True))
+
+
+def _infer_outputs(node: Node, op: Operator, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    """Return shape and dtype of each output, without auxiliary states, from those of the inputs.
 
     Raises:
         InputError: The operator does not take these shapes; names the node and the shapes.
     """
-    op = node.op
-    assert op is not None
+    try:
+        return _run_on_meta(op, tuple(node.attrs.items()), kinds)[: node.output_count]
+    except (RuntimeError, ValueError, IndexError, TypeError) as err:
+        if isinstance(err, MXNetError) and not isinstance(err, InputError):
+            raise
+        given = ", ".join(str(shape) for shape, _ in kinds)
+        raise InputError(f"{op.name} `{node.name}`: does not take inputs of shapes {given}: {err}") from err
+
+
+@functools.lru_cache(maxsize=KEPT_ANSWERS)
+def _run_on_meta(op: Operator, attrs: tuple[tuple[str, str], ...], kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    """Run an operator's torch function on meta tensors; a graph asks the same again and again, and it is slow."""
+    tensors = [torch.empty(shape, dtype=torch_dtype(dtype), device="meta") for shape, dtype in kinds]
     runtime: dict[str, object] = {}
     if "training" in op.runtime:
         runtime["training"] = False
@@ -160,17 +276,10 @@ def run_on_meta(node: Node, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tens
         runtime["generator"] = None
     if "device" in op.runtime:
         runtime["device"] = torch.device("meta")
-    try:
-        with torch.no_grad():
-            result = op.forward(*tensors, **node.typed, **runtime)
-    except (RuntimeError, ValueError, IndexError, TypeError) as err:
-        if isinstance(err, MXNetError) and not isinstance(err, InputError):
-            raise
-        given = ", ".join(str(tuple(t.shape)) for t in tensors)
-        raise InputError(f"{op.name} `{node.name}`: does not take inputs of shapes {given}: {err}") from err
-    if not isinstance(result, (tuple, list)):
-        return (result,)
-    return tuple(result[: node.output_count])
+    with torch.no_grad():
+        result = op.forward(*tensors, **op.parse(dict(attrs)), **runtime)
+    outputs = result if isinstance(result, (tuple, list)) else (result,)
+    return tuple((tuple(t.shape), BY_TORCH[t.dtype].name) for t in outputs if t is not None)
 
 
 def _parse_declared_shape(text: str) -> Shape:

@@ -2,8 +2,9 @@
 
 import numbers
 import operator
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from gluonnx.ops.attributes import to_text
 from gluonnx.ops.dtypes import BY_NAME, as_dtype
 from gluonnx.symbol import inference
 from gluonnx.symbol.graph import Entry, Node, auxiliary_variables, topological
+from gluonnx.util import is_np_shape
 
 __all__ = ["Group", "Symbol", "Variable", "var"]
 
@@ -36,6 +38,11 @@ class Symbol:
     __slots__ = ("__weakref__", "_heads")
 
     __array_priority__ = 1000.0
+
+    if TYPE_CHECKING:  # what gluonnx.binding gives
+        bind: Callable[..., Any]
+        simple_bind: Callable[..., Any]
+        eval: Callable[..., Any]
 
     def __init__(self, heads: Sequence[Entry]) -> None:
         self._heads: tuple[Entry, ...] = tuple(heads)
@@ -231,42 +238,80 @@ class Symbol:
             InputError: An operator does not take the shapes that reach it.
         """
         found = self._infer(args, kwargs)
-        if found.unknown:
-            import warnings
-
-            names = "\n\t".join(f"{n}: ()" for n in found.unknown)
-            warnings.warn(
-                "Cannot decide shape for the following arguments (0s in shape means unknown dimensions). "
-                f"Consider providing them as input:\n\t{names}",
-                stacklevel=2,
-            )
+        if found.unknown or any(found.shape(h) is None for h in self._heads):
+            _warn_undecided("shape", " (0s in shape means unknown dimensions)", self._undecided(found))
             return None, None, None
         return self._collect(found.shape)
 
     def infer_shape_partial(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
-        """Return what `infer_shape` can find, with () where it finds nothing."""
+        """Return what `infer_shape` can find, with 0 for a dimension it does not find and () for an unknown rank.
+
+        Under `util.np_shape` these are -1 and None.
+        """
         found = self._infer(args, kwargs)
-        return self._collect(lambda entry: found.shape(entry) or ())
+        return self._collect(lambda entry: _written(found, entry))
 
     def infer_type(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
-        """Return dtypes of arguments, outputs and auxiliary states (numpy types), from those of some arguments."""
-        names = self.list_arguments()
-        given = {n: v for n, v in zip(names, args, strict=False) if v is not None} | kwargs
-        known = {name: as_dtype(value).name for name, value in given.items()}
-        dtypes = inference.infer_dtypes(self._heads, known)
-        return self._collect(lambda entry: BY_NAME[dtypes[id(entry[0]), entry[1]]].numpy.type)
+        """Return dtypes of arguments, outputs and auxiliary states, from those of some arguments.
+
+        Args:
+            *args: Dtypes in the order of `list_arguments()`, None for unknown.
+            **kwargs: Dtypes by argument name.
+
+        Returns:
+            Three lists of numpy types, or three Nones if some dtype cannot be found (with a warning).
+
+        Raises:
+            InputError: An operator does not take the dtypes that reach it.
+        """
+        arguments, outputs, auxiliary = self.infer_type_partial(*args, **kwargs)
+        if None in (*arguments, *outputs, *auxiliary):
+            names = [*self.list_arguments(), *self.list_auxiliary_states()]
+            found = {n: t for n, t in zip(names, (*arguments, *auxiliary), strict=True) if t is None}
+            _warn_undecided("type", "", found)
+            return None, None, None
+        return arguments, outputs, auxiliary
+
+    def infer_type_partial(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
+        """Return what `infer_type` can find, with None where it finds nothing."""
+        known = {name: as_dtype(value).name for name, value in self._by_name("infer_type", args, kwargs).items()}
+        dtypes = inference.infer_dtypes(self._heads, known, default_dtype=None)
+
+        def of(entry: Entry) -> Any:
+            name = dtypes.get((id(entry[0]), entry[1]))
+            return None if name is None else BY_NAME[name].numpy.type
+
+        return self._collect(of)
 
     def _infer(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> inference.Inference:
+        shapes = self._by_name("infer_shape", args, kwargs)
+        for name, shape in shapes.items():
+            if not isinstance(shape, (tuple, list)):
+                raise InputTypeError(
+                    f"Symbol.infer_shape: wrong shape of `{name}`: expected a tuple, got {type(shape).__name__}."
+                )
+        is_given = {n: tuple(s) for n, s in shapes.items() if len(s) or is_np_shape()}
+        return inference.infer(self._heads, is_given)
+
+    def _by_name(self, where: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         names = self.list_arguments()
         if args and kwargs:
-            raise ArgumentError("Symbol.infer_shape: give shapes by position or by name, not both.")
-        shapes = {n: s for n, s in zip(names, args, strict=False) if s is not None} | dict(kwargs)
-        unknown = shapes.keys() - set(self.list_inputs())
+            raise ArgumentError(f"Symbol.{where}: give arguments by position or by name, not both.")
+        given = {n: v for n, v in zip(names, args, strict=False) if v is not None}
+        given |= {n: v for n, v in kwargs.items() if v is not None}
+        unknown = given.keys() - set(self.list_inputs())
         if unknown:
             raise InputError(
-                f"Symbol.infer_shape: no such argument: expected some of {', '.join(names)}, got {sorted(unknown)}."
+                f"Symbol.{where}: no such argument: expected some of {', '.join(names)}, got {sorted(unknown)}."
             )
-        return inference.infer(self._heads, {n: tuple(s) for n, s in shapes.items()})
+        return given
+
+    def _undecided(self, found: inference.Inference) -> dict[str, Any]:
+        arguments, auxiliary = self._variables()
+        entries = [(n.name, (n, 0)) for n in (*arguments, *auxiliary)] + [
+            (n.output_name(i), (n, i)) for n, i in self._heads if n.op is not None
+        ]
+        return {name: _written(found, entry) for name, entry in entries if found.shape(entry) is None}
 
     def _collect(self, of: Callable[[Entry], Any]) -> tuple[list[Any], list[Any], list[Any]]:
         arguments, auxiliary = self._variables()
@@ -349,6 +394,25 @@ class Symbol:
         if "shape" not in kwargs:
             kwargs["shape"] = shape[0] if len(shape) == 1 else shape
         return _op("reshape")(self, **kwargs)
+
+
+def _written(found: inference.Inference, entry: Entry) -> Shape | None:
+    """A shape as MXNet writes it: unknown dimensions 0 and unknown ranks (), under `np_shape` -1 and None."""
+    shape = found.shape(entry)
+    if shape is not None:
+        return shape
+    shape = found.partial.get((id(entry[0]), entry[1]))
+    if is_np_shape():
+        return shape
+    return () if shape is None else tuple(max(d, 0) for d in shape)
+
+
+def _warn_undecided(what: str, note: str, found: Mapping[str, Any]) -> None:
+    names = "".join(f"\n\t{name}: {value}" for name, value in found.items())
+    warnings.warn(
+        f"Cannot decide {what} for the following arguments{note}. Consider providing them as input:{names}",
+        stacklevel=3,
+    )
 
 
 def _visible_attributes(node: Node) -> dict[str, str]:

@@ -68,11 +68,11 @@ def create_session(
 
 
 def cuda_options(device: Device, *, cuda_stream: int | None, cuda_graph: bool) -> dict[str, str]:
-    """Options of the CUDA provider.
+    """Options of the CUDA provider. TF32, its default, keeps 10 bits of a float32's 23: too few for equal answers.
 
     Source: ONNX Runtime, CUDA execution provider, configuration options.
     """
-    options = {"device_id": str(device.index)}
+    options = {"device_id": str(device.index), "use_tf32": "0"}
     if cuda_stream is not None:
         options["user_compute_stream"] = str(cuda_stream)
     if cuda_graph:

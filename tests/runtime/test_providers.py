@@ -8,9 +8,10 @@ from gluonnx_runtime.providers import cuda_options
 
 
 def test_cuda_options():
-    assert cuda_options(Device("cuda", 1), cuda_stream=None, cuda_graph=False) == {"device_id": "1"}
+    assert cuda_options(Device("cuda", 1), cuda_stream=None, cuda_graph=False) == {"device_id": "1", "use_tf32": "0"}
     assert cuda_options(Device("cuda"), cuda_stream=0x7F00, cuda_graph=True) == {
         "device_id": "0",
+        "use_tf32": "0",
         "user_compute_stream": "32512",
         "enable_cuda_graph": "1",
     }
@@ -55,7 +56,7 @@ def test_auto_warns_and_runs_on_the_cpu(gemm, broken_cuda, capfd):
 def test_tensorrt_is_never_asked_for(gemm, broken_cuda):
     with pytest.raises(SessionDeviceError):
         Session(gemm, device="cuda", cuda_stream=16, cuda_graph=True)
-    options = {"device_id": "0", "user_compute_stream": "16", "enable_cuda_graph": "1"}
+    options = {"device_id": "0", "use_tf32": "0", "user_compute_stream": "16", "enable_cuda_graph": "1"}
     assert broken_cuda.asked == [([("CUDAExecutionProvider", options), "CPUExecutionProvider"], 0)]
     broken_cuda.asked.clear()
     Session(gemm, device="cpu")
