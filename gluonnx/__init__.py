@@ -4,8 +4,9 @@
 
 `nd` owns arrays, `autograd` gradients, `sym` graphs, `gluon` blocks and training, `onnx` the way to ONNX and back,
 `init`, `optimizer`, `lr_scheduler`, `metric` and `kvstore` what training needs, `executor` bound graphs, `operator`
-operators of one's own, `context` devices, `random` random state; `test_utils`, `viz`, `profiler`, `runtime`, `util`, `engine`, `callback`, `model` and `log` are what MXNet has
-under these names. `install_as_mxnet` lets programs that `import mxnet` run unchanged.
+operators of one's own, `context` devices, `random` random state; `test_utils`, `viz`, `profiler`, `runtime`, `util`,
+`engine`, `callback`, `model` and `log` are what MXNet has under these names. `install_as_mxnet` lets programs that
+`import mxnet` run unchanged.
 """
 
 from gluonnx import (

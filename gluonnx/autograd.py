@@ -5,9 +5,11 @@ Nothing is tracked outside `record()`. `backward` leaves gradients in the arrays
 
 from collections.abc import Sequence
 from types import TracebackType
+from typing import Any
 
 import torch
 
+from gluonnx.custom_function import Function
 from gluonnx.errors import ArgumentError, MXNetError
 from gluonnx.modes import MODES
 from gluonnx.ndarray.leaf import NOT_IN_GRAPH, attach, explain
@@ -16,6 +18,8 @@ from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ndarray.sparse_array import BaseSparseNDArray, gradient_array
 
 __all__ = [
+    "Function",
+    "NDArray",
     "backward",
     "grad",
     "is_recording",
@@ -207,6 +211,7 @@ def grad(
                 f"autograd.grad: the heads do not depend on a variable of shape {array.shape}: expected variables that "
                 "the recorded graph uses. Leave it out of `variables`."
             )
+<<<<<<< HEAD
         results.append(gradient_array(gradient, array.context) if gradient.is_sparse else array._like(gradient))
     return results
 
@@ -215,6 +220,31 @@ def _tracked(variable: NDArray) -> torch.Tensor:
     """The tensor that a variable's graphs are recorded from."""
     held = variable._s.graph if isinstance(variable, BaseSparseNDArray) else None
     return variable._t if held is None else held
+=======
+        results.append(array._like(_in_graph(gradient, array._t) if create_graph else gradient))
+    return results
+
+
+class _Constant(torch.autograd.Function):
+    """A gradient that does not depend on its variable, as a node of the graph: its own gradient is 0."""
+
+    @staticmethod
+    def forward(ctx: Any, gradient: torch.Tensor, variable: torch.Tensor) -> torch.Tensor:
+        ctx.like = variable.detach()
+        return gradient.detach() if not gradient._is_zerotensor() else torch.zeros_like(variable)
+
+    @staticmethod
+    def backward(ctx: Any, *heads: torch.Tensor) -> tuple[None, torch.Tensor]:
+        return None, torch.zeros_like(ctx.like)
+
+
+def _in_graph(gradient: torch.Tensor, variable: torch.Tensor) -> torch.Tensor:
+    """A gradient of which a gradient can be taken: one that torch found to be constant has the gradient 0."""
+    if gradient.requires_grad and not gradient._is_zerotensor():
+        return gradient
+    result: torch.Tensor = _Constant.apply(gradient, variable)  # type: ignore[no-untyped-call]
+    return result
+>>>>>>> main
 
 
 def _pair(

@@ -394,6 +394,18 @@ class NDArray:
         leaf = getattr(self, "_leaf", None)
         return None if leaf is None else leaf.grad
 
+    @property
+    def _fresh_grad(self) -> bool:
+        """Whether a backward has reached the variable since the flag was cleared, under MXNet's name."""
+        leaf = getattr(self, "_leaf", None)
+        return leaf is not None and leaf.is_fresh
+
+    @_fresh_grad.setter
+    def _fresh_grad(self, is_fresh: bool) -> None:
+        leaf = getattr(self, "_leaf", None)
+        if leaf is not None:
+            leaf.is_fresh = bool(is_fresh)
+
     def backward(self, out_grad: "NDArray | None" = None, retain_graph: bool = False, train_mode: bool = True) -> None:
         """Compute the gradients of every variable that this array was computed from.
 

@@ -174,7 +174,7 @@ class _Bound:
         self.call = functools.partial(op.forward, **parsed) if parsed else op.forward
         self.count = len(op.output_names(parsed))
         self.visible = op.visible_outputs(parsed)
-        self.auxiliary = op.auxiliary
+        self.auxiliary = op.auxiliary_positions(parsed)
         self.view = op.view
 
 

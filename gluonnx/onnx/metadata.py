@@ -98,7 +98,13 @@ def restore(model: ModelProto, where: str = "model") -> Restored | None:
             f"gluonnx {metadata.get(VERSION_KEY, '(unknown)')}. Read it with that gluonnx or a later one."
         )
     carried = metadata.pop(DIGEST_KEY, "")
-    found = json.loads(_digest(model, model.graph.initializer, metadata))
+    try:
+        found = json.loads(_digest(model, model.graph.initializer, metadata))
+    except (ValueError, TypeError, KeyError) as err:
+        raise FormatError(
+            f"{where}: an initializer is damaged: expected as many values as its shape tells, got {err}. "
+            "Use the file as gluonnx wrote it."
+        ) from err
     try:
         expected = dict(json.loads(carried))
     except (ValueError, TypeError):

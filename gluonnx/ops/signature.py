@@ -27,6 +27,8 @@ def arrange(
     rest = dict(kwargs)
     if rest.get("dtype", "") is None and not _takes_none(op, "dtype"):
         del rest["dtype"]
+    if op.is_open:
+        return _arrange_open(op, args, rest, handle)
     if op.variadic:
         if len(args) == 1 and isinstance(args[0], (list, tuple)):
             args = args[0]
@@ -47,6 +49,35 @@ def arrange(
                 f"got {type(value).__name__}.{remedy}"
             )
     return slots, rest
+
+
+def _arrange_open(
+    op: Operator, args: Sequence[Any], kwargs: Mapping[str, Any], handle: type[Handle]
+) -> tuple[list[Handle | None], dict[str, Any]]:
+    """Arrange a call whose inputs follow from its attributes: whatever is a handle is an input."""
+    attrs = {name: value for name, value in kwargs.items() if not isinstance(value, handle)}
+    names = [spec.name for spec in op.active_inputs(op.parse(op.to_text(attrs)))]
+    wrong = [type(value).__name__ for value in args if value is not None and not isinstance(value, handle)]
+    if wrong:
+        raise InputTypeError(
+            f"{op.name}: input is of the wrong type: expected {handle.__name__}, got {', '.join(wrong)}."
+        )
+    if len(args) > len(names):
+        raise InputTypeError(
+            f"{op.name}: too many inputs: expected at most {len(names)} ({', '.join(names)}), got {len(args)}."
+        )
+    slots: list[Handle | None] = [*args, *[None] * (len(names) - len(args))]
+    for name, value in kwargs.items():
+        if not isinstance(value, handle):
+            continue
+        if name not in names:
+            raise InputTypeError(
+                f"{op.name}: no such input: expected one of {', '.join(names) or 'none'}, got {name!r}."
+            )
+        if slots[names.index(name)] is not None:
+            raise InputTypeError(f"{op.name}: argument `{name}` was given twice: expected it once.")
+        slots[names.index(name)] = value
+    return slots, attrs
 
 
 def _arrange_fixed(op: Operator, args: list[Any], rest: dict[str, Any], handle: type[Handle]) -> list[Any]:

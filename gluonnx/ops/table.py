@@ -101,7 +101,10 @@ class Operator:
         variable_init: Description of the initializer that a made-up variable carries, by input name.
         source: Where its semantics are stated.
         sparse_rule: What it does with sparse storage; None: it computes on dense forms.
+        is_open: Whether its inputs and attributes depend on the call (`Custom`).
     """
+
+    is_open = False
 
     __slots__ = (
         "_dtype_rule",
@@ -181,7 +184,7 @@ class Operator:
                 else:
                     default = REQUIRED if p.default is p.empty else p.default
                     attributes[p.name] = attribute(p.name, hints[p.name], default)
-            else:
+            elif p.kind is not p.VAR_KEYWORD:
                 self.variadic = self.variadic or p.kind is p.VAR_POSITIONAL
                 inputs.append(Input(p.name, p.default is None, p.name in auxiliary))
         for extra in no_effect:
@@ -321,6 +324,10 @@ class Operator:
     def auxiliary(self) -> tuple[int, ...]:
         """Positions of auxiliary inputs. The torch function returns their new values (or None) after its outputs."""
         return tuple(i for i, spec in enumerate(self.inputs) if spec.auxiliary)
+
+    def auxiliary_positions(self, attrs: Attrs) -> tuple[int, ...]:
+        """Return the positions of auxiliary inputs of a node with these attributes."""
+        return self.auxiliary
 
     @property
     def unsupported_reason(self) -> str | None:

@@ -154,7 +154,7 @@ def _step(node: Node, slots: Mapping[tuple[int, int], int], kept: set[int]) -> _
     dead = tuple({s for s in (*inputs, *outputs) if s not in kept})
     kept.update(inputs)
     updates = []
-    for offset, position in enumerate(op.auxiliary):
+    for offset, position in enumerate(op.auxiliary_positions(node.typed)):
         source = node.inputs[position][0]
         if source.is_variable:
             updates.append((len(outputs) + offset, source.name))

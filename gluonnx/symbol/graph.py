@@ -93,7 +93,7 @@ def auxiliary_variables(nodes: Iterable[Node]) -> set[int]:
     found: set[int] = set()
     for node in nodes:
         if node.op is not None:
-            for position in node.op.auxiliary:
+            for position in node.op.auxiliary_positions(node.typed):
                 if position < len(node.inputs) and node.inputs[position][0].is_variable:
                     found.add(id(node.inputs[position][0]))
     return found

@@ -84,7 +84,8 @@ def compose(
         op.check_count(len(entries), typed)
     else:
         active = op.active_inputs(typed)
-        given: dict[str, Symbol] = {spec.name: s for spec, s in zip(op.inputs, inputs, strict=False) if s is not None}
+        specs = active if op.is_open else op.inputs
+        given: dict[str, Symbol] = {spec.name: s for spec, s in zip(specs, inputs, strict=False) if s is not None}
         names = {spec.name for spec in active}
         if any(n not in names for n in given):
             op.check_count(len(active) + 1, typed)

@@ -4,7 +4,7 @@ import numbers
 import operator
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,6 +38,11 @@ class Symbol:
     __slots__ = ("__weakref__", "_heads")
 
     __array_priority__ = 1000.0
+
+    if TYPE_CHECKING:  # what gluonnx.binding gives
+        bind: Callable[..., Any]
+        simple_bind: Callable[..., Any]
+        eval: Callable[..., Any]
 
     def __init__(self, heads: Sequence[Entry]) -> None:
         self._heads: tuple[Entry, ...] = tuple(heads)

@@ -29,7 +29,7 @@ def dumps(heads: Sequence[Entry]) -> str:
     row_ptr = [0]
     for node in nodes:
         if node.op is not None:
-            for place in node.op.auxiliary:
+            for place in node.op.auxiliary_positions(node.typed):
                 source = node.inputs[place][0]
                 writes[id(source)] = writes.get(id(source), 0) + 1
         versions = node.versions

@@ -250,3 +250,19 @@ def test_models_that_are_too_large(mlp, tmp_path, monkeypatch):
     with pytest.raises(ExportError, match=r"net: model too large for one file: expected at most 100 bytes, got size_"):
         write_model(tmp_path / "net.onnx", model)
     assert not list(tmp_path.iterdir())
+
+
+def test_every_flipped_bit_of_the_graph_is_an_error_or_changes_nothing(some_bytes):
+    path, content = some_bytes
+    end = content.index(b"gluonnx.digest")
+    path = path.with_name("flipped.onnx")
+    for place in range(end):
+        for bit in (1, 16, 128):
+            damaged = bytearray(content)
+            damaged[place] ^= bit
+            path.write_bytes(damaged)
+            try:
+                restored = restore(read_model(path))
+            except FormatError:
+                continue
+            assert restored is None or len(restored.parameters) == 4
