@@ -15,6 +15,7 @@ from gluonnx.modes import MODES
 from gluonnx.ndarray.leaf import NOT_IN_GRAPH, attach, explain
 from gluonnx.ndarray.leaf import backward as _backward
 from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.ndarray.sparse_array import BaseSparseNDArray, gradient_array
 
 __all__ = [
     "Function",
@@ -195,7 +196,7 @@ def grad(
     try:
         found = torch.autograd.grad(
             [h._t for h in heads],
-            [v._t for v in wanted],
+            [_tracked(v) for v in wanted],
             [torch.ones_like(h._t) if g is None else g._t for h, g in zip(heads, given, strict=True)],
             retain_graph=create_graph if retain_graph is None else retain_graph,
             create_graph=create_graph,
@@ -210,6 +211,16 @@ def grad(
                 f"autograd.grad: the heads do not depend on a variable of shape {array.shape}: expected variables that "
                 "the recorded graph uses. Leave it out of `variables`."
             )
+<<<<<<< HEAD
+        results.append(gradient_array(gradient, array.context) if gradient.is_sparse else array._like(gradient))
+    return results
+
+
+def _tracked(variable: NDArray) -> torch.Tensor:
+    """The tensor that a variable's graphs are recorded from."""
+    held = variable._s.graph if isinstance(variable, BaseSparseNDArray) else None
+    return variable._t if held is None else held
+=======
         results.append(array._like(_in_graph(gradient, array._t) if create_graph else gradient))
     return results
 
@@ -233,6 +244,7 @@ def _in_graph(gradient: torch.Tensor, variable: torch.Tensor) -> torch.Tensor:
         return gradient
     result: torch.Tensor = _Constant.apply(gradient, variable)  # type: ignore[no-untyped-call]
     return result
+>>>>>>> main
 
 
 def _pair(
