@@ -32,6 +32,7 @@ __all__ = [
     "ParameterMismatchError",
     "RegistryError",
     "StaleGradientError",
+    "StorageError",
     "TraceError",
     "UnknownOperatorError",
 ]
@@ -138,6 +139,10 @@ class RegistryError(MXNetError, ValueError, AssertionError):
 
 class StaleGradientError(MXNetError, UserWarning):
     """A gradient was not computed since the last step (MXNet raises UserWarning)."""
+
+
+class StorageError(MXNetError, ValueError, TypeError, NotImplementedError):
+    """An array has a storage type (dense, row_sparse, csr) that the operation is not defined for."""
 
 
 class LoweringError(MXNetError, NotImplementedError):

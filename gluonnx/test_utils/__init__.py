@@ -4,8 +4,10 @@
 of symbols and their gradients, `training` comparisons of optimizers and hybridized blocks, `sampling` tests of random
 numbers, `process` the process around a test: context, environment, files.
 
-As with MXNet's module, `from mxnet.test_utils import *` gives `mx`, `np` and `array` too.
+As with MXNet's module, `from mxnet.test_utils import *` gives `mx`, `np`, `os` and `array` too.
 """
+
+import os
 
 import numpy as np
 
@@ -30,6 +32,7 @@ __all__ = [
     "current_context",
     "mx",
     "np",
+    "os",
     "use_np",
     "use_np_array",
     "use_np_shape",
