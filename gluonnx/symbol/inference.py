@@ -180,10 +180,10 @@ def _infer_node(node: Node, found: Inference, default_dtype: str, incomplete: Ma
                     given = incomplete.get((id(source), index))
                     if given is None or _fits(given, told):
                         found.shapes[id(source), index] = told
-    _settle_dtypes(node, found, default_dtype)
     inputs = [found.shape(e) for e in node.inputs]
     if any(s is None for s in inputs):
         return
+    _settle_dtypes(node, found, default_dtype)
     kinds = tuple(
         (s, found.dtype(e) or default_dtype) for s, e in zip(inputs, node.inputs, strict=True) if s is not None
     )
