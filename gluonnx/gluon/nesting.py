@@ -1,8 +1,9 @@
 """Nested arguments and results: flat lists and the structure to put them back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from gluonnx.errors import ArgumentError
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.symbol.symbol import Symbol
 
@@ -50,3 +51,48 @@ def regroup(flat: Sequence[Any], structure: Structure) -> tuple[Any, Sequence[An
         value, flat = regroup(flat, inner)
         values.append(value)
     return values, flat
+
+
+def fits(structure: Any, expected: Any) -> bool:
+    """Whether arguments have the structure of the trace; None at the end may be left out or added."""
+    shorter, longer = sorted((structure, expected), key=len)
+    return bool(longer[: len(shorter)] == shorter and all(s == NOTHING for s in longer[len(shorter) :]))
+
+
+def present(args: Sequence[Any]) -> list[Any]:
+    """Return the arrays (or symbols) in nested arguments, without the Nones."""
+    return [a for a in flatten(list(args), "input")[0] if a is not None]
+
+
+def kind_of(name: str, args: Sequence[Any]) -> type[NDArray] | type[Symbol]:
+    """Whether a block is called with arrays or symbols.
+
+    Raises:
+        ArgumentError: With neither, or with both.
+    """
+    kinds = {Symbol if isinstance(v, Symbol) else NDArray for v in walk(args) if isinstance(v, (NDArray, Symbol))}
+    if len(kinds) == 1:
+        return kinds.pop()
+    if kinds:
+        raise ArgumentError(
+            f"{name}: In HybridBlock, we do not support mixed NDArrays and Symbols types for the input."
+        )
+    given = ", ".join(type(a).__name__ for a in args)
+    raise ArgumentError(
+        f"{name}: In HybridBlock, there must be one NDArray or one Symbol in the input. Please check the type of the "
+        f"args: expected an NDArray or Symbol, got {given}. Make one with `nd.array()`."
+    )
+
+
+def walk(value: Any) -> Iterator[Any]:
+    """Give what nested lists hold."""
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from walk(item)
+    else:
+        yield value
+
+
+def first_array(args: Sequence[Any]) -> NDArray:
+    """Return the first array in nested arguments."""
+    return next(v for v in walk(args) if isinstance(v, NDArray))

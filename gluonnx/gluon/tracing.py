@@ -1,11 +1,13 @@
-"""What to say of a block that cannot be traced."""
+"""The trace of a block, and what to say of one that cannot be traced."""
 
 import linecache
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import gluonnx
 from gluonnx.errors import NotImplementedForSymbol, TraceError
+from gluonnx.symbol.symbol import Symbol
 
 PACKAGE = Path(gluonnx.__file__).parent
 
@@ -44,3 +46,15 @@ def _user_line(trace: TracebackType | None) -> str:
             found = f"{code.co_filename}:{line}" + (f": `{source}`" if source else "")
         trace = trace.tb_next
     return found
+
+
+class Trace:
+    """The graph of a hybrid block and the structure of its inputs and outputs."""
+
+    __slots__ = ("in_structure", "inputs", "out_structure", "output")
+
+    def __init__(self, inputs: list[Symbol], output: Symbol, in_structure: Any, out_structure: Any) -> None:
+        self.inputs = inputs
+        self.output = output
+        self.in_structure = in_structure
+        self.out_structure = out_structure

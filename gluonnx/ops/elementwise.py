@@ -12,11 +12,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gluonnx.errors import InputError
+from gluonnx.ops import sparse_rules
 from gluonnx.ops.attributes import DTypeName
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.dtypes import in_range, torch_dtype
 from gluonnx.ops.onnx_types import FLOATS, NUMBERS, casting, refuse_float64
-from gluonnx.ops.table import Operator, operator
+from gluonnx.ops.table import TABLE, Operator, operator
 
 SOURCE = "MXNet 1.9.1 src/operator/mshadow_op.h"
 
@@ -532,3 +533,14 @@ def _(g: GraphBuilder, condition: Value, x: Value, y: Value) -> Value:
     if g.rank(condition) < rank:
         chosen = g.op("Unsqueeze", chosen, g.ints(range(1, rank)))
     return casting(g, NUMBERS, "uint8", lambda a, b: g.op("Where", chosen, a, b), x, y)
+
+
+_KEEP_STORAGE = """
+    relu round rint ceil floor trunc fix sign abs negative square sqrt cbrt sin tan arcsin arctan degrees radians sinh
+    tanh arcsinh arctanh expm1 log1p _copy BlockGrad make_loss
+"""
+
+for _name in _KEEP_STORAGE.split():
+    sparse_rules.on_values(TABLE[_name])
+sparse_rules.on_values(clip, only_if=lambda a_min, a_max: a_min <= 0 <= a_max)
+TABLE["zeros_like"].sparse(sparse_rules.zeros_like)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gluonnx.errors import AttributeValueError, InputError, LoweringError
+from gluonnx.ops import sparse_rules
 from gluonnx.ops.attributes import OpenShape, Shape
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.table import operator
@@ -349,6 +350,9 @@ def concat(*data: Tensor, dim: int = 1) -> Tensor:
         ) from err
 
 
+concat.sparse(sparse_rules.concat)
+
+
 @concat.onnx
 def _(g: GraphBuilder, *data: Value, dim: int) -> Value:
     return g.op("Concat", *data, axis=dim)
@@ -423,6 +427,9 @@ def slice_(data: Tensor, *, begin: OpenShape, end: OpenShape, step: OpenShape = 
             data = data.index_select(axis, positions)
             slices[axis] = slice(None)
     return data[tuple(slices)]
+
+
+slice_.sparse(sparse_rules.cut)
 
 
 @slice_.onnx

@@ -137,6 +137,8 @@ def test_interrupt_signal(folder):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
     code = (
         "import os, signal; from gluonnx_cli.main import main; from gluonnx_runtime import Session\n"
+        # A job in the background starts with SIGINT ignored, and hands that on.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "run = Session.run\n"
         "def first_run(self, *args):\n"
         "    Session.run = run\n"

@@ -1,0 +1,322 @@
+"""Block: children, parameters, hooks and files."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gluonnx.context import Context
+from gluonnx.errors import (
+    ParameterFileError,
+    ParameterMismatchError,
+)
+from gluonnx.gluon.hooks import HookHandle
+from gluonnx.gluon.parameter import Parameter, ParameterDict, load_all, select
+from gluonnx.gluon.scope import BlockScope, open_scope
+from gluonnx.ndarray.files import load as load_arrays
+from gluonnx.ndarray.files import save as save_arrays
+from gluonnx.ndarray.ndarray import NDArray
+
+__all__ = ["Block"]
+
+
+class Block:
+    """Base class of layers and models.
+
+    A block assigned to an attribute becomes a child, a parameter assigned to an attribute becomes one of its own.
+
+    Args:
+        prefix: Put before the names of its parameters and children; made from the class name if None.
+        params: Parameters to share with another block (`other.collect_params()`).
+
+    Examples:
+        >>> import gluonnx as mx
+        >>> class Model(mx.gluon.Block):
+        ...     def __init__(self, **kwargs):
+        ...         super().__init__(**kwargs)
+        ...         with self.name_scope():
+        ...             self.dense0 = mx.gluon.nn.Dense(20)
+        ...             self.dense1 = mx.gluon.nn.Dense(20)
+        ...     def forward(self, x):
+        ...         return mx.nd.relu(self.dense1(mx.nd.relu(self.dense0(x))))
+        >>> model = Model()
+        >>> model.initialize(ctx=mx.cpu(0))
+        >>> model(mx.nd.zeros((10, 10))).shape
+        (10, 20)
+    """
+
+    def __init__(self, prefix: str | None = None, params: ParameterDict | None = None) -> None:
+        self._prefix, self._params = open_scope(prefix, params, self._alias())
+        self._name = self._prefix.removesuffix("_")
+        self._scope = BlockScope(self, has_prefix=prefix != "")
+        self._children: dict[str, Block] = {}
+        self._reg_params: dict[str, Parameter] = {}
+        self._forward_hooks: dict[int, Callable[..., Any]] = {}
+        self._forward_pre_hooks: dict[int, Callable[..., Any]] = {}
+
+    def __repr__(self) -> str:
+        lines = [
+            f"  ({key}): {_indent(repr(block), 2)}" for key, block in self.__dict__.items() if isinstance(block, Block)
+        ]
+        body = "\n".join(lines)
+        return f"{type(self).__name__}(\n{body}\n)"
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        existing = self.__dict__.get(name)
+        if isinstance(existing, (Parameter, Block)) and not isinstance(value, type(existing)):
+            raise TypeError(
+                f"{type(self).__name__} `{name}`: Changing attribute type for {name} from {type(existing)} to "
+                f"{type(value)} is not allowed: expected another {type(existing).__name__}."
+            )
+        if isinstance(value, Block):
+            self.register_child(value, name)
+        elif isinstance(value, Parameter):
+            if self._reg_params.get(name, value) is not value:
+                raise ParameterMismatchError(
+                    f"{type(self).__name__} `{name}`: Overriding Parameter attribute {name} is not allowed. If you "
+                    "want to share parameters by setting `params` at Block construction, use "
+                    "`Block(params=other_block.collect_params())`."
+                )
+            self._reg_params[name] = value
+        super().__setattr__(name, value)
+
+    def _alias(self) -> str:
+        return type(self).__name__.lower()
+
+    # Names and parameters --------------------------------------------------------------------------------------------
+
+    @property
+    def prefix(self) -> str:
+        """Put before the names of its parameters and children."""
+        return self._prefix
+
+    @property
+    def name(self) -> str:
+        """The prefix without the underscore at its end."""
+        return self._name
+
+    def name_scope(self) -> BlockScope:
+        """Return a context manager in which children and parameters get this block's prefix."""
+        return self._scope
+
+    @property
+    def params(self) -> ParameterDict:
+        """The block's own parameters, without its children's."""
+        return self._params
+
+    def collect_params(self, select: str | None = None) -> ParameterDict:
+        """Return the parameters of the block and all its children.
+
+        Args:
+            select: A regular expression that names must match, such as `".*weight|.*bias"`.
+        """
+        found = ParameterDict(self._params.prefix)
+        self._collect(found)
+        return found if select is None else _select(found, select)
+
+    def _collect(self, found: ParameterDict) -> None:
+        found.update(self.params)
+        for child in self._children.values():
+            found.update(child.collect_params())
+
+    def _collect_params_with_prefix(self, prefix: str = "") -> dict[str, Parameter]:
+        """The parameters by path through the attributes: `features.0.weight`."""
+        if prefix:
+            prefix += "."
+        found = {prefix + key: value for key, value in self._reg_params.items()}
+        for name, child in self._children.items():
+            found.update(child._collect_params_with_prefix(prefix + name))
+        return found
+
+    # Children and hooks ----------------------------------------------------------------------------------------------
+
+    def register_child(self, block: "Block", name: str | None = None) -> None:
+        """Make a block a child; blocks assigned to attributes are registered so."""
+        self._children[str(len(self._children)) if name is None else name] = block
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Call `hook(block, inputs)` before each forward."""
+        return HookHandle(self._forward_pre_hooks, hook)
+
+    def register_forward_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Call `hook(block, inputs, output)` after each forward."""
+        return HookHandle(self._forward_hooks, hook)
+
+    def register_op_hook(self, callback: Callable[..., Any] | None, monitor_all: bool = False) -> None:
+        """Watch the operators of every hybridized child; see `HybridBlock.register_op_hook`."""
+        for child in self._children.values():
+            child.register_op_hook(callback, monitor_all)
+
+    def apply(self, fn: Callable[["Block"], Any]) -> "Block":
+        """Call `fn` on every descendant and on the block itself; return the block."""
+        for child in self._children.values():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    # State -----------------------------------------------------------------------------------------------------------
+
+    def initialize(
+        self,
+        init: Any = None,
+        ctx: Context | Sequence[Context] | None = None,
+        verbose: bool = False,
+        force_reinit: bool = False,
+    ) -> None:
+        """Initialize every parameter of the block and its children.
+
+        Args:
+            init: Initializer of the parameters that have none of their own; `Uniform()` if None.
+            ctx: Context, or several for a copy on each.
+            verbose: Whether the initializer tells what it does.
+            force_reinit: Initialize again those that are already.
+        """
+        self.collect_params().initialize(init, ctx, verbose, force_reinit)
+
+    def hybridize(self, active: bool = True, **kwargs: Any) -> None:
+        """Hybridize every child that can be; see `HybridBlock.hybridize`."""
+        for child in self._children.values():
+            child.hybridize(active, **kwargs)
+
+    def cast(self, dtype: Any) -> None:
+        """Change the element type of every parameter."""
+        for child in self._children.values():
+            child.cast(dtype)
+        for param in self.params.values():
+            param.cast(dtype)
+
+    def save_parameters(self, filename: Any, deduplicate: bool = False) -> None:
+        """Write the parameters to a `.params` file that `load_parameters` reads; `export` writes the model too.
+
+        Args:
+            filename: The file.
+            deduplicate: Write a shared parameter once, under its first name.
+        """
+        params = self._collect_params_with_prefix()
+        if deduplicate:
+            seen: dict[int, str] = {}
+            params = {n: p for n, p in params.items() if seen.setdefault(id(p), n) == n}
+        arrays = {}
+        for name, param in params.items():
+            param._check_initialized()
+            arrays[name] = param._reduce()
+        save_arrays(filename, arrays)
+
+    def load_parameters(
+        self,
+        filename: Any,
+        ctx: Context | Sequence[Context] | None = None,
+        allow_missing: bool = False,
+        ignore_extra: bool = False,
+        cast_dtype: bool = False,
+        dtype_source: str = "current",
+    ) -> None:
+        """Read parameters that `save_parameters` wrote, here or in MXNet.
+
+        Args:
+            filename: The file.
+            ctx: Context, or several, for parameters that have not been initialized.
+            allow_missing: Leave parameters alone that the file does not have.
+            ignore_extra: Ignore arrays that are no parameter.
+            cast_dtype: Convert where dtypes differ.
+            dtype_source: `"current"`: to the parameter's dtype; `"saved"`: take over the file's.
+
+        Raises:
+            FormatError: Not a `.params` file, or a damaged one.
+            ParameterFileError: Parameters are missing, extra or do not fit; all of them in one message. Nothing has
+                been changed then.
+        """
+        loaded = load_arrays(filename)
+        params = self._collect_params_with_prefix()
+        if not loaded and not params:
+            return
+        if not isinstance(loaded, dict):
+            raise ParameterFileError(
+                f"{filename}: arrays have no names: expected a file of named parameters. It was saved from a list."
+            )
+        if _has_scope(loaded):
+            raise ParameterFileError(
+                f"{filename}: written by `export`: expected a file of `save_parameters`, got names such as "
+                f"{next(iter(loaded))!r}. Read it with SymbolBlock.imports, or pass it to `collect_params().load()`."
+            )
+        if params and not any("." in name for name in loaded) and any("." in name for name in params):
+            # Written by `collect_params().save()`, or by `export`: full names instead of paths.
+            self.collect_params().load(
+                filename,
+                ctx,
+                allow_missing,
+                ignore_extra,
+                self.prefix,
+                cast_dtype,
+                dtype_source,
+            )
+            return
+        arrays: dict[str, NDArray] = dict(loaded)
+        aliases: dict[int, list[str]] = {}
+        for name, param in params.items():
+            aliases.setdefault(id(param), []).append(name)
+        for names in aliases.values():
+            present = next((n for n in names if n in arrays), None)
+            if present is not None:
+                for name in names:
+                    arrays.setdefault(name, arrays[present])
+        load_all(params, arrays, str(filename), ctx, allow_missing, ignore_extra, cast_dtype, dtype_source)
+
+    def save_params(self, filename: Any) -> None:
+        """Write the parameters under their full names. Deprecated: use `save_parameters`."""
+        warnings.warn("save_params is deprecated. Please use save_parameters.", DeprecationWarning, stacklevel=2)
+        self.collect_params().save(filename, strip_prefix=self.prefix)
+
+    def load_params(
+        self,
+        filename: Any,
+        ctx: Context | Sequence[Context] | None = None,
+        allow_missing: bool = False,
+        ignore_extra: bool = False,
+    ) -> None:
+        """Read parameters. Deprecated: use `load_parameters`."""
+        warnings.warn("load_params is deprecated. Please use load_parameters.", DeprecationWarning, stacklevel=2)
+        self.load_parameters(filename, ctx, allow_missing, ignore_extra)
+
+    # Running ---------------------------------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any) -> Any:
+        """Run the hooks and `forward`."""
+        for hook in tuple(self._forward_pre_hooks.values()):
+            hook(self, args)
+        out = self.forward(*args)
+        for hook in tuple(self._forward_hooks.values()):
+            hook(self, args, out)
+        return out
+
+    def forward(self, *args: Any) -> Any:
+        """Compute the outputs; subclasses define it.
+
+        Raises:
+            NotImplementedError: The class does not.
+        """
+        raise NotImplementedError(f"{type(self).__name__}: no forward: expected a subclass to define `forward`.")
+
+    def summary(self, *inputs: Any) -> None:
+        """Print a table of the layers with output shapes and parameter counts.
+
+        Args:
+            *inputs: What the block is called with.
+
+        Raises:
+            ParameterError: The block has not been initialized, or is hybridized.
+        """
+        from gluonnx.gluon.summary import print_summary
+
+        print_summary(self, inputs)
+
+
+def _select(params: ParameterDict, pattern: str) -> ParameterDict:
+    return select(params, pattern)
+
+
+def _has_scope(loaded: dict[str, NDArray]) -> bool:
+    return any(name.startswith(("arg:", "aux:")) for name in loaded)
+
+
+def _indent(text: str, spaces: int) -> str:
+    return text.replace("\n", "\n" + " " * spaces)

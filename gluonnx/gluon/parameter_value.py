@@ -1,0 +1,624 @@
+"""Parameter and Constant: values, gradients and their deferred creation."""
+
+import itertools
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gluonnx import initializer
+from gluonnx.context import Context, cpu, current_context
+from gluonnx.errors import (
+    DeferredInitializationError,
+    ParameterError,
+    ParameterMismatchError,
+)
+from gluonnx.ndarray.creation import array as make_array
+from gluonnx.ndarray.creation import zeros
+from gluonnx.ndarray.leaf import GRAD_REQS, attach
+from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.ops.dtypes import as_dtype
+from gluonnx.symbol.symbol import Symbol, var
+
+if TYPE_CHECKING:
+    from gluonnx.gluon.trainer import Trainer
+
+__all__ = ["Constant", "Parameter"]
+
+Shape = tuple[int, ...]
+STORAGE_TYPES = ("default", "row_sparse", "csr")
+
+
+DTYPE_SOURCES = ("current", "saved")
+
+
+class Replacements:
+    """Tells whether any parameter's arrays were replaced since `stamp` was read.
+
+    Writes into an array are told by torch's version counters; this is for what they cannot tell.
+    """
+
+    __slots__ = ("_numbers", "stamp")
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self.stamp = 0
+
+    def note(self) -> None:
+        """Change the stamp, to a number that it never was."""
+        self.stamp = next(self._numbers)
+
+
+REPLACEMENTS = Replacements()
+
+
+class Parameter:
+    """A block's array, one copy on each context, with its gradient.
+
+    Args:
+        name: Name of the parameter, with the block's prefix.
+        grad_req: `"write"` (each backward replaces the gradient), `"add"` (adds; call `zero_grad()`), or `"null"`.
+        shape: Shape; 0 marks a dimension that the first forward tells. None: nothing is known yet.
+        dtype: Element type.
+        lr_mult: Multiplies the learning rate.
+        wd_mult: Multiplies the weight decay.
+        init: Initializer; the one given to `initialize` if None.
+        allow_deferred_init: Whether `initialize` may be called before the shape is known.
+        differentiable: Whether it can have a gradient; without, `grad_req` is `"null"`.
+        stype: Storage type of the data.
+        grad_stype: Storage type of the gradient.
+
+    Examples:
+        >>> import gluonnx as mx
+        >>> w = mx.gluon.Parameter("weight", shape=(2, 2), init=mx.init.One())
+        >>> w.initialize()
+        >>> w.data()
+        <BLANKLINE>
+        [[1. 1.]
+         [1. 1.]]
+        <NDArray 2x2 @cpu(0)>
+    """
+
+    def __init__(
+        self,
+        name: str,
+        grad_req: str = "write",
+        shape: int | Sequence[int] | None = None,
+        dtype: Any = np.float32,
+        lr_mult: float = 1.0,
+        wd_mult: float = 1.0,
+        init: Any = None,
+        allow_deferred_init: bool = False,
+        differentiable: bool = True,
+        stype: str = "default",
+        grad_stype: str = "default",
+    ) -> None:
+        for key, value in (("stype", stype), ("grad_stype", grad_stype)):
+            if value not in STORAGE_TYPES:
+                raise ParameterMismatchError(
+                    f"Parameter `{name}`: unknown storage type: expected one of {', '.join(STORAGE_TYPES)}, "
+                    f"got {key}={value!r}."
+                )
+        self.name = name
+        self.lr_mult = lr_mult
+        self.wd_mult = wd_mult
+        self.init = init
+        self.allow_deferred_init = allow_deferred_init
+        self._differentiable = differentiable
+        self._stype = stype
+        self._grad_stype = grad_stype
+        self._shape: Shape | None = _as_shape(shape)
+        self._dtype = dtype
+        self._arrays: list[NDArray] = []
+        self._contexts: list[Context] = []
+        self._deferred: _Deferred | None = None
+        self._var: Symbol | None = None
+        self._trainer: Trainer | None = None
+        self._grad_req = "null"
+        self.grad_req = grad_req
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} {self.name} (shape={self.shape}, dtype={self._dtype})"
+
+    # Facts -----------------------------------------------------------------------------------------------------------
+
+    @property
+    def grad_req(self) -> str:
+        """`"write"`, `"add"` or `"null"`; can be set before or after initialization."""
+        return self._grad_req
+
+    @grad_req.setter
+    def grad_req(self, req: str) -> None:
+        if req not in GRAD_REQS:
+            raise ParameterMismatchError(
+                f"Parameter `{self.name}`: unknown grad_req: expected one of {', '.join(GRAD_REQS)}, got {req!r}."
+            )
+        if not self._differentiable:
+            req = "null"
+        if req == self._grad_req:
+            return
+        self._grad_req = req
+        for array in self._arrays:
+            self._attach(array)
+
+    @property
+    def dtype(self) -> Any:
+        """Element type; setting it casts the values."""
+        return self._dtype
+
+    @dtype.setter
+    def dtype(self, dtype: Any) -> None:
+        self.cast(dtype)
+
+    @property
+    def shape(self) -> Shape | None:
+        """Shape, with 0 for unknown dimensions; can be set as long as it agrees with what is known.
+
+        Raises:
+            ParameterMismatchError: A known dimension would change.
+        """
+        return self._shape
+
+    @shape.setter
+    def shape(self, new_shape: Sequence[int]) -> None:
+        new = _as_shape(new_shape)
+        assert new is not None
+        if self._shape is None:
+            self._shape = new
+            return
+        if len(self._shape) != len(new) or any(
+            old not in (0, -1, size) for old, size in zip(self._shape, new, strict=True)
+        ):
+            raise ParameterMismatchError(
+                f"Parameter `{self.name}`: the shape cannot change: Expected shape {new} is incompatible with given "
+                f"shape {self._shape}."
+            )
+        self._shape = new
+
+    @property
+    def stype(self) -> str:
+        """Storage type of the data."""
+        return self._stype
+
+    @property
+    def grad_stype(self) -> str:
+        """Storage type of the gradient."""
+        return self._grad_stype
+
+    def list_ctx(self) -> list[Context]:
+        """Return the contexts on which the parameter is, or will be, initialized.
+
+        Raises:
+            ParameterError: It has not been initialized.
+        """
+        if not self._arrays:
+            if self._deferred is not None:
+                return list(self._deferred.contexts)
+            raise ParameterError(
+                f"Parameter '{self.name}' has not been initialized: expected a call of `initialize()`."
+            )
+        return list(self._contexts)
+
+    # Creation --------------------------------------------------------------------------------------------------------
+
+    def initialize(
+        self,
+        init: Any = None,
+        ctx: Context | Sequence[Context] | None = None,
+        default_init: Any = None,
+        force_reinit: bool = False,
+    ) -> None:
+        """Create data and gradient, now or as soon as the shape is known.
+
+        Args:
+            init: Initializer; overrides the parameter's own and `default_init`.
+            ctx: Context, or several for a copy on each; the current context if None.
+            default_init: Initializer if neither `init` nor the parameter's own is given; `Uniform()` if None.
+            force_reinit: Initialize again if it is already; otherwise that is a warning.
+
+        Raises:
+            ParameterError: The shape is unknown and deferred initialization is not allowed.
+        """
+        if self._arrays and not force_reinit:
+            warnings.warn(
+                f"Parameter '{self.name}' is already initialized, ignoring. Set force_reinit=True to re-initialize.",
+                stacklevel=2,
+            )
+            return
+        self._require_dense("initialize")
+        contexts = _contexts(ctx)
+        for context in contexts:
+            context.check_available()
+        if default_init is None:
+            default_init = initializer.Uniform()
+        chosen = init if init is not None else self.init if self.init is not None else default_init
+        deferred = _Deferred(chosen, contexts, default_init, None)
+        if not _is_known(self._shape):
+            if not self.allow_deferred_init:
+                raise ParameterError(
+                    f"Cannot initialize Parameter '{self.name}' because it has invalid shape: {self._shape}. Give "
+                    "every dimension, or pass allow_deferred_init=True."
+                )
+            self._arrays, self._contexts = [], []
+            self._deferred = deferred
+            REPLACEMENTS.note()
+            return
+        self._create(deferred)
+
+    def _finish_deferred_init(self) -> None:
+        """Create data and gradient if `initialize` was called before the shape was known."""
+        if self._deferred is None:
+            return
+        if not _is_known(self._shape):
+            raise ParameterMismatchError(
+                f"Cannot initialize Parameter '{self.name}' because it has invalid shape: {self._shape}. Please "
+                "specify in_units, in_channels, etc for `Block`s."
+            )
+        self._create(self._deferred)
+
+    def _create(self, deferred: "_Deferred") -> None:
+        assert self._shape is not None
+        value = deferred.value
+        if value is None:
+            value = zeros(self._shape, ctx=cpu(), dtype=self._dtype)
+            description = initializer.InitDesc(self.name, {"__init__": deferred.init})
+            initializer.create(deferred.default_init)(description, value)
+        self._deferred = None
+        self._place(value, deferred.contexts)
+
+    def _place(self, value: NDArray, contexts: Sequence[Context]) -> None:
+        self._contexts = list(contexts)
+        self._arrays = [make_array(value, ctx=c, dtype=self._dtype) for c in contexts]
+        for array in self._arrays:
+            self._attach(array)
+        REPLACEMENTS.note()
+
+    def _attach(self, array: NDArray) -> None:
+        gradient = None
+        if self._grad_req != "null":
+            leaf = getattr(array, "_leaf", None)
+            gradient = leaf.grad if leaf is not None and leaf.grad is not None else zeros_like(array)
+        attach(array, gradient, self._grad_req)
+
+    def _load_init(
+        self,
+        data: NDArray,
+        ctx: Context | Sequence[Context] | None,
+        cast_dtype: bool = False,
+        dtype_source: str = "current",
+    ) -> None:
+        """Take values from a file.
+
+        Raises:
+            ParameterMismatchError: Shape, dtype or context do not fit.
+        """
+        if cast_dtype and dtype_source not in DTYPE_SOURCES:
+            raise ParameterMismatchError(
+                f"Parameter '{self.name}': expected dtype_source 'current' or 'saved', got {dtype_source!r}."
+            )
+        if self._shape is not None:
+            fits = len(self._shape) == len(data.shape) and all(
+                own in (0, -1, given) for own, given in zip(self._shape, data.shape, strict=True)
+            )
+            if not fits:
+                raise ParameterMismatchError(
+                    f"Failed loading Parameter '{self.name}' from saved params: shape incompatible expected "
+                    f"{self._shape} vs saved {data.shape}."
+                )
+        self._shape = data.shape
+        if self._dtype is not None and as_dtype(self._dtype) != as_dtype(data.dtype):
+            if not cast_dtype:
+                raise ParameterMismatchError(
+                    f"Failed loading Parameter '{self.name}' from saved params: dtype incompatible expected "
+                    f"{as_dtype(self._dtype).name} vs saved {as_dtype(data.dtype).name}. Set cast_dtype=True to cast "
+                    "the dtype of saved params."
+                )
+            if dtype_source == "current":
+                data = data.astype(self._dtype)
+            else:
+                self._dtype = data.dtype
+        wanted = None if ctx is None else _contexts(ctx)
+        if not self._arrays:
+            if self._deferred is not None:
+                if wanted is not None and set(wanted) != set(self._deferred.contexts):
+                    raise self._wrong_context(self._deferred.contexts, wanted)
+                wanted = self._deferred.contexts
+            self._deferred = None
+            self._place(data, wanted or [cpu()])
+            return
+        if wanted is not None and set(wanted) != set(self._contexts):
+            raise self._wrong_context(self._contexts, wanted)
+        if any(a.dtype != data.dtype for a in self._arrays):
+            self._place(data, self._contexts)
+        else:
+            self.set_data(data)
+
+    def _wrong_context(self, own: Sequence[Context], given: Sequence[Context]) -> ParameterMismatchError:
+        return ParameterMismatchError(
+            f"Failed to load Parameter '{self.name}' on {list(given)} because it was previously initialized on "
+            f"{list(own)}. Call `reset_ctx()` first."
+        )
+
+    # Values ----------------------------------------------------------------------------------------------------------
+
+    def data(self, ctx: Context | None = None) -> NDArray:
+        """Return the values on one context; writing to the array changes the parameter.
+
+        Args:
+            ctx: The context; the only one, or the current one, if None.
+
+        Raises:
+            DeferredInitializationError: The shape is not known yet.
+            ParameterError: It has not been initialized, or not on this context.
+        """
+        arrays = self._arrays
+        if len(arrays) == 1 and (ctx is None or ctx is self._contexts[0] or ctx == self._contexts[0]):
+            return arrays[0]
+        return arrays[self._position(ctx)]
+
+    def list_data(self) -> list[NDArray]:
+        """Return the values on every context, in the order of `list_ctx()`."""
+        self._check_initialized()
+        return list(self._arrays)
+
+    def set_data(self, data: Any) -> None:
+        """Set the values on every context, now or as soon as the parameter is created.
+
+        Args:
+            data: An array of the parameter's shape.
+
+        Raises:
+            ParameterMismatchError: The shape differs.
+            ParameterError: It has not been initialized.
+        """
+        if not isinstance(data, NDArray):
+            data = make_array(data, dtype=self._dtype)
+        self.shape = data.shape
+        if not self._arrays:
+            if self._deferred is None:
+                raise ParameterMismatchError(f"Parameter '{self.name}' has not been initialized. Call `initialize()`.")
+            self._deferred = _Deferred(
+                self._deferred.init, self._deferred.contexts, self._deferred.default_init, data.copy()
+            )
+            return
+        for array in self._arrays:
+            array[:] = data.as_in_context(array.context) if data.context != array.context else data
+        if self._trainer is not None:
+            self._trainer._note_new_data(self)
+
+    def grad(self, ctx: Context | None = None) -> NDArray:
+        """Return the gradient on one context.
+
+        Raises:
+            ParameterError: It has no gradient, or has not been initialized (on this context).
+        """
+        self._check_has_grad()
+        gradient = self._arrays[self._position(ctx)].grad
+        assert gradient is not None
+        return gradient
+
+    def list_grad(self) -> list[NDArray]:
+        """Return the gradients on every context, in the order of `list_ctx()`."""
+        self._check_has_grad()
+        self._check_initialized()
+        return [a.grad for a in self._arrays if a.grad is not None]
+
+    def zero_grad(self) -> None:
+        """Set the gradient to 0 on every context; nothing happens if there is none."""
+        for array in self._arrays:
+            if array.grad is not None:
+                array.grad[:] = 0
+
+    def cast(self, dtype: Any) -> None:
+        """Change the element type of data and gradient."""
+        self._dtype = dtype
+        self._var = None
+        if not self._arrays:
+            return
+        contexts = self._contexts
+        arrays = [a.detach().astype(dtype) for a in self._arrays]
+        self._arrays = arrays
+        self._contexts = contexts
+        for array in arrays:
+            self._attach(array)
+        REPLACEMENTS.note()
+
+    def reset_ctx(self, ctx: Context | Sequence[Context]) -> None:
+        """Move the parameter to other contexts.
+
+        Raises:
+            ParameterError: It has not been initialized.
+        """
+        contexts = _contexts(ctx)
+        for context in contexts:
+            context.check_available()
+        if self._arrays:
+            self._place(self._reduce(), contexts)
+        elif self._deferred is not None:
+            d = self._deferred
+            self._deferred = _Deferred(d.init, contexts, d.default_init, d.value)
+        else:
+            raise ParameterError(
+                f"Cannot reset context for Parameter '{self.name}' because it has not been initialized."
+            )
+
+    def var(self) -> Symbol:
+        """Return the variable that stands for the parameter in symbols."""
+        if self._var is None:
+            self._var = var(
+                self.name,
+                shape=self._shape,
+                dtype=self._dtype,
+                lr_mult=self.lr_mult,
+                wd_mult=self.wd_mult,
+                init=self.init,
+                stype=self._stype,
+            )
+        return self._var
+
+    def row_sparse_data(self, row_id: NDArray) -> NDArray:
+        """Return the rows of a row-sparse parameter that `row_id` names.
+
+        Raises:
+            ParameterError: The parameter is dense.
+        """
+        raise ParameterError(
+            f"Cannot return a copy of Parameter {self.name} via row_sparse_data() because its storage type is "
+            f"{self._stype}. Please use data() instead."
+        )
+
+    def list_row_sparse_data(self, row_id: NDArray) -> list[NDArray]:
+        """Return the rows of a row-sparse parameter that `row_id` names, on every context.
+
+        Raises:
+            ParameterError: The parameter is dense.
+        """
+        raise ParameterError(
+            f"Cannot return copies of Parameter '{self.name}' on all contexts via list_row_sparse_data() because its "
+            f"storage type is {self._stype}. Please use list_data() instead."
+        )
+
+    # Internals -------------------------------------------------------------------------------------------------------
+
+    def _reduce(self) -> NDArray:
+        """The mean over the contexts, on the cpu."""
+        copies = [a._plain().to("cpu", copy=True) for a in self._arrays]
+        return NDArray(
+            copies[0] if len(copies) == 1 else (sum(copies[1:], copies[0]) / len(copies)).to(copies[0].dtype)
+        )
+
+    def _position(self, ctx: Context | None) -> int:
+        self._check_initialized()
+        if ctx is None:
+            if len(self._contexts) == 1:
+                return 0
+            ctx = current_context()
+        if ctx in self._contexts:
+            return self._contexts.index(ctx)
+        raise ParameterError(
+            f"Parameter '{self.name}' was not initialized on context {ctx}. It was only initialized on "
+            f"{self._contexts}. Call `reset_ctx()`, or move the input with `.as_in_context()`."
+        )
+
+    def _check_initialized(self) -> None:
+        if self._arrays:
+            return
+        if self._deferred is not None:
+            raise DeferredInitializationError(
+                f"Parameter '{self.name}' has not been initialized yet because initialization was deferred: expected a "
+                f"known shape, got shape={self._shape}. Actual initialization happens during the first forward pass. "
+                "Please pass one batch of data through the network before accessing Parameters. You can also avoid "
+                "deferred initialization by specifying in_units, num_features, etc., for network layers."
+            )
+        raise ParameterError(
+            f"Parameter '{self.name}' has not been initialized: expected a call of `initialize()` first. Note that you "
+            "should initialize parameters and create Trainer with Block.collect_params() instead of Block.params "
+            "because the later does not include Parameters of nested child Blocks."
+        )
+
+    def _check_has_grad(self) -> None:
+        if self._grad_req == "null":
+            if not self._arrays:
+                self._check_initialized()
+            raise ParameterError(
+                f"Cannot get gradient array for Parameter '{self.name}' because grad_req='null'. "
+                'Set `grad_req = "write"`.'
+            )
+
+    def _require_dense(self, where: str) -> None:
+        if self._stype != "default" or self._grad_stype != "default":
+            raise ParameterError(
+                f"Parameter '{self.name}': {where}: sparse storage is not built yet: expected stype='default', got "
+                f"stype={self._stype!r}, grad_stype={self._grad_stype!r}."
+            )
+
+    def _set_trainer(self, trainer: "Trainer | None") -> None:
+        self._trainer = trainer
+
+
+class Constant(Parameter):
+    """A parameter that training leaves alone; `set_data` still changes it.
+
+    Args:
+        name: Name of the parameter.
+        value: Its value, an array or nested lists.
+
+    Examples:
+        >>> import gluonnx as mx
+        >>> const = mx.gluon.Constant("const", [[1, 2], [3, 4]])
+        >>> const.initialize()
+        >>> const.data().asnumpy().tolist()
+        [[1.0, 2.0], [3.0, 4.0]]
+    """
+
+    def __init__(self, name: str, value: Any) -> None:
+        if not isinstance(value, NDArray):
+            value = make_array(value)
+        self.value = value
+        super().__init__(name, grad_req="null", shape=value.shape, dtype=value.dtype, init=_ConstantInit(name, value))
+
+    def __repr__(self) -> str:
+        return f"Constant {self.name} (shape={self.shape}, dtype={self._dtype})"
+
+    @property
+    def grad_req(self) -> str:
+        """Always `"null"`."""
+        return "null"
+
+    @grad_req.setter
+    def grad_req(self, req: str) -> None:
+        if req != "null":
+            warnings.warn(
+                f'Constant parameter "{self.name}" does not support grad_req other than "null", and new value "{req}" '
+                "is ignored.",
+                stacklevel=2,
+            )
+
+
+class _ConstantInit(initializer.Initializer):
+    """Writes a given value; described by the constant's name, so that exported files are the same every time."""
+
+    def __init__(self, name: str, value: NDArray) -> None:
+        super().__init__()
+        self._name = name
+        self._value = value
+
+    def dumps(self) -> str:
+        return f"Constant_{self._name}"
+
+    def _init_weight(self, _: Any, arr: NDArray) -> None:
+        arr[:] = self._value
+
+
+class _Deferred:
+    """What is needed to create a parameter as soon as its shape is known."""
+
+    __slots__ = ("contexts", "default_init", "init", "value")
+
+    def __init__(self, init: Any, contexts: Sequence[Context], default_init: Any, value: NDArray | None) -> None:
+        self.init = init
+        self.contexts = list(contexts)
+        self.default_init = default_init
+        self.value = value
+
+
+def zeros_like(array: NDArray) -> NDArray:
+    """Return zeros of an array's shape, dtype and context."""
+    return zeros(array.shape, ctx=array.context, dtype=as_dtype(array.dtype).name)
+
+
+def _as_shape(shape: int | Sequence[int] | None) -> Shape | None:
+    if shape is None:
+        return None
+    return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(d) for d in shape)
+
+
+def _is_known(shape: Shape | None) -> bool:
+    return shape is not None and all(d > 0 for d in shape)
+
+
+def _contexts(ctx: Context | Sequence[Context] | None) -> list[Context]:
+    if ctx is None:
+        return [current_context()]
+    return [ctx] if isinstance(ctx, Context) else list(ctx)
