@@ -200,7 +200,8 @@ def _infer_variables(
                     given = incomplete.get((id(source), index))
                     if given is None or _fits(given, told):
                         found.shapes[id(source), index] = told
-    _settle_dtypes(node, found, default_dtype)
+    if all(found.shape(e) is not None for e in node.inputs):
+        _settle_dtypes(node, found, default_dtype)
 
 
 def _infer_outputs(node: Node, found: Inference, default_dtype: str) -> None:
