@@ -3,6 +3,7 @@
 import pytest
 
 import gluonnx as mx
+from gluonnx import operator
 from gluonnx.symbol import inference
 
 
@@ -63,6 +64,19 @@ def test_a_layer_alone_runs_nothing(ran):
     net.initialize()
     assert net(mx.nd.ones((2, 4))).shape == (2, 3)
     assert ran == []
+
+
+def test_an_operator_registered_again_is_asked_again():
+    def register(factor):
+        @operator.register("zoo_widened")
+        class Widened(operator.CustomOpProp):
+            def infer_shape(self, in_shape):
+                return in_shape, [[in_shape[0][0], factor * in_shape[0][1]]], []
+
+    for factor in (2, 3):
+        register(factor)
+        net = mx.sym.Custom(mx.sym.var("x"), op_type="zoo_widened")
+        assert net.infer_shape(x=(4, 5))[1] == [(4, 5 * factor)]
 
 
 def test_the_whole_graph_is_run_otherwise(ran):
