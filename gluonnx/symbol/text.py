@@ -18,6 +18,7 @@ from gluonnx.formats.symbol_upgrade import upgrade_graph
 from gluonnx.ops.table import TABLE
 from gluonnx.symbol.graph import Entry, Node, topological
 from gluonnx.symbol.symbol import Symbol
+from gluonnx.util import is_np_shape
 
 
 def dumps(heads: Sequence[Entry]) -> str:
@@ -54,7 +55,7 @@ def dumps(heads: Sequence[Entry]) -> str:
             heads=tuple(EntryRecord(position[id(n)], i, 0) for n, i in heads),
             arg_nodes=tuple(i for i, n in enumerate(nodes) if n.is_variable),
             node_row_ptr=tuple(row_ptr),
-            attrs={"mxnet_version": ("int", MXNET_VERSION)},
+            attrs={"mxnet_version": ("int", MXNET_VERSION)} | ({"is_np_shape": ("int", 1)} if is_np_shape() else {}),
         )
     )
 
