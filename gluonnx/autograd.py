@@ -211,7 +211,9 @@ def grad(
                 f"autograd.grad: the heads do not depend on a variable of shape {array.shape}: expected variables that "
                 "the recorded graph uses. Leave it out of `variables`."
             )
-<<<<<<< HEAD
+        if create_graph:
+            dense = gradient.to_dense() if gradient.is_sparse else gradient
+            gradient = _in_graph(dense, _tracked(array))
         results.append(gradient_array(gradient, array.context) if gradient.is_sparse else array._like(gradient))
     return results
 
@@ -220,9 +222,6 @@ def _tracked(variable: NDArray) -> torch.Tensor:
     """The tensor that a variable's graphs are recorded from."""
     held = variable._s.graph if isinstance(variable, BaseSparseNDArray) else None
     return variable._t if held is None else held
-=======
-        results.append(array._like(_in_graph(gradient, array._t) if create_graph else gradient))
-    return results
 
 
 class _Constant(torch.autograd.Function):
@@ -244,7 +243,6 @@ def _in_graph(gradient: torch.Tensor, variable: torch.Tensor) -> torch.Tensor:
         return gradient
     result: torch.Tensor = _Constant.apply(gradient, variable)  # type: ignore[no-untyped-call]
     return result
->>>>>>> main
 
 
 def _pair(

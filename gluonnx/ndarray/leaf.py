@@ -47,16 +47,13 @@ class Leaf:
             return
         tensor.grad = None
         buffer = self.grad
-<<<<<<< HEAD
         if type(buffer) in SPARSE_TYPES:
             buffer._take_gradient(gradient, adds=self.grad_req == "add")
         elif self.grad_req == "write":
-            buffer._t = gradient.to_dense() if gradient.is_sparse else gradient
-=======
-        if self.grad_req == "write":
+            if gradient.is_sparse:
+                gradient = gradient.to_dense()
             # A derivative that is 0 everywhere may come without memory.
             buffer._t = torch.zeros_like(tensor) if gradient._is_zerotensor() else gradient
->>>>>>> main
         else:
             buffer._t.add_(gradient)
         self.is_fresh = True

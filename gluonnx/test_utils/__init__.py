@@ -3,7 +3,7 @@
 `tolerance` owns what counts as equal, `comparing` the assertions, `arrays` random shapes and arrays, `symbolic` checks
 of symbols and their gradients, `training` comparisons of optimizers and hybridized blocks, `sampling` tests of random
 numbers, `process` the process around a test: context, environment, files. MXNet's module has no `__all__`: programs
-take `mx`, `np`, `os` and `Context` from it too.
+take `mx`, `np`, `os`, `array` and `Context` from it too.
 """
 
 import os
@@ -12,6 +12,7 @@ import numpy as np
 
 import gluonnx as mx
 from gluonnx.context import Context
+from gluonnx.ndarray import array
 from gluonnx.test_utils import arrays, comparing, process, sampling, symbolic, tolerance, training
 from gluonnx.test_utils.arrays import *  # noqa: F403
 from gluonnx.test_utils.comparing import *  # noqa: F403
@@ -24,6 +25,7 @@ from gluonnx.util import use_np, use_np_array, use_np_shape
 
 __all__ = [
     "Context",
+    "array",
     "mx",
     "np",
     "os",
