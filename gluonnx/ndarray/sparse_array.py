@@ -251,6 +251,10 @@ class BaseSparseNDArray(NDArray):
     def _active(self) -> torch.Tensor:
         return storage.tracked_dense(self._s) if MODES.recording else self._plain()
 
+    def _like(self, tensor: torch.Tensor) -> NDArray:
+        """A dense array on the same context."""
+        return on_context(tensor, self._ctx)
+
     def _plain(self) -> torch.Tensor:
         return self._s.dense().detach()
 
