@@ -195,6 +195,11 @@ class HybridBlock(Block):
         self._trace = Trace([s for s in placed if s is not None], heads, structure, out_structure)
         return self._trace
 
+    def _restore(self, trace: Trace) -> None:
+        """Run a graph from a file from now on, as if the block had been hybridized and traced."""
+        self._clear()
+        self.__dict__.update(_active=True, _trace=trace)
+
     def infer_shape(self, *args: Any) -> None:
         """Find the shapes of parameters from inputs.
 
