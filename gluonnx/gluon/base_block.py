@@ -109,10 +109,26 @@ class Block:
 
         Args:
             select: A regular expression that names must match, such as `".*weight|.*bias"`.
+
+        Warns:
+            UserWarning: An attribute is a list, tuple or dict with blocks that are no children: their parameters are
+                not among these.
         """
+        self._warn_of_hidden_blocks()
         found = ParameterDict(self._params.prefix)
         self._collect(found)
         return found if select is None else _select(found, select)
+
+    def _warn_of_hidden_blocks(self) -> None:
+        children = {id(c) for c in self._children.values()}
+        for name, value in self.__dict__.items():
+            if type(value) in (list, tuple, dict) and name != "_children" and _holds_other_block(value, children):
+                warnings.warn(
+                    f'{type(self).__name__}: "{self.name}.{name}" is an unregistered container with Blocks. Note that '
+                    "Blocks inside the list, tuple or dict will not be registered automatically. Make sure to register "
+                    "them using register_child() or switching to nn.Sequential/nn.HybridSequential instead.",
+                    stacklevel=3,
+                )
 
     def _collect(self, found: ParameterDict) -> None:
         found.update(self.params)
@@ -354,6 +370,15 @@ def named_arrays(block: Block, deduplicate: bool) -> dict[str, NDArray]:
         param._check_initialized()
         arrays[name] = param._reduce()
     return arrays
+
+
+def _holds_other_block(value: Any, children: set[int]) -> bool:
+    """Whether nested lists, tuples and dicts hold a block that is not among the children."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return any(_holds_other_block(item, children) for item in value)
+    return isinstance(value, Block) and id(value) not in children
 
 
 def _select(params: ParameterDict, pattern: str) -> ParameterDict:

@@ -107,7 +107,9 @@ class _State:
 
     @staticmethod
     def of(block: Block) -> "_State":
-        attributes = {k: block.__dict__[k] for k in ("_name", "_prefix", "_active", "_trace") if k in block.__dict__}
+        attributes: dict[str, Any] = {
+            k: block.__dict__[k] for k in ("_name", "_prefix", "_active", "_trace") if k in block.__dict__
+        }
         params = dict(block.params.items())
         names = [(p, p.name) for p in params.values()]
         return _State(block, attributes, dict(block._children), block.params.prefix, params, names)
