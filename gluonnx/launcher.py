@@ -160,7 +160,7 @@ def _load_module(name: str, rest: list[str]) -> _Program:
 def _code(loader: Any, name: str) -> CodeType | None:
     """The code of a module, None if its loader does not tell (an extension, a namespace package)."""
     get_code = getattr(loader, "get_code", None)
-    return None if get_code is None else get_code(name)  # type: ignore[no-any-return]  # what loaders return
+    return None if get_code is None else get_code(name)
 
 
 def _refuse(problem: str, code: int) -> NoReturn:

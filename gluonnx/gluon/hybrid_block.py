@@ -214,6 +214,7 @@ class HybridBlock(Block):
             trace.output._heads,
             {**known, **shapes},
             {s.name: as_dtype(a.dtype).name for s, a in zip(trace.inputs, present(args), strict=True) if s.name},
+            only_variables=True,
         )
         for node in topological(trace.output._heads):
             if node.is_variable and node.name in params:

@@ -349,7 +349,7 @@ class CSRNDArray(BaseSparseNDArray):
         >>> from gluonnx import nd
         >>> x = nd.array([[0, 5, 0], [6, 0, 7]]).tostype("csr")
         >>> x[1].asnumpy().tolist(), x.indptr.asnumpy().tolist()
-        ([[6.0, 0.0, 7.0]], [0, 2, 3])
+        ([[6.0, 0.0, 7.0]], [0, 1, 3])
     """
 
     __slots__ = ()

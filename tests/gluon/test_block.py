@@ -217,8 +217,16 @@ def test_shapes_follow_from_the_first_call():
 def test_shapes_that_do_not_follow_are_told():
     layer = nn.Conv2D(3, 3)
     layer.initialize()
-    with pytest.raises(ValueError, match=r"Deferred initialization failed because shape cannot be inferred"):
+    with pytest.raises(
+        ValueError, match=r"Deferred initialization failed because shape cannot be inferred.*wrong rank"
+    ):
         layer(rows())
+    assert layer.weight.shape == (3, 0, 3, 3)
+    grouped = nn.Conv2D(4, 3, groups=2)
+    grouped.initialize()
+    with pytest.raises(ValueError, match=r"shape cannot be inferred.*multiple of num_group=2, got 3 channels"):
+        grouped(nd.ones((1, 3, 5, 5)))
+    assert grouped(nd.ones((1, 4, 5, 5))).shape == (1, 4, 3, 3)
 
 
 def test_infer_shape_does_not_initialize():
