@@ -8,6 +8,7 @@ from gluonnx.errors import AttributeValueError, FormatError, MXNetError
 from gluonnx.formats.symbol_json import (
     MXNET_VERSION,
     EntryRecord,
+    GraphAttr,
     GraphRecord,
     NodeRecord,
     parse_symbol_json,
@@ -49,13 +50,16 @@ def dumps(heads: Sequence[Entry]) -> str:
         )
         unread = 0 if node.op is None else node.op.unread_outputs(node.typed)
         row_ptr.append(row_ptr[-1] + node.output_count + unread)
+    attrs: dict[str, GraphAttr] = {"mxnet_version": ("int", MXNET_VERSION)}
+    if is_np_shape():
+        attrs["is_np_shape"] = ("int", 1)
     return write_symbol_json(
         GraphRecord(
             nodes=tuple(records),
             heads=tuple(EntryRecord(position[id(n)], i, 0) for n, i in heads),
             arg_nodes=tuple(i for i, n in enumerate(nodes) if n.is_variable),
             node_row_ptr=tuple(row_ptr),
-            attrs={"mxnet_version": ("int", MXNET_VERSION)} | ({"is_np_shape": ("int", 1)} if is_np_shape() else {}),
+            attrs=attrs,
         )
     )
 
