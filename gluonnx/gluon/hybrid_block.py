@@ -268,7 +268,7 @@ class HybridBlock(Block):
     def forward(self, x: Any, *args: Any) -> Any:
         """Run `hybrid_forward` on arrays or symbols, or the traced graph if hybridized."""
         kind = type(x)
-        if kind is not NDArray or (args and not all([type(a) is NDArray for a in args])):
+        if kind is not NDArray or (args and not all(type(a) is NDArray for a in args)):
             kind = kind_of(type(self).__name__, (x, *args))
         if kind is Symbol:
             params = {name: param.var() for name, param in self._reg_params.items()}
