@@ -3,10 +3,10 @@
     import gluonnx as mx
 
 `nd` owns arrays, `autograd` gradients, `sym` graphs, `gluon` blocks and training, `onnx` the way to ONNX and back,
-`io` batches of data, `mod` the training of graphs, `init`, `optimizer`, `lr_scheduler`, `metric` and `kvstore` what
-training needs, `executor` bound graphs, `operator` operators of one's own, `context` devices, `random` random state;
-`test_utils`, `viz`, `profiler`, `runtime`, `util`, `engine`, `callback`, `model` and `log` are what MXNet has under
-these names. `install_as_mxnet` lets programs that `import mxnet` run unchanged.
+`init`, `optimizer`, `lr_scheduler`, `metric` and `kvstore` what training needs, `executor` bound graphs, `operator`
+operators of one's own, `context` devices, `random` random state; `test_utils`, `viz`, `profiler`, `runtime`, `util`,
+`engine`, `callback`, `io`, `module`, `model` and `log` are what MXNet has under these names. `install_as_mxnet` lets
+programs that `import mxnet` run unchanged.
 """
 
 from gluonnx import (
@@ -31,6 +31,7 @@ from gluonnx import (
     name,
     ndarray,
     onnx,
+    operator,
     optimizer,
     profiler,
     random,
@@ -112,6 +113,7 @@ __all__ = [
     "npx",
     "num_gpus",
     "onnx",
+    "operator",
     "opt",
     "optimizer",
     "profiler",

@@ -15,6 +15,7 @@ from gluonnx.modes import MODES
 from gluonnx.ndarray.leaf import NOT_IN_GRAPH, attach, explain
 from gluonnx.ndarray.leaf import backward as _backward
 from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.ndarray.sparse_array import BaseSparseNDArray, gradient_array
 
 __all__ = [
     "Function",
@@ -195,7 +196,7 @@ def grad(
     try:
         found = torch.autograd.grad(
             [h._t for h in heads],
-            [v._t for v in wanted],
+            [_tracked(v) for v in wanted],
             [torch.ones_like(h._t) if g is None else g._t for h, g in zip(heads, given, strict=True)],
             retain_graph=create_graph if retain_graph is None else retain_graph,
             create_graph=create_graph,
@@ -210,8 +211,17 @@ def grad(
                 f"autograd.grad: the heads do not depend on a variable of shape {array.shape}: expected variables that "
                 "the recorded graph uses. Leave it out of `variables`."
             )
-        results.append(array._like(_in_graph(gradient, array._t) if create_graph else gradient))
+        if create_graph:
+            dense = gradient.to_dense() if gradient.is_sparse else gradient
+            gradient = _in_graph(dense, _tracked(array))
+        results.append(gradient_array(gradient, array.context) if gradient.is_sparse else array._like(gradient))
     return results
+
+
+def _tracked(variable: NDArray) -> torch.Tensor:
+    """The tensor that a variable's graphs are recorded from."""
+    held = variable._s.graph if isinstance(variable, BaseSparseNDArray) else None
+    return variable._t if held is None else held
 
 
 class _Constant(torch.autograd.Function):

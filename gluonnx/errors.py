@@ -33,6 +33,7 @@ __all__ = [
     "ParameterMismatchError",
     "RegistryError",
     "StaleGradientError",
+    "StorageError",
     "TraceError",
     "UnknownOperatorError",
 ]
@@ -91,7 +92,10 @@ class NotSupportedError(MXNetError, NotImplementedError):
 
 
 class NamespaceError(MXNetError, ModuleNotFoundError):
-    """The name `mxnet` is taken, or has no such module here."""
+    """The name `mxnet` is taken, or has no such module here; `name` is the module's."""
+
+    def __init__(self, message: str, name: str | None = None) -> None:
+        ModuleNotFoundError.__init__(self, message, name=name)
 
 
 class ParameterError(MXNetError, ValueError):
@@ -140,6 +144,10 @@ class RegistryError(MXNetError, ValueError, AssertionError):
 
 class StaleGradientError(MXNetError, UserWarning):
     """A gradient was not computed since the last step (MXNet raises UserWarning)."""
+
+
+class StorageError(MXNetError, ValueError, TypeError, NotImplementedError):
+    """An array has a storage type (dense, row_sparse, csr) that the operation is not defined for."""
 
 
 class LoweringError(MXNetError, NotImplementedError):

@@ -9,7 +9,7 @@ from gluonnx.errors import FormatError
 from gluonnx.ndarray import NDArray
 from gluonnx.symbol import Symbol
 
-__all__ = ["BatchEndParam", "load_checkpoint", "load_params", "read_params_file", "save_checkpoint"]
+__all__ = ["BatchEndParam", "load_checkpoint", "load_params", "save_checkpoint"]
 
 Arrays = dict[str, NDArray]
 
@@ -58,11 +58,19 @@ def load_params(prefix: str, epoch: int) -> tuple[Arrays, Arrays]:
         FormatError: An array is neither, or the file is not a .params file.
         FileAccessError: The file cannot be read.
     """
-    return read_params_file(_params_path(prefix, epoch))
+    return read_params(_params_path(prefix, epoch))
 
 
-def read_params_file(path: str) -> tuple[Arrays, Arrays]:
-    """Read a `.params` file whose arrays are named `arg:` or `aux:`; see `load_params`."""
+def read_params(path: str) -> tuple[Arrays, Arrays]:
+    """Read a `.params` file whose names begin with `arg:` or `aux:`.
+
+    Returns:
+        Arguments by name, and auxiliary states by name.
+
+    Raises:
+        FormatError: An array is neither, or the file is not a .params file.
+        FileAccessError: The file cannot be read.
+    """
     loaded = ndarray.load(path)
     if not isinstance(loaded, dict):
         if loaded:

@@ -35,7 +35,7 @@ class NDArrayIter(DataIter):
         layout: Where `N` stands in it is the axis that batches are cut along.
 
     Raises:
-        ArgumentError: There is no data, or `last_batch_handle` is unknown.
+        ArgumentError: There is no data, an array has fewer samples than the first, or `last_batch_handle` is unknown.
         InputTypeError: Something is not an array.
 
     Source: MXNet 1.9.1 python/mxnet/io/io.py, NDArrayIter.
@@ -69,11 +69,17 @@ class NDArrayIter(DataIter):
         self.label = _named(label, label_name)
         if not self.data:
             raise ArgumentError(f"NDArrayIter: no data: expected an array or several, got data={data!r}.")
+        self.layout = layout
         self.idx = np.arange(self.data[0][1].shape[0])
         self.num_data = len(self.idx)
+        short = {n: a.shape[self._axis] for n, a in self.data + self.label if a.shape[self._axis] < self.num_data}
+        if short:
+            raise ArgumentError(
+                f"NDArrayIter: arrays with too few samples: expected at least {self.num_data} in every array, "
+                f"got {short}."
+            )
         self.shuffle = shuffle
         self.last_batch_handle = last_batch_handle
-        self.layout = layout
         self.cursor = -batch_size
         self._rest: tuple[list[torch.Tensor], list[torch.Tensor]] | None = None
         self.reset()

@@ -11,7 +11,7 @@ from gluonnx import metric
 from gluonnx.errors import ArgumentError, ModuleStateError
 from gluonnx.initializer import Uniform
 from gluonnx.io import DataBatch, DataDesc, DataIter
-from gluonnx.model import BatchEndParam, read_params_file
+from gluonnx.model import BatchEndParam, read_params
 from gluonnx.ndarray.creation import array, concatenate
 from gluonnx.ndarray.files import save
 from gluonnx.ndarray.ndarray import NDArray
@@ -399,7 +399,7 @@ class BaseModule:
         Raises:
             FormatError: The file is none, or an array is neither `arg:` nor `aux:`.
         """
-        self.set_params(*read_params_file(fname))
+        self.set_params(*read_params(fname))
 
     def get_states(self, merge_multi_context: bool = True) -> list[Any]:
         """Return the states; there are none unless a subclass has some."""

@@ -12,6 +12,7 @@ from gluonnx.context import Context, current_context
 from gluonnx.errors import ArgumentError, InputTypeError
 from gluonnx.ndarray.ndarray import NDArray, on_context
 from gluonnx.ndarray.register import function
+from gluonnx.ndarray.sparse_array import BaseSparseNDArray
 from gluonnx.ops.dtypes import as_dtype
 
 __all__ = [
@@ -63,6 +64,10 @@ def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> N
         A new array that shares no memory with the source.
     """
     ctx = _home(ctx)
+    if isinstance(source_array, BaseSparseNDArray) or type(source_array).__module__.startswith("scipy.sparse"):
+        from gluonnx.ndarray import sparse
+
+        return sparse.array(source_array, ctx, dtype)
     if isinstance(source_array, NDArray):
         target = source_array._t.dtype if dtype is None else as_dtype(dtype).torch
         return on_context(source_array._plain().to(ctx.torch_device, target, copy=True), ctx)
@@ -85,15 +90,22 @@ def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> N
     return on_context(torch.tensor(values, dtype=target, device=ctx.torch_device), ctx)
 
 
-def empty(shape: ShapeLike, ctx: Context | None = None, dtype: Any = None) -> NDArray:
-    """Make an array whose values are not set."""
+def empty(shape: ShapeLike, ctx: Context | None = None, dtype: Any = None, stype: str | None = None) -> NDArray:
+    """Make an array whose values are not set; a sparse one, by its storage type, holds none."""
+    if stype is not None and stype != "default":
+        return zeros(shape, ctx, dtype, stype=stype)
     ctx = _home(ctx)
     target = as_dtype(dtype or "float32").torch
     return on_context(torch.empty(_shape(shape), dtype=target, device=ctx.torch_device), ctx)
 
 
 def zeros(shape: ShapeLike, ctx: Context | None = None, dtype: Any = None, **kwargs: Any) -> NDArray:
-    """Make an array of zeros."""
+    """Make an array of zeros, with `stype=` in sparse storage."""
+    stype = kwargs.pop("stype", None)
+    if stype is not None and stype != "default":
+        from gluonnx.ndarray import sparse
+
+        return sparse.zeros(stype, shape, ctx, dtype, **kwargs)
     return _filled("_zeros", shape, ctx, dtype, kwargs)
 
 

@@ -7,10 +7,21 @@ from typing import Any
 import numpy as np
 import torch
 
+from gluonnx.context import Context, cpu
 from gluonnx.errors import FormatError
-from gluonnx.formats.params import ArrayFile, Csr, RowSparse, parse_params, read_params, write_params
+from gluonnx.formats.params import (
+    ArrayFile,
+    Csr,
+    RowSparse,
+    parse_params,
+    read_params,
+    serialize_params,
+    write_params,
+)
 from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.ndarray.sparse_array import BaseSparseNDArray, CSRNDArray, RowSparseNDArray
 from gluonnx.ops.dtypes import BY_NUMPY, BY_TORCH
+from gluonnx.ops.storage import CsrStorage, RowStorage
 
 Arrays = list[NDArray] | dict[str, NDArray]
 
@@ -32,9 +43,9 @@ def save(fname: str | os.PathLike[str], data: NDArray | Sequence[NDArray] | Mapp
         if not isinstance(value, NDArray):
             raise TypeError(f"nd.save: wrong element: expected an NDArray, got {type(value).__name__}.")
     if isinstance(data, Mapping):
-        write_params(fname, {str(name): to_numpy(value) for name, value in data.items()})
+        write_params(fname, {str(name): _content(value) for name, value in data.items()})
     else:
-        write_params(fname, [to_numpy(value) for value in data])
+        write_params(fname, [_content(value) for value in data])
 
 
 def load(fname: str | os.PathLike[str]) -> Arrays:
@@ -54,6 +65,20 @@ def load_frombuffer(buf: bytes) -> Arrays:
     return _arrays(parse_params(bytes(buf), "buffer"), "buffer")
 
 
+def serialize(arrays: Sequence[NDArray] | Mapping[str, NDArray]) -> bytes:
+    """Return the bytes of a file of arrays, with names or without."""
+    if isinstance(arrays, Mapping):
+        return b"".join(serialize_params({name: _content(a) for name, a in arrays.items()}))
+    return b"".join(serialize_params([_content(a) for a in arrays]))
+
+
+def unpickle(data: bytes, ctx: Context) -> NDArray:
+    """Rebuild a sparse array that was pickled by its user."""
+    (array,) = load_frombuffer(data)
+    assert isinstance(array, NDArray)
+    return array.as_in_context(ctx)
+
+
 def to_numpy(array: NDArray) -> np.ndarray[Any, Any]:
     """Return an array's values in its own dtype, without a copy where the array is on the cpu."""
     tensor = array._plain().detach().cpu().contiguous()
@@ -70,14 +95,32 @@ def from_numpy_values(values: np.ndarray[Any, Any]) -> NDArray:
     return NDArray(torch.from_numpy(values))
 
 
+def _content(array: NDArray) -> np.ndarray[Any, Any] | RowSparse | Csr:
+    if not isinstance(array, BaseSparseNDArray):
+        return to_numpy(array)
+    held = array._s
+    values, indices = to_numpy(NDArray(held.values)), to_numpy(NDArray(held.indices))
+    if isinstance(held, RowStorage):
+        return RowSparse(held.shape, indices, values)
+    return Csr(held.shape, to_numpy(NDArray(held.indptr)), indices, values)
+
+
+def _sparse(content: RowSparse | Csr) -> NDArray:
+    values, indices = from_numpy_values(content.data)._t, torch.from_numpy(content.indices.astype(np.int64))
+    if isinstance(content, RowSparse):
+        return RowSparseNDArray(RowStorage(content.shape, indices, values), cpu())
+    start = torch.from_numpy(content.indptr.astype(np.int64))
+    if not len(start):
+        start = torch.zeros(content.shape[0] + 1, dtype=torch.int64)
+    return CSRNDArray(CsrStorage(content.shape, start, indices, values), cpu())
+
+
 def _arrays(file: ArrayFile, where: str) -> Arrays:
-    values = []
+    values: list[NDArray] = []
     for position, value in enumerate(file.arrays):
         if isinstance(value, (RowSparse, Csr)):
-            raise FormatError(
-                f"{where}: array {position} is sparse: expected dense arrays, got {type(value).__name__}. Sparse "
-                "storage is not built yet."
-            )
+            values.append(_sparse(value))
+            continue
         if value is None:
             raise FormatError(f"{where}: array {position} is empty: expected values, got none.")
         values.append(from_numpy_values(value))

@@ -6,8 +6,12 @@ import torch
 
 from gluonnx.errors import MXNetError
 from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.ndarray.sparse_array import BaseSparseNDArray, CSRNDArray, RowSparseNDArray
+from gluonnx.ops.storage import without_graph
 
 GRAD_REQS = ("write", "add", "null")
+
+SPARSE_TYPES = frozenset({CSRNDArray, RowSparseNDArray})
 
 NOT_IN_GRAPH = (
     "autograd: an array cannot be differentiated because it is not in a recorded graph: expected an array computed "
@@ -43,7 +47,11 @@ class Leaf:
             return
         tensor.grad = None
         buffer = self.grad
-        if self.grad_req == "write":
+        if type(buffer) in SPARSE_TYPES:
+            buffer._take_gradient(gradient, adds=self.grad_req == "add")
+        elif self.grad_req == "write":
+            if gradient.is_sparse:
+                gradient = gradient.to_dense()
             # A derivative that is 0 everywhere may come without memory.
             buffer._t = torch.zeros_like(tensor) if gradient._is_zerotensor() else gradient
         else:
@@ -64,21 +72,41 @@ def attach(array: NDArray, grad: NDArray | None, grad_req: str) -> None:
         MXNetError: The dtype has no gradients.
     """
     check_grad_req(grad_req)
+    if isinstance(array, BaseSparseNDArray):
+        _attach_sparse(array, grad, grad_req)
+        return
     plain = array._t.detach()
     if grad_req == "null":
         array._t = plain
         array._leaf = Leaf(plain, plain, None, "null")
         return
-    if not plain.is_floating_point():
-        raise MXNetError(
-            f"attach_grad: no gradient for this dtype: expected a float dtype, got {array.dtype.__name__}. "
-            "Cast with `.astype('float32')`."
-        )
+    _check_floating(plain, array)
     tracked = plain.detach().requires_grad_(True)
     leaf = Leaf(tracked, plain, grad, grad_req)
     tracked.register_post_accumulate_grad_hook(leaf.receive)  # type: ignore[no-untyped-call]
     array._t = tracked
     array._leaf = leaf
+
+
+def _attach_sparse(array: BaseSparseNDArray, grad: NDArray | None, grad_req: str) -> None:
+    if grad_req == "null":
+        values = array._s.values
+        array._s = without_graph(array._s)
+        array._leaf = Leaf(values, values, None, "null")
+        return
+    _check_floating(array._s.values, array)
+    tracked = array._become_variable()
+    leaf = Leaf(tracked, tracked, grad, grad_req)
+    tracked.register_post_accumulate_grad_hook(leaf.receive)  # type: ignore[no-untyped-call]
+    array._leaf = leaf
+
+
+def _check_floating(values: torch.Tensor, array: NDArray) -> None:
+    if not values.is_floating_point():
+        raise MXNetError(
+            f"attach_grad: no gradient for this dtype: expected a float dtype, got {array.dtype.__name__}. "
+            "Cast with `.astype('float32')`."
+        )
 
 
 def backward(heads: Sequence[NDArray], head_grads: Sequence[NDArray | None], retain_graph: bool = False) -> None:

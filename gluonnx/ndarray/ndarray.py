@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from gluonnx.context import CPU, Context, of_device
-from gluonnx.errors import ArgumentError, InputError, InputTypeError, MXNetError
+from gluonnx.errors import InputError, InputTypeError, MXNetError
 from gluonnx.modes import MODES
 from gluonnx.ndarray import indexing
 from gluonnx.ndarray.sharing import share
@@ -280,13 +280,11 @@ class NDArray:
         """Return the array in another storage type.
 
         Raises:
-            ArgumentError: `stype` is no storage type that this version has.
+            StorageError: Csr of what is no matrix.
+            AttributeValueError: `stype` is no storage type.
         """
-        if stype != "default":
-            raise ArgumentError(
-                f'NDArray.tostype: storage type is not available: expected "default" (dense), got stype={stype!r}.'
-            )
-        return self.copy()
+        result: NDArray = _op("cast_storage")(self, stype=stype)
+        return result
 
     def detach(self) -> "NDArray":
         """Return an array with the same memory outside the recorded graph."""
@@ -382,7 +380,13 @@ class NDArray:
         """
         from gluonnx.ndarray.leaf import attach
 
-        attach(self, self._like(torch.zeros_like(self._t)), grad_req)
+        if stype is None or stype == "default":
+            gradient = self._like(torch.zeros_like(self._t))
+        else:
+            from gluonnx.ndarray.sparse import zeros
+
+            gradient = zeros(stype, self.shape, self.context, self.dtype)
+        attach(self, gradient, grad_req)
 
     @property
     def grad(self) -> "NDArray | None":

@@ -16,6 +16,8 @@ from gluonnx.errors import InputError, InputTypeError, MXNetError
 from gluonnx.modes import MODES
 from gluonnx.ndarray.generators import generator
 from gluonnx.ndarray.ndarray import NDArray, check_same_context, on_context
+from gluonnx.ndarray.sparse_array import BaseSparseNDArray, stored
+from gluonnx.ops import storage
 from gluonnx.ops.signature import arrange, document, signature
 from gluonnx.ops.table import TABLE, Operator
 
@@ -55,7 +57,14 @@ def attach_methods() -> None:
 
 
 def _make(op: Operator, name: str) -> Function:
-    is_plain = not op.attributes and not op.runtime and op.is_single_output and not op.variadic and not op.view
+    is_plain = (
+        not op.attributes
+        and not op.runtime
+        and op.is_single_output
+        and not op.variadic
+        and not op.view
+        and not op.takes_dense
+    )
     fn = {1: _unary, 2: _binary}.get(len(op.inputs), _general)(op) if is_plain else _general(op)
     fn.__name__ = fn.__qualname__ = name
     fn.__doc__ = document(op)
@@ -221,6 +230,7 @@ def _call(op: Operator, args: Sequence[Any], kwargs: dict[str, Any], cache: "dic
     result = _run(op, inputs, parsed, out, ctx)
     if (
         cache is not None
+        and not op.takes_dense
         and inputs
         and len(inputs) <= len(args)
         and all(a is b for a, b in zip(args, inputs, strict=False))
@@ -251,6 +261,10 @@ def _remember(
 def _run(op: Operator, inputs: list[NDArray], parsed: dict[str, Any], out: Any, ctx: Any) -> Any:
     op.check_count(len(inputs), parsed)
     home = inputs[0].context if inputs else _context(ctx)
+    if op.takes_dense or any(isinstance(a, BaseSparseNDArray) for a in inputs):
+        result = _run_sparse(op, inputs, parsed)
+        if result is not NotImplemented:
+            return _deliver(stored(result, home), out)
     for other in inputs[1:]:
         check_same_context(op.name, inputs[0], other)
     tensors = [a._active() for a in inputs]
@@ -269,6 +283,30 @@ def _run(op: Operator, inputs: list[NDArray], parsed: dict[str, Any], out: Any, 
     if len(out) != len(found):
         raise InputError(f"{op.name}: wrong number of arrays to fill: expected {len(found)}, got out={len(out)}.")
     return [_deliver(on_context(r._t, home), o) for r, o in zip(found, out, strict=True)]
+
+
+def _run_sparse(op: Operator, inputs: Sequence[NDArray], parsed: dict[str, Any]) -> Any:
+    """Return what the operator's rule for sparse storage gives, NotImplemented if it has none for these inputs.
+
+    A rule that does not look after gradients gives the storage; the dense form beside it carries the graph.
+    """
+    rule = op.sparse_rule
+    if rule is None:
+        return NotImplemented
+    data = [a._s if isinstance(a, BaseSparseNDArray) else a._active() for a in inputs]
+    is_recorded = MODES.recording and any(
+        d.requires_grad if isinstance(d, torch.Tensor) else d.graph is not None for d in data
+    )
+    if is_recorded and rule.is_recorded:
+        return rule(data, parsed)
+    plain = [d.detach() if isinstance(d, torch.Tensor) else storage.without_graph(d) for d in data]
+    result = rule(plain, parsed)
+    if not is_recorded or result is NotImplemented:
+        return result
+    if isinstance(result, torch.Tensor):
+        return NotImplemented  # dense forms give the same, with gradients
+    dense = op.forward(*(d if isinstance(d, torch.Tensor) else storage.tracked_dense(d) for d in data), **parsed)
+    return storage.with_graph(result, dense) if dense.requires_grad else result
 
 
 def runtime_arguments(op: Operator, device: torch.device) -> dict[str, Any]:
@@ -301,7 +339,10 @@ def _deliver(result: NDArray, out: Any) -> NDArray:
         raise InputTypeError(f"out: is not an array to fill: expected an NDArray, got {type(out).__name__}.")
     if out.shape != result.shape:
         raise InputError(f"out: does not fit the result: expected shape {result.shape}, got out={out.shape}.")
-    out._write(result._t)
+    if isinstance(result, BaseSparseNDArray):
+        result.copyto(out)
+    else:
+        out._write(result._t)
     return out
 
 

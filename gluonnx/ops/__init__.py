@@ -2,7 +2,8 @@
 
 `table` owns what an operator is, `attributes` the codec between MXNet's text and typed values, `dtypes` the element
 types, `builder` what a lowering may ask of the ONNX graph, `onnx_types` which element types ONNX Runtime computes in,
-`names` and `signature` what Python calls an operator and how. The other modules declare operators.
+`names` and `signature` what Python calls an operator and how, `storage` what a sparse array holds and `sparse_rules`
+what operators do with it. The other modules declare operators.
 """
 
 from gluonnx.ops import (
@@ -21,6 +22,7 @@ from gluonnx.ops import (
     scalar,
     sequence_loss,
     shaping,
+    sparse,
 )
 from gluonnx.ops.table import TABLE, Operator, Unsupported
 
@@ -43,4 +45,5 @@ __all__ = [
     "scalar",
     "sequence_loss",
     "shaping",
+    "sparse",
 ]

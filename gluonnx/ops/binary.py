@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from gluonnx.errors import InputError
+from gluonnx.ops import sparse_rules
 from gluonnx.ops.attributes import Attribute
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.onnx_types import FLOATS, casting
-from gluonnx.ops.table import no_effect, operator
+from gluonnx.ops.table import TABLE, no_effect, operator
 
 SOURCE = "MXNet 1.9.1 src/operator/tensor/elemwise_binary_op.h, src/operator/mshadow_op.h"
 
@@ -300,3 +301,17 @@ def _(g: GraphBuilder, *args: Value) -> Value:
     for other in others:
         total = g.op("Add", total, other)
     return total
+
+
+add_n.sparse(sparse_rules.add_n)
+for _name, _fn in (
+    ("elemwise_add", torch.add),
+    ("elemwise_sub", torch.sub),
+    ("_maximum", torch.maximum),
+    ("_minimum", torch.minimum),
+    ("_hypot", hypotenuse),
+):
+    TABLE[_name].sparse(sparse_rules.elementwise(_fn))
+TABLE["elemwise_mul"].sparse(sparse_rules.multiply)
+TABLE["broadcast_mul"].sparse(sparse_rules.broadcast_by_dense(torch.mul))
+TABLE["broadcast_div"].sparse(sparse_rules.broadcast_by_dense(_div))

@@ -12,11 +12,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gluonnx.errors import InputError
+from gluonnx.ops import sparse_rules
 from gluonnx.ops.attributes import DTypeName
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.dtypes import in_range, torch_dtype
 from gluonnx.ops.onnx_types import FLOATS, NUMBERS, casting, refuse_float64
-from gluonnx.ops.table import Operator, operator
+from gluonnx.ops.table import TABLE, Operator, operator
 
 SOURCE = "MXNet 1.9.1 src/operator/mshadow_op.h"
 
@@ -331,6 +332,23 @@ def _filled_like(g: GraphBuilder, x: Value, number: int) -> Value:
 # Functions with attributes.
 
 
+@operator(
+    "_identity_with_attr_like_rhs", source="MXNet 1.9.1 src/operator/tensor/elemwise_unary_op_basic.cc", shapes="same"
+)
+def identity_like(lhs: Tensor, rhs: Tensor) -> Tensor:
+    """A copy of `lhs`, which has the shape of `rhs`: it lets a shape that is known of one be found of the other."""
+    if lhs.shape != rhs.shape:
+        raise InputError(
+            f"_identity_with_attr_like_rhs: shapes differ: expected lhs={tuple(rhs.shape)}, got lhs={tuple(lhs.shape)}."
+        )
+    return lhs.clone()
+
+
+@identity_like.onnx
+def _(g: GraphBuilder, lhs: Value, rhs: Value) -> Value:
+    return g.op("Identity", lhs)
+
+
 @operator("hard_sigmoid", source=SOURCE, shapes="same")
 def hard_sigmoid(data: Tensor, *, alpha: float = 0.2, beta: float = 0.5) -> Tensor:
     """`alpha * data + beta`, held between 0 and 1; the gradient is 0 where it is held."""
@@ -515,3 +533,14 @@ def _(g: GraphBuilder, condition: Value, x: Value, y: Value) -> Value:
     if g.rank(condition) < rank:
         chosen = g.op("Unsqueeze", chosen, g.ints(range(1, rank)))
     return casting(g, NUMBERS, "uint8", lambda a, b: g.op("Where", chosen, a, b), x, y)
+
+
+_KEEP_STORAGE = """
+    relu round rint ceil floor trunc fix sign abs negative square sqrt cbrt sin tan arcsin arctan degrees radians sinh
+    tanh arcsinh arctanh expm1 log1p _copy BlockGrad make_loss
+"""
+
+for _name in _KEEP_STORAGE.split():
+    sparse_rules.on_values(TABLE[_name])
+sparse_rules.on_values(clip, only_if=lambda a_min, a_max: a_min <= 0 <= a_max)
+TABLE["zeros_like"].sparse(sparse_rules.zeros_like)

@@ -7,10 +7,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gluonnx.errors import AttributeValueError, InputError
+from gluonnx.ops import sparse_rules
 from gluonnx.ops.attributes import DTypeName
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.dtypes import torch_dtype
-from gluonnx.ops.table import no_effect, operator
+from gluonnx.ops.table import operator
 
 SOURCE = "MXNet 1.9.1 src/operator/tensor/indexing_op.h"
 
@@ -35,6 +36,31 @@ def _lower_place(g: GraphBuilder, index: Value, data: Value, axis: int, mode: st
     else:
         size, last = g.const(fixed, "int64"), g.const(fixed - 1, "int64")
     return g.op("Mod", positions, size) if mode == "wrap" else g.op("Clip", positions, g.const(0, "int64"), last)
+
+
+@operator("batch_take", source="MXNet 1.9.1 src/operator/tensor/indexing_op.h")
+def batch_take(a: Tensor, indices: Tensor) -> Tensor:
+    """Select one element of each row: `a` (N, C) and `indices` of N elements give `a[i, indices[i]]`.
+
+    Indices outside go to the nearest end.
+
+    Raises:
+        InputError: There are not as many indices as rows.
+    """
+    if a.dim() != 2 or indices.numel() != a.shape[0]:
+        raise InputError(
+            f"batch_take: indices do not fit: expected a=(N, C) and N indices, got a={tuple(a.shape)}, "
+            f"indices={tuple(indices.shape)}."
+        )
+    places = _place(indices.reshape(-1, 1), a.shape[1], "clip")
+    return torch.gather(a, 1, places).reshape(indices.shape)
+
+
+@batch_take.onnx
+def _(g: GraphBuilder, a: Value, indices: Value) -> Value:
+    places = _lower_place(g, indices, a, 1, "clip")
+    column = g.op("Unsqueeze", places, g.ints([1]))
+    return g.op("Squeeze", g.op("GatherElements", a, column, axis=1), g.ints([1]))
 
 
 @operator(
@@ -146,6 +172,9 @@ def _(a: str | None, output: str | None) -> dict[str, str | None]:
     return {"a": output, "output": a}
 
 
+take.sparse(sparse_rules.take)
+
+
 @take.onnx
 def _(g: GraphBuilder, a: Value, indices: Value, *, axis: int, mode: str) -> Value:
     positions = g.cast(indices, "int64") if mode == "raise" else _lower_place(g, indices, a, axis, mode)
@@ -155,10 +184,17 @@ def _(g: GraphBuilder, a: Value, indices: Value, *, axis: int, mode: str) -> Val
 @operator(
     "Embedding",
     "_sparse_Embedding",
-    no_effect=(no_effect("sparse_grad", bool, False),),
     source=SOURCE,
 )
-def embedding(data: Tensor, weight: Tensor, *, input_dim: int, output_dim: int, dtype: DTypeName = FLOAT32) -> Tensor:
+def embedding(
+    data: Tensor,
+    weight: Tensor,
+    *,
+    input_dim: int,
+    output_dim: int,
+    dtype: DTypeName = FLOAT32,
+    sparse_grad: bool = False,
+) -> Tensor:
     """Row of `weight` (input_dim, output_dim) for each index in `data`; an index outside goes to the nearest row.
 
     `dtype` is that of a weight that nothing else determines.
@@ -170,7 +206,10 @@ def embedding(data: Tensor, weight: Tensor, *, input_dim: int, output_dim: int, 
         raise InputError(
             f"Embedding: wrong shape of weight: expected {(input_dim, output_dim)}, got weight={tuple(weight.shape)}."
         )
-    return F.embedding(data.long().clamp(0, input_dim - 1), weight)
+    return F.embedding(data.long().clamp(0, input_dim - 1), weight, sparse=sparse_grad and weight.is_leaf)
+
+
+embedding.sparse(sparse_rules.embedding, is_recorded=True)
 
 
 @embedding.dtypes

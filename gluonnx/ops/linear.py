@@ -8,7 +8,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gluonnx.errors import InputError
+from gluonnx.ops import sparse_rules
 from gluonnx.ops.builder import GraphBuilder, Value
+from gluonnx.ops.storage import StorageType
 from gluonnx.ops.table import no_effect, operator
 
 
@@ -30,16 +32,25 @@ def fully_connected(
     """Affine map `data @ weight.T + bias`.
 
     `data` (N, ...) gives (N, num_hidden); with `flatten=False`, (..., C) gives (..., num_hidden).
-    `weight` (num_hidden, C), `bias` (num_hidden,).
+    `weight` (num_hidden, C), `bias` (num_hidden,) or with further axes of size 1.
+
+    Raises:
+        InputError: `weight` does not have `num_hidden` rows.
     """
+    if weight.shape[0] != num_hidden:
+        raise InputError(
+            f"FullyConnected: wrong shape of weight: expected {num_hidden} rows, got weight={tuple(weight.shape)}."
+        )
     if flatten and data.dim() != 2:  # (N,) is N rows of one feature
         data = data.flatten(1) if data.dim() > 2 else data.reshape(-1, 1)
-    return F.linear(data, weight, bias)
+    return F.linear(data, weight, bias if bias is None or bias.dim() == 1 else bias.flatten())
 
 
 @fully_connected.onnx
 def _(g: GraphBuilder, data: Value, weight: Value, bias: Value | None = None, *, flatten: bool) -> Value:
     rank = g.rank(data)
+    if bias is not None and g.rank(bias) != 1:
+        bias = g.op("Reshape", bias, g.ints([-1]))
     if flatten or rank == 2:
         flat = data if rank == 2 else g.op("Flatten", data, axis=1)
         return g.op("Gemm", flat, weight, bias, transB=1)
@@ -63,11 +74,19 @@ def _mismatch(name: str, lhs: Tensor, rhs: Tensor, err: Exception) -> InputError
 _STORAGE = no_effect("forward_stype", Literal["csr", "default", "row_sparse"] | None, None)
 
 
-@operator("dot", "_sparse_dot", no_effect=(_STORAGE,), source="MXNet 1.9.1 src/operator/tensor/dot-inl.h")
-def dot(lhs: Tensor, rhs: Tensor, *, transpose_a: bool = False, transpose_b: bool = False) -> Tensor:
+@operator("dot", "_sparse_dot", source="MXNet 1.9.1 src/operator/tensor/dot-inl.h")
+def dot(
+    lhs: Tensor,
+    rhs: Tensor,
+    *,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    forward_stype: StorageType | None = None,
+) -> Tensor:
     """Sum over the last axis of `lhs` (the first under `transpose_a`) and the first of `rhs` (the last: `transpose_b`).
 
     The other axes stay in order, those of `lhs` first; two vectors give shape (1,).
+    `forward_stype` is the storage type of the result where an input is sparse.
     """
     try:
         if lhs.dim() == rhs.dim() == 2:
@@ -79,6 +98,9 @@ def dot(lhs: Tensor, rhs: Tensor, *, transpose_a: bool = False, transpose_b: boo
         return product
     except RuntimeError as err:
         raise _mismatch("dot", lhs, rhs, err) from err
+
+
+dot.sparse(sparse_rules.dot, is_recorded=True)
 
 
 @dot.onnx

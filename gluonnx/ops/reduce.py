@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from gluonnx.errors import AttributeValueError, InputError
+from gluonnx.ops import sparse_rules
 from gluonnx.ops.attributes import DTypeName, Shape
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.dtypes import torch_dtype
 from gluonnx.ops.onnx_types import FLOATS, NUMBERS, WIDE, casting
-from gluonnx.ops.table import Operator, operator
+from gluonnx.ops.table import TABLE, Operator, operator
 
 SOURCE = "MXNet 1.9.1 src/operator/tensor/broadcast_reduce_op.h"
 
@@ -315,3 +316,8 @@ def argmax_channel(data: Tensor) -> Tensor:
 @argmax_channel.onnx
 def _(g: GraphBuilder, data: Value) -> Value:
     return g.cast(g.op("ArgMax", data, axis=1, keepdims=0), g.dtype(data))
+
+
+TABLE["sum"].sparse(sparse_rules.total)
+TABLE["mean"].sparse(sparse_rules.mean)
+norm.sparse(sparse_rules.norm)

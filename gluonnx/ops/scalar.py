@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from gluonnx.errors import AttributeValueError
-from gluonnx.ops import binary
+from gluonnx.ops import binary, sparse_rules
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.dtypes import in_range, torch_dtype
 from gluonnx.ops.onnx_types import FLOATS
-from gluonnx.ops.table import operator
+from gluonnx.ops.table import TABLE, operator
 
 SOURCE = "MXNet 1.9.1 src/operator/tensor/elemwise_binary_scalar_op.h"
 
@@ -65,9 +65,9 @@ def with_scalar(
     op = operator(name, *aliases, source=SOURCE, shapes="same")(forward)
 
     @op.dtypes
-    def _(data: str | None, *, is_int: bool) -> dict[str, str | None]:
+    def _(data: str | None, output: str | None, *, is_int: bool) -> dict[str, str | None]:
         if data is None or data in FLOATS:
-            return {"output": data}
+            return {"data": output if is_int else None, "output": data}
         return {"output": "float64" if not is_int else "int64" if data == "bool" else data}
 
     @op.onnx
@@ -242,3 +242,8 @@ for _title, _name, _logical, _onnx, _claim in _LOGICALS:
         onnx=_onnx,
         doc=f"1 where `{_claim}`, else 0.",
     )
+
+for _name in ("_mul_scalar", "_div_scalar"):
+    sparse_rules.on_values(TABLE[_name])
+for _name in ("_plus_scalar", "_minus_scalar", *(f"_{name}_scalar" for _, name, *_ in _COMPARISONS)):
+    sparse_rules.on_values(TABLE[_name], only_if=sparse_rules.keeps_zero(TABLE[_name]))

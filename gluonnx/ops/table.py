@@ -55,6 +55,27 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
+class SparseRule:
+    """What an operator does with sparse storage.
+
+    Attributes:
+        rule: Takes storages (`gluonnx.ops.storage`) or tensors; returns either, or NotImplemented for dense forms.
+        keywords: Attributes that it reads.
+        is_recorded: Whether it looks after gradients itself.
+        takes_dense: Whether it is called for dense inputs too.
+    """
+
+    rule: Callable[..., Any]
+    keywords: frozenset[str]
+    is_recorded: bool
+    takes_dense: bool
+
+    def __call__(self, inputs: Sequence[Any], attrs: Attrs) -> Any:
+        """Apply the rule."""
+        return self.rule(*inputs, **{k: attrs[k] for k in self.keywords})
+
+
+@dataclass(frozen=True, slots=True)
 class Unsupported:
     """Stands in for a lowering that ONNX cannot express."""
 
@@ -79,6 +100,7 @@ class Operator:
         shapes: How unknown dimensions follow from known ones.
         variable_init: Description of the initializer that a made-up variable carries, by input name.
         source: Where its semantics are stated.
+        sparse_rule: What it does with sparse storage; None: it computes on dense forms.
         is_open: Whether its inputs and attributes depend on the call (`Custom`).
     """
 
@@ -104,6 +126,7 @@ class Operator:
         "runtime",
         "shapes",
         "source",
+        "sparse_rule",
         "variable_init",
         "variadic",
         "view",
@@ -145,6 +168,7 @@ class Operator:
         self._unread = unread
         self._when = dict(when)
         self._lowering: tuple[Callable[..., Any], frozenset[str]] | Unsupported | None = None
+        self.sparse_rule: SparseRule | None = None
         self._parameter_rule: tuple[Callable[..., Any], tuple[str, ...], frozenset[str]] | None = None
         self._dtype_rule: tuple[Callable[..., Any], tuple[str, ...], frozenset[str]] | None = None
         hints = typing.get_type_hints(forward)
@@ -206,6 +230,16 @@ class Operator:
         """
         self._dtype_rule = (rule, _positional(rule), _keywords(rule, self))
         return rule
+
+    def sparse(self, rule: Rule, *, is_recorded: bool = False, takes_dense: bool = False) -> Rule:
+        """Declare what the operator does with sparse storage; see `SparseRule`. Also a decorator."""
+        self.sparse_rule = SparseRule(rule, _keywords(rule, self), is_recorded, takes_dense)
+        return rule
+
+    @property
+    def takes_dense(self) -> bool:
+        """Whether the rule for sparse storage is asked for dense inputs too."""
+        return self.sparse_rule is not None and self.sparse_rule.takes_dense
 
     # Use -------------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gluonnx.context import Context
-from gluonnx.ndarray import NDArray, arange, array, eye
+from gluonnx.ndarray import NDArray, arange, array, eye, sparse
 from gluonnx.ops.dtypes import as_dtype
 from gluonnx.test_utils.tolerance import default_dtype
 
@@ -109,14 +109,12 @@ def rand_ndarray(
         dtype: Element type, float32 if None.
         modifier_func: Applied to each value of a sparse array.
         shuffle_csr_indices: Unused: columns of a row are in order.
-        distribution: `"uniform"`, or None.
+        distribution: See `rand_sparse_ndarray`.
         ctx: Where it lives.
     """
     if stype == "default":
         return array(np.random.randn(*shape), dtype=dtype, ctx=ctx)
-    return create_sparse_array(
-        shape, stype, dtype=dtype, modifier_func=modifier_func, density=np.random.rand() if density is None else density
-    )
+    return rand_sparse_ndarray(shape, stype, density, dtype, distribution, modifier_func=modifier_func, ctx=ctx)[0]
 
 
 def create_sparse_array(
@@ -172,14 +170,51 @@ def rand_sparse_ndarray(
     shuffle_csr_indices: bool = False,
     ctx: Context | None = None,
 ) -> tuple[NDArray, tuple[Any, ...]]:
-    """Return a random sparse array and its parts: (data, indices) if row_sparse, (indptr, indices, data) if csr."""
-    made = create_sparse_array(
-        shape, stype, data_init, rsp_indices, dtype, modifier_func, np.random.rand() if density is None else density
-    )
+    """Return a random sparse array and its parts: (data, indices) if row_sparse, (indptr, indices, data) if csr.
+
+    Args:
+        shape: Its shape.
+        stype: `"row_sparse"` or `"csr"`.
+        density: Share of the rows (row_sparse) or elements (csr) that are there; drawn if None.
+        dtype: Element type, float32 if None.
+        distribution: `"uniform"`; or `"powerlaw"` (csr): each row has a value, and the first rows 2, 4, 8, ...
+        data_init: The value of each element that is there; drawn if None.
+        rsp_indices: The rows that are there (row_sparse); drawn if None.
+        modifier_func: Applied to each value.
+        shuffle_csr_indices: Unused: columns of a row are in order.
+        ctx: Where it lives.
+    """
+    density = float(np.random.rand()) if density is None else density
+    if stype == "csr" and distribution == "powerlaw":
+        made = _powerlaw_csr(int(shape[0]), int(shape[1]), density, dtype)
+    else:
+        made = create_sparse_array(shape, stype, data_init, rsp_indices, dtype, modifier_func, density)
+    if ctx is not None:
+        made = made.as_in_context(ctx)
     parts: Any = made
     if stype == "csr":
         return made, (parts.indptr, parts.indices, parts.data)
     return made, (parts.data.asnumpy(), parts.indices.asnumpy())
+
+
+def _powerlaw_csr(rows: int, columns: int, density: float, dtype: Any) -> NDArray:
+    total = int(rows * columns * density)
+    lengths = np.zeros(rows, dtype=np.int64)
+    lengths[:total] = 1
+    left = total - int(lengths.sum())
+    for row in range(rows):
+        added = min(left, min(columns, 2 ** (row + 1)) - 1)
+        lengths[row] += added
+        left -= added
+    if left:
+        raise ValueError(
+            f"rand_sparse_ndarray: too dense: expected a density below {density} for shape {(rows, columns)} with "
+            "distribution='powerlaw'."
+        )
+    start = np.concatenate([[0], np.cumsum(lengths)])
+    places = np.arange(start[-1]) - np.repeat(start[:-1], lengths)
+    values = np.random.uniform(1.001, 3, size=len(places))
+    return sparse.csr_matrix((values, places, start), shape=(rows, columns), dtype=dtype or "float32")
 
 
 def np_reduce(dat: Array, axis: int | Sequence[int] | None, keepdims: bool, numpy_reduce_func: Any) -> Array:
@@ -200,9 +235,9 @@ def collapse_sum_like(a: Array, shape: Sequence[int]) -> Array:
     Raises:
         ValueError: `shape` does not broadcast to the shape of `a`.
     """
-    if np.broadcast_shapes(a.shape, tuple(shape)) != a.shape:
-        raise ValueError(f"collapse_sum_like: shape does not broadcast: expected one for {a.shape}, got {shape}.")
     extra = a.ndim - len(shape)
+    if extra < 0 or any(n not in (1, a.shape[extra + i]) for i, n in enumerate(shape)):
+        raise ValueError(f"collapse_sum_like: shape does not broadcast: expected one for {a.shape}, got {shape}.")
     axes = [*range(extra), *(extra + i for i, n in enumerate(shape) if n == 1 and a.shape[extra + i] != 1)]
     return np.sum(a, axis=tuple(axes)).reshape(tuple(shape)) if axes else a
 

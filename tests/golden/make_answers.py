@@ -23,6 +23,8 @@ FILES = {
     "ndarray": "ndarray/ndarray_cases.py",
     "autograd": "autograd_cases.py",
     "symbol": "symbol/symbol_cases.py",
+    "executor": "executor_cases.py",
+    "custom": "custom_cases.py",
 }
 
 

@@ -18,7 +18,12 @@ sys.path.insert(0, str(HERE.parent / "ops"))
 
 from samples import FAMILIES, Sample  # noqa: E402
 
-NAMESPACES = (("_contrib_", mx.nd.contrib), ("_linalg_", mx.nd.linalg), ("_image_", mx.nd.image), ("_sparse_", mx.nd.sparse))
+NAMESPACES = (
+    ("_contrib_", mx.nd.contrib),
+    ("_linalg_", mx.nd.linalg),
+    ("_image_", mx.nd.image),
+    ("_sparse_", mx.nd.sparse),
+)
 
 
 def function(op):
@@ -32,7 +37,7 @@ def function(op):
 
 
 def record(sample):
-    arrays = [mx.nd.array(a, dtype=a.dtype) for a in sample.arrays()]
+    arrays = [mx.nd.array(a, dtype=a.dtype).tostype(spec.stype) for a, spec in zip(sample.arrays(), sample.inputs)]
     wants_grad = [sample.grad and spec.has_grad for spec in sample.inputs]
     for array, wanted in zip(arrays, wants_grad):
         if wanted:
@@ -67,7 +72,10 @@ def main():
         path = HERE / "ops" / (family + ".npz")
         np.savez_compressed(str(path), **answers)
         size = path.stat().st_size
-        print("%s: %d arrays, %d bytes, MXNet %s, numpy %s" % (path.name, len(answers), size, mx.__version__, np.__version__))
+        print(
+            "%s: %d arrays, %d bytes, MXNet %s, numpy %s"
+            % (path.name, len(answers), size, mx.__version__, np.__version__)
+        )
         assert size < 100000, "a golden file stays under 100 KB: split the family"
 
 

@@ -93,6 +93,11 @@ class TestPrefetching:
         (lambda: mx.io.NDArrayIter("x"), TypeError, "got str"),
         (lambda: mx.io.NDArrayIter({"a": object()}), InputTypeError, "`a`: expected NDArray .* got object"),
         (lambda: mx.io.NDArrayIter(np.arange(3), last_batch_handle="drop"), ArgumentError, "last_batch_handle='drop'"),
+        (
+            lambda: mx.io.NDArrayIter(np.arange(3), np.arange(2)),
+            ArgumentError,
+            r"expected at least 3 in every array, got \{'softmax_label': 2\}",
+        ),
         (lambda: mx.io.NDArrayIter(np.arange(3), batch_size=0), ArgumentError, "got batch_size=0"),
         (lambda: mx.io.DataBatch(mx.nd.ones(3)), AssertionError, "Data must be list of NDArrays.*got NDArray"),
         (lambda: mx.io.DataBatch([], mx.nd.ones(3)), AssertionError, "Label must be list of NDArrays.*got NDArray"),
@@ -112,3 +117,8 @@ def test_reading_past_the_end():
     assert not batches.iter_next()
     with pytest.raises(ArgumentError, match=r"DataIter needs reset.*below 3, got cursor=3"):
         batches.getdata()
+
+
+def test_shuffle_gives_every_sample_once():
+    it = mx.io.NDArrayIter(np.arange(8.0), batch_size=4, shuffle=True)
+    assert sorted(np.concatenate([b.data[0].asnumpy() for b in it]).tolist()) == list(range(8))

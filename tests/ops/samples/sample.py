@@ -32,6 +32,7 @@ class Array:
     high: int = 10
     values: Optional[Tuple[float, ...]] = None
     grad: bool = True
+    stype: str = "default"  # how MXNet is given it
 
     def make(self, rng):
         if self.kind == "values":
