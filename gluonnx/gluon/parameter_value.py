@@ -14,10 +14,11 @@ from gluonnx.errors import (
     ParameterError,
     ParameterMismatchError,
 )
+from gluonnx.ndarray.creation import arange, zeros
 from gluonnx.ndarray.creation import array as make_array
-from gluonnx.ndarray.creation import zeros
 from gluonnx.ndarray.leaf import GRAD_REQS, attach
 from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.ndarray.sparse_array import BaseSparseNDArray, RowSparseNDArray
 from gluonnx.ops.dtypes import as_dtype
 from gluonnx.symbol.symbol import Symbol, var
 from gluonnx.util import is_np_shape
@@ -109,6 +110,7 @@ class Parameter:
         self._differentiable = differentiable
         self._stype = stype
         self._grad_stype = grad_stype
+        self._is_sparse = stype != "default"
         self._shape: Shape | None = _as_shape(shape)
         self._dtype = dtype
         self._arrays: list[NDArray] = []
@@ -229,7 +231,6 @@ class Parameter:
                 stacklevel=2,
             )
             return
-        self._require_dense("initialize")
         contexts = _contexts(ctx)
         for context in contexts:
             context.check_available()
@@ -272,16 +273,33 @@ class Parameter:
 
     def _place(self, value: NDArray, contexts: Sequence[Context]) -> None:
         self._contexts = list(contexts)
-        self._arrays = [make_array(value, ctx=c, dtype=self._dtype) for c in contexts]
+        if isinstance(value, BaseSparseNDArray):
+            value = value.tostype("default")
+        self._arrays = [self._stored(make_array(value, ctx=c, dtype=self._dtype)) for c in contexts]
         for array in self._arrays:
             self._attach(array)
         REPLACEMENTS.note()
 
+    def _stored(self, array: NDArray) -> NDArray:
+        """A dense array in the parameter's storage type; a row_sparse one holds every row."""
+        if self._stype == "default":
+            return array
+        held = array.tostype(self._stype)
+        if isinstance(held, RowSparseNDArray):
+            held.fill_up()
+        return held
+
     def _attach(self, array: NDArray) -> None:
-        gradient = None
+        gradient: NDArray | None = None
         if self._grad_req != "null":
             leaf = getattr(array, "_leaf", None)
-            gradient = leaf.grad if leaf is not None and leaf.grad is not None else zeros_like(array)
+            gradient = (
+                leaf.grad
+                if leaf is not None and leaf.grad is not None
+                else zeros(array.shape, array.context, array.dtype, stype=self._grad_stype)
+                if self._grad_stype != "default"
+                else zeros_like(array)
+            )
         attach(array, gradient, self._grad_req)
 
     def _load_init(
@@ -353,9 +371,11 @@ class Parameter:
 
         Raises:
             DeferredInitializationError: The shape is not known yet.
-            ParameterError: It has not been initialized, or not on this context.
+            ParameterError: It has not been initialized, or not on this context, or it is sparse.
         """
         arrays = self._arrays
+        if self._is_sparse:
+            raise self._no_dense("a copy", "data()", "row_sparse_data()")
         if len(arrays) == 1 and (ctx is None or ctx is self._contexts[0] or ctx == self._contexts[0]):
             return arrays[0]
         return arrays[self._position(ctx)]
@@ -363,7 +383,19 @@ class Parameter:
     def list_data(self) -> list[NDArray]:
         """Return the values on every context, in the order of `list_ctx()`."""
         self._check_initialized()
+        if self._is_sparse:
+            raise self._no_dense("copies", "list_data()", "list_row_sparse_data()")
         return list(self._arrays)
+
+    def _no_dense(self, what: str, method: str, other: str) -> ParameterError:
+        return ParameterError(
+            f"Cannot return {what} of Parameter '{self.name}' via {method} because its storage type is {self._stype}. "
+            f"Please use {other} instead."
+        )
+
+    @property
+    def _data(self) -> list[NDArray] | None:
+        return self._arrays or None
 
     def set_data(self, data: Any) -> None:
         """Set the values on every context, now or as soon as the parameter is created.
@@ -387,6 +419,8 @@ class Parameter:
             return
         for array in self._arrays:
             array[:] = data.as_in_context(array.context) if data.context != array.context else data
+            if isinstance(array, RowSparseNDArray):
+                array.fill_up()
         if self._trainer is not None:
             self._trainer._note_new_data(self)
 
@@ -471,31 +505,68 @@ class Parameter:
         return self._var
 
     def row_sparse_data(self, row_id: NDArray) -> NDArray:
-        """Return the rows of a row-sparse parameter that `row_id` names.
+        """Return the rows of a row_sparse parameter that `row_id` names, on its context; the others are 0.
+
+        The array is the parameter's own copy there: gradients reach it, and the next call changes it.
+
+        Args:
+            row_id: The rows, of any shape.
 
         Raises:
-            ParameterError: The parameter is dense.
+            ParameterError: The parameter is dense, has no Trainer, or is not initialized on this context.
+            TypeError: `row_id` is not an NDArray.
         """
-        raise ParameterError(
-            f"Cannot return a copy of Parameter {self.name} via row_sparse_data() because its storage type is "
-            f"{self._stype}. Please use data() instead."
-        )
+        if self._stype != "row_sparse":
+            raise ParameterError(
+                f"Cannot return a copy of Parameter {self.name} via row_sparse_data() because its storage type is "
+                f"{self._stype}. Please use data() instead."
+            )
+        self._check_rows(row_id)
+        array = self._arrays[self._position(row_id.context)]
+        self._pull_rows([array], row_id)
+        return array
 
     def list_row_sparse_data(self, row_id: NDArray) -> list[NDArray]:
-        """Return the rows of a row-sparse parameter that `row_id` names, on every context.
+        """Return the rows of a row_sparse parameter that `row_id` names, on every context; see `row_sparse_data`.
 
         Raises:
-            ParameterError: The parameter is dense.
+            ParameterError: The parameter is dense, has no Trainer, or is not initialized.
+            TypeError: `row_id` is not an NDArray.
         """
-        raise ParameterError(
-            f"Cannot return copies of Parameter '{self.name}' on all contexts via list_row_sparse_data() because its "
-            f"storage type is {self._stype}. Please use list_data() instead."
-        )
+        if self._stype != "row_sparse":
+            raise ParameterError(
+                f"Cannot return copies of Parameter '{self.name}' on all contexts via list_row_sparse_data() because "
+                f"its storage type is {self._stype}. Please use list_data() instead."
+            )
+        self._check_rows(row_id)
+        self._check_initialized()
+        self._pull_rows(self._arrays, row_id)
+        return list(self._arrays)
+
+    def _check_rows(self, row_id: Any) -> None:
+        if not isinstance(row_id, NDArray):
+            raise TypeError(
+                f"Parameter '{self.name}': rows are named by an array: expected an NDArray, got "
+                f"row_id={type(row_id).__name__}."
+            )
+        if self._trainer is None:
+            raise ParameterError(
+                f"Cannot get row_sparse data for Parameter '{self.name}' when no Trainer is created with it: expected "
+                "a Trainer, which holds all rows, got none. Create `gluon.Trainer` first."
+            )
+
+    def _pull_rows(self, arrays: Sequence[NDArray], row_id: NDArray) -> None:
+        assert self._trainer is not None
+        self._trainer._row_sparse_pull(self, arrays, row_id)
 
     # Internals -------------------------------------------------------------------------------------------------------
 
     def _reduce(self) -> NDArray:
-        """The mean over the contexts, on the cpu."""
+        """The mean over the contexts, on the cpu; of a row_sparse parameter what its Trainer holds."""
+        if self._is_sparse and self._trainer is not None and self._arrays:
+            held = zeros(self._arrays[0].shape, cpu(), self._arrays[0].dtype, stype=self._stype)
+            self._trainer._row_sparse_pull(self, [held], arange(held.shape[0], dtype="int64"))
+            return held.tostype("default")
         copies = [a._plain().to("cpu", copy=True) for a in self._arrays]
         return NDArray(
             copies[0] if len(copies) == 1 else (sum(copies[1:], copies[0]) / len(copies)).to(copies[0].dtype)
@@ -539,14 +610,13 @@ class Parameter:
                 'Set `grad_req = "write"`.'
             )
 
-    def _require_dense(self, where: str) -> None:
-        if self._stype != "default" or self._grad_stype != "default":
-            raise ParameterError(
-                f"Parameter '{self.name}': {where}: sparse storage is not built yet: expected stype='default', got "
-                f"stype={self._stype!r}, grad_stype={self._grad_stype!r}."
-            )
-
     def _set_trainer(self, trainer: "Trainer | None") -> None:
+        if self._stype != "default" and None not in (trainer, self._trainer) and trainer is not self._trainer:
+            raise ParameterError(
+                f"Failed to set the trainer for Parameter '{self.name}' because it was already set: expected one "
+                f"Trainer, which holds all rows of a {self._stype} parameter, got another. More than one trainers for "
+                f"a {self._stype} Parameter is not supported."
+            )
         self._trainer = trainer
 
 

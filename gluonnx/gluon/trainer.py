@@ -7,10 +7,12 @@ from typing import Any
 
 from gluonnx import kvstore as kvs
 from gluonnx import optimizer as opt
+from gluonnx.autograd import pause
 from gluonnx.context import Context
 from gluonnx.errors import ArgumentError, ParameterError, StaleGradientError
 from gluonnx.formats import read_bytes, write_bytes_atomic
 from gluonnx.gluon.parameter import Parameter, ParameterDict
+from gluonnx.ndarray.creation import arange
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.optimizer.updater import STATES_LIMIT
 
@@ -113,6 +115,10 @@ class Trainer:
     def _note_new_data(self, param: Parameter) -> None:
         """Make the kvstore again if it holds an older value of a parameter that was set."""
         if self._kv_initialized and self._update_on_kvstore and param not in self._params_to_init:
+            for other in self._params:
+                if other._is_sparse and other is not param:
+                    rows = arange(other._arrays[0].shape[0], dtype="int64")
+                    self._row_sparse_pull(other, other._arrays, rows)
             self._reset_kvstore()
 
     def _prepare(self) -> None:
@@ -123,10 +129,20 @@ class Trainer:
             self._init_params()
 
     def _init_kvstore(self) -> None:
-        for param in self._params:
-            param.data(self._contexts[0])
         wanted = self._kvstore_params["update_on_kvstore"]
-        kvstore, on_kvstore = self._make_kvstore(self._kvstore_params["kvstore"])
+        if any(param._is_sparse for param in self._params):
+            if wanted is not None and not wanted:
+                raise ArgumentError(
+                    "Trainer: Cannot set update_on_kvstore=False when sparse weights are present: expected None or "
+                    f"True, got {wanted}."
+                )
+            kvstore, on_kvstore = self._make_sparse_kvstore(self._kvstore_params["kvstore"]), True
+        else:
+            for param in self._params:
+                param.data(self._contexts[0])
+            kvstore, on_kvstore = self._make_kvstore(self._kvstore_params["kvstore"])
+            if any(param.grad_stype != "default" for param in self._params):
+                on_kvstore = False
         if wanted is not None:
             on_kvstore = bool(wanted)
         if kvstore is not None:
@@ -158,11 +174,34 @@ class Trainer:
         largest = max(math.prod(param.shape or ()) for param in self._params)
         return kvs.create(kvstore), not (kvstore == "local" and largest > LARGEST_ON_LOCAL)
 
+    def _make_sparse_kvstore(self, kvstore: Any) -> Any:
+        """Return the kvstore that holds all rows of row_sparse parameters, whatever the number of contexts.
+
+        Raises:
+            TypeError: It is neither a name nor a KVStore.
+        """
+        if isinstance(kvstore, str):
+            return kvs.create(kvstore)
+        if isinstance(kvstore, kvs.KVStore):
+            return kvstore
+        raise TypeError(
+            f"Trainer: Cannot create '{kvstore}' KVStore with row_sparse parameters: The type must be KVStore or str, "
+            f"got {type(kvstore).__name__}."
+        )
+
+    def _row_sparse_pull(self, parameter: Parameter, out: Sequence[NDArray], row_id: NDArray) -> None:
+        """Copy rows of a row_sparse parameter from the kvstore into arrays."""
+        with pause():
+            self._prepare()
+            self._kvstore.row_sparse_pull(self._param2idx[parameter.name], out=list(out), row_ids=row_id)
+
     def _init_params(self) -> None:
         waiting = []
         if self._kvstore is not None:
             for param in self._params_to_init:
-                if param._arrays:
+                if param._is_sparse and param._arrays:
+                    self._kvstore.init(self._param2idx[param.name], param._arrays[0])
+                elif param._arrays:
                     arrays = param.list_data()
                     self._kvstore.broadcast(self._param2idx[param.name], arrays[0], arrays)
                 else:
@@ -243,7 +282,9 @@ class Trainer:
             if param.grad_req == "null":
                 continue
             grads = param.list_grad()
-            if self._update_on_kvstore:
+            if param._is_sparse:
+                self._kvstore.push(i, grads, priority=-i)
+            elif self._update_on_kvstore:
                 self._kvstore.pushpull(i, grads, out=param.list_data(), priority=-i)
             else:
                 self._kvstore.pushpull(i, grads, priority=-i)

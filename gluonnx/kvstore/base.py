@@ -4,6 +4,8 @@ from typing import Any, ClassVar
 
 from gluonnx.errors import ArgumentError
 from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.ndarray.register import function
+from gluonnx.ndarray.sparse_array import BaseSparseNDArray
 
 __all__ = ["KVStoreBase", "TestStore"]
 
@@ -98,10 +100,13 @@ def add_up(values: list[NDArray]) -> NDArray:
     first = values[0]
     if len(values) == 1:
         return first
-    total = first._plain().clone()
+    if isinstance(first, BaseSparseNDArray):
+        total: NDArray = function("add_n")(*(v.as_in_context(first.context) for v in values))
+        return total
+    tensor = first._plain().clone()
     for other in values[1:]:
-        total.add_(other._plain().to(total.device))
-    return first._like(total)
+        tensor.add_(other._plain().to(tensor.device))
+    return first._like(tensor)
 
 
 def copy_to(source: NDArray, targets: list[NDArray]) -> None:
@@ -111,4 +116,7 @@ def copy_to(source: NDArray, targets: list[NDArray]) -> None:
             continue
         if target.shape != source.shape:
             raise ArgumentError(f"KVStore: shapes differ: expected {source.shape}, got out of shape {target.shape}.")
-        target._write(source._plain())
+        if isinstance(source, BaseSparseNDArray):
+            source.detach().copyto(target)
+        else:
+            target._write(source._plain())

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gluonnx.errors import ArgumentError, MXNetError
+from gluonnx.errors import ArgumentError, MXNetError, StorageError
 from gluonnx.formats import read_bytes, write_bytes_atomic
 from gluonnx.kvstore.base import KVStoreBase, add_up, as_list, check_capability, copy_to
 from gluonnx.kvstore.compression import TwoBit
 from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.ndarray.sparse_array import RowSparseNDArray
 from gluonnx.optimizer import Optimizer, Updater, get_updater
 from gluonnx.optimizer.updater import STATES_LIMIT
 
@@ -86,7 +87,7 @@ class KVStore(KVStoreBase):
             for i, array in enumerate(values):
                 if array.shape != stored.shape:
                     raise ArgumentError(f"KVStore.push: key {k}: expected shape {stored.shape}, got {array.shape}.")
-                if self._compression is not None:
+                if self._compression is not None and array.stype == "default":
                     values[i] = array._like(self._compression(k, i, array._plain()))
             keys.append(k)
             sums.append(add_up(values))
@@ -100,7 +101,7 @@ class KVStore(KVStoreBase):
             if self._updater is not None:
                 self._updater(k, total, self._store[k])
             else:
-                self._store[k] = total.copy()
+                self._replace(k, total)
 
     def pull(self, key: Any, out: Any = None, priority: int = 0, ignore_sparse: bool = True) -> None:
         """Copy the stored array of each key into every array of `out`.
@@ -109,7 +110,7 @@ class KVStore(KVStoreBase):
             key: A key, or several.
             out: An array, several, or such for each key.
             priority: Accepted; everything is done at once.
-            ignore_sparse: Accepted; every stored array is dense.
+            ignore_sparse: Whether sparse arrays of `out` are left as they are.
 
         Raises:
             ArgumentError: A key was not initialized, a shape differs, or `out` is None.
@@ -117,12 +118,12 @@ class KVStore(KVStoreBase):
         if out is None:
             raise ArgumentError("KVStore.pull: expected an array or several, got out=None.")
         for k, targets in _pairs(key, out):
-            copy_to(self._stored(k), targets)
+            copy_to(self._stored(k), [t for t in targets if not ignore_sparse or t.stype == "default"])
 
     def pushpull(self, key: Any, value: Any, out: Any = None, priority: int = 0) -> None:
         """Push `value`, then pull into `out`, or into `value` if None."""
         self.push(key, value, priority)
-        self.pull(key, value if out is None else out, priority)
+        self.pull(key, value if out is None else out, priority, ignore_sparse=False)
 
     def broadcast(self, key: Any, value: Any, out: Any, priority: int = 0) -> None:
         """Initialize keys and copy their values into every array of `out`."""
@@ -130,8 +131,41 @@ class KVStore(KVStoreBase):
         self.pull(key, out, priority)
 
     def row_sparse_pull(self, key: Any, out: Any = None, priority: int = 0, row_ids: Any = None) -> None:
-        """Raise MXNetError: sparse storage is not built yet."""
-        raise MXNetError("KVStore.row_sparse_pull: row_sparse arrays are not built yet: expected dense ones. Use pull.")
+        """Copy rows of the stored row_sparse array of each key into every array of `out`; their other rows become 0.
+
+        Args:
+            key: A key, or several.
+            out: A RowSparseNDArray, several, or such for each key.
+            priority: Accepted; everything is done at once.
+            row_ids: Rows, an NDArray of any shape: one for all arrays of `out`, or as many as there are.
+
+        Raises:
+            ArgumentError: `out` or `row_ids` is missing, or they do not pair up.
+            StorageError: The stored array, or one of `out`, is not row_sparse.
+        """
+        if out is None or row_ids is None:
+            raise ArgumentError("KVStore.row_sparse_pull: expected arrays and rows, got out=None or row_ids=None.")
+        pairs = _pairs(key, out)
+        rows = [row_ids] if len(pairs) == 1 else row_ids
+        if len(pairs) > 1 and isinstance(row_ids, NDArray):
+            rows = [row_ids] * len(pairs)
+        for (k, targets), wanted in zip(pairs, rows, strict=True):
+            stored = self._stored(k)
+            each = as_list(wanted)
+            if len(each) == 1:
+                each = each * len(targets)
+            if len(each) != len(targets):
+                raise ArgumentError(
+                    f"KVStore.row_sparse_pull: key {k}: expected rows for each of {len(targets)} arrays, got "
+                    f"{len(each)}."
+                )
+            for target, ids in zip(targets, each, strict=True):
+                if not isinstance(stored, RowSparseNDArray) or not isinstance(target, RowSparseNDArray):
+                    raise StorageError(
+                        f"KVStore.row_sparse_pull: key {k}: wrong storage type: expected row_sparse, got "
+                        f"{stored.stype} stored and out {target.stype}. Use pull."
+                    )
+                stored.detach().retain(ids.as_in_context(stored.context)).copyto(target)
 
     def set_gradient_compression(self, compression_params: Mapping[str, Any]) -> None:
         """Compress what each device pushes.
@@ -183,6 +217,14 @@ class KVStore(KVStoreBase):
         if not isinstance(self._updater, Updater):
             raise ArgumentError(f"KVStore: cannot {what} states: expected an optimizer, got none. Call set_optimizer.")
         return self._updater
+
+    def _replace(self, key: Key, value: NDArray) -> None:
+        """Store a copy in the storage type of what is stored."""
+        stored = self._store[key]
+        if stored.stype != value.stype:
+            value.copyto(stored)
+        else:
+            self._store[key] = value.copy()
 
     def _stored(self, key: Key) -> NDArray:
         found = self._store.get(key)

@@ -251,6 +251,10 @@ class BaseSparseNDArray(NDArray):
     def _active(self) -> torch.Tensor:
         return storage.tracked_dense(self._s) if MODES.recording else self._plain()
 
+    def _like(self, tensor: torch.Tensor) -> NDArray:
+        """A dense array on the same context."""
+        return on_context(tensor, self._ctx)
+
     def _plain(self) -> torch.Tensor:
         return self._s.dense().detach()
 
@@ -288,12 +292,8 @@ class RowSparseNDArray(BaseSparseNDArray):
     Examples:
         >>> from gluonnx import nd
         >>> x = nd.array([[0, 0], [1, 2], [0, 0]]).tostype("row_sparse")
-        >>> x.indices, x.data
-        (
-        [1]
-        <NDArray 1 @cpu(0)>,
-        [[1. 2.]]
-        <NDArray 1x2 @cpu(0)>)
+        >>> x.indices.asnumpy().tolist(), x.data.asnumpy().tolist()
+        ([1], [[1.0, 2.0]])
     """
 
     __slots__ = ()

@@ -69,6 +69,10 @@ class Adam(_TwoMoments):
         self.epsilon = epsilon
         self.lazy_update = lazy_update
 
+    @property
+    def _updates_rows(self) -> bool:
+        return self.lazy_update
+
     def _apply(self, batch: Batch) -> None:
         for part in batch.alike():
             lr, t = part.lrs[0], part.counts[0]

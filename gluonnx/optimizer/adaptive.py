@@ -37,6 +37,10 @@ class AdaGrad(BatchOptimizer):
         """Return the sum of squares, float32 zeros of the weight's shape."""
         return zeros_of(weight, weight.shape, torch.float32)
 
+    @property
+    def _updates_rows(self) -> bool:
+        return True
+
     def _apply(self, batch: Batch) -> None:
         grads = self._gradients(batch, decay=False, clips_zero=True)
         (history,) = batch.states
@@ -75,6 +79,10 @@ class GroupAdaGrad(BatchOptimizer):
         if weight.ndim != 2:
             raise ArgumentError(f"GroupAdaGrad: expected a weight of 2 axes, got shape={weight.shape}.")
         return zeros_of(weight, (weight.shape[0], 1), torch.float32)
+
+    @property
+    def _updates_rows(self) -> bool:
+        return True
 
     def _apply(self, batch: Batch) -> None:
         if any(batch.wds):
@@ -233,6 +241,10 @@ class Ftrl(BatchOptimizer):
     def create_state(self, index: Any, weight: NDArray) -> Any:
         """Return (z, n), float32 zeros of the weight's shape."""
         return (zeros_of(weight, weight.shape, torch.float32), zeros_of(weight, weight.shape, torch.float32))
+
+    @property
+    def _updates_rows(self) -> bool:
+        return True
 
     def _apply(self, batch: Batch) -> None:
         grads = self._gradients(batch, decay=False)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gluonnx.errors import ArgumentError, RegistryError
 from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.ndarray.sparse_array import RowSparseNDArray
 
 __all__ = ["Batch", "BatchOptimizer", "Optimizer", "create", "register"]
 
@@ -394,6 +395,9 @@ class BatchOptimizer(Optimizer):
         *,
         has_master: bool,
     ) -> None:
+        if any(type(g) is RowSparseNDArray for g in grads):
+            self._update_with_rows(indices, weights, grads, states, has_master=has_master)
+            return
         self._update_count(indices)
         lrs, wds = self._get_lrs(indices), self._get_wds(indices)
         counts = [self._index_update_count[i] for i in indices]
@@ -410,6 +414,51 @@ class BatchOptimizer(Optimizer):
             self._apply(Batch(list(indices), values, sources, _columns(states), lrs, wds, counts))
             if has_master:
                 torch._foreach_copy_(targets, values)
+
+    @property
+    def _updates_rows(self) -> bool:
+        """Whether only the rows that a row_sparse gradient holds are updated, with their states."""
+        return False
+
+    def _update_with_rows(
+        self,
+        indices: Sequence[Any],
+        weights: Sequence[NDArray],
+        grads: Sequence[NDArray],
+        states: Sequence[Any],
+        *,
+        has_master: bool,
+    ) -> None:
+        """Update parameters of which some have row_sparse gradients."""
+        dense = list(range(len(indices)))
+        if self._updates_rows and not has_master:
+            dense = [i for i in dense if type(grads[i]) is not RowSparseNDArray]
+            for i in set(range(len(indices))).difference(dense):
+                self._update_rows(indices[i], weights[i], grads[i], states[i])
+        if dense:
+            plain = [NDArray(grads[i]._plain()) for i in dense]
+            self._update_lists(
+                [indices[i] for i in dense],
+                [weights[i] for i in dense],
+                plain,
+                [states[i] for i in dense],
+                has_master=has_master,
+            )
+
+    def _update_rows(self, index: Any, weight: NDArray, grad: NDArray, state: Any) -> None:
+        """Update the rows of one parameter that its gradient holds."""
+        assert isinstance(grad, RowSparseNDArray)
+        self._update_count(index)
+        lr, wd, count = self._get_lr(index), self._get_wd(index), self._index_update_count[index]
+        target, rows, values = weight._writable(), grad._s.indices, grad._s.values
+        if not len(rows):
+            return
+        columns = [column[0] for column in _columns([state])]
+        held = [t.index_select(0, rows) for t in (target, *columns)]
+        with torch.no_grad():
+            self._apply(Batch([index], held[:1], [values], [[t] for t in held[1:]], [lr], [wd], [count]))
+            for whole, part in zip((target, *columns), held, strict=True):
+                whole.index_copy_(0, rows, part)
 
     def _apply(self, batch: Batch) -> None:
         """Update `batch.weights` and `batch.states` in place."""

@@ -52,6 +52,10 @@ class SGD(_Momentum):
         super().__init__(momentum, **kwargs)
         self.lazy_update = lazy_update
 
+    @property
+    def _updates_rows(self) -> bool:
+        return self.lazy_update
+
     def _apply(self, batch: Batch) -> None:
         sgd(self, batch, self.momentum)
 

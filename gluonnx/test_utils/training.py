@@ -28,8 +28,8 @@ def compare_optimizer(
     """Assert that two optimizers make the same step from the same weights and gradients.
 
     Args:
-        opt1: An optimizer.
-        opt2: Another one.
+        opt1: An optimizer; it is given dense arrays.
+        opt2: Another one; it is given arrays in the storage types.
         shape: Shape of the weight, or a list of shapes with `ntensors` above 1.
         dtype: Element type of weights and gradients.
         w_stype: Storage type of weights.
@@ -43,9 +43,9 @@ def compare_optimizer(
         AssertionError: Weights or states differ.
     """
     shapes = list(shape) if ntensors > 1 else [shape]
-    weights1 = [rand_ndarray(s, w_stype, density=1, dtype=dtype) for s in shapes]
-    grads1 = [rand_ndarray(s, g_stype, density=np.random.rand(), dtype=dtype) for s in shapes]
-    weights2, grads2 = [w.copy() for w in weights1], [g.copy() for g in grads1]
+    weights2 = [rand_ndarray(s, w_stype, density=1, dtype=dtype) for s in shapes]
+    grads2 = [rand_ndarray(s, g_stype, density=np.random.rand(), dtype=dtype) for s in shapes]
+    weights1, grads1 = [w.tostype("default") for w in weights2], [g.tostype("default") for g in grads2]
     indices = list(range(len(shapes)))
     states1 = [opt1.create_state_multi_precision(i, w) for i, w in zip(indices, weights1, strict=True)]
     states2 = [opt2.create_state_multi_precision(i, w) for i, w in zip(indices, weights2, strict=True)]

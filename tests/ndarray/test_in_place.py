@@ -13,7 +13,7 @@ def test_reset_arrays():
     assert nd.reset_arrays(*arrays, num_arrays=3) is None
     assert [a.asnumpy().tolist() for a in arrays] == [[[0, 0, 0], [0, 0, 0]], [0, 0], [0]]
     assert arrays[1].dtype == np.float16
-    with pytest.raises(MXNetError, match="nd.reset_arrays: wrong number of arrays: expected num_arrays=2, got 3"):
+    with pytest.raises(MXNetError, match=r"nd\.reset_arrays: wrong number of arrays: expected num_arrays=2, got 3"):
         nd.reset_arrays(*arrays, num_arrays=2)
 
 
