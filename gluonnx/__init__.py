@@ -5,8 +5,8 @@
 `nd` owns arrays, `autograd` gradients, `sym` graphs, `gluon` blocks and training, `onnx` the way to ONNX and back,
 `init`, `optimizer`, `lr_scheduler`, `metric` and `kvstore` what training needs, `executor` bound graphs, `operator`
 operators of one's own, `context` devices, `random` random state; `test_utils`, `viz`, `profiler`, `runtime`, `util`,
-`engine`, `callback`, `model` and `log` are what MXNet has under these names. `install_as_mxnet` lets programs that
-`import mxnet` run unchanged.
+`engine`, `callback`, `io`, `module`, `model` and `log` are what MXNet has under these names. `install_as_mxnet` lets
+programs that `import mxnet` run unchanged.
 """
 
 from gluonnx import (
@@ -20,15 +20,18 @@ from gluonnx import (
     executor,
     gluon,
     initializer,
+    io,
     kvstore,
     libinfo,
     log,
     lr_scheduler,
     metric,
     model,
+    module,
     name,
     ndarray,
     onnx,
+    operator,
     optimizer,
     profiler,
     random,
@@ -41,6 +44,7 @@ from gluonnx import (
 )
 from gluonnx import initializer as init
 from gluonnx import kvstore as kv
+from gluonnx import module as mod
 from gluonnx import ndarray as nd
 from gluonnx import numpy as np
 from gluonnx import numpy_extension as npx
@@ -88,6 +92,7 @@ __all__ = [
     "init",
     "initializer",
     "install_as_mxnet",
+    "io",
     "is_np_array",
     "is_np_shape",
     "kv",
@@ -96,7 +101,9 @@ __all__ = [
     "log",
     "lr_scheduler",
     "metric",
+    "mod",
     "model",
+    "module",
     "name",
     "nd",
     "ndarray",
@@ -106,6 +113,7 @@ __all__ = [
     "npx",
     "num_gpus",
     "onnx",
+    "operator",
     "opt",
     "optimizer",
     "profiler",

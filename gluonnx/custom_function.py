@@ -75,7 +75,7 @@ class Function:
         if not is_recording:
             return outputs
         is_single = isinstance(outputs, NDArray)
-        made: Sequence[NDArray] = [outputs] if is_single else list(outputs)
+        made: Sequence[NDArray] = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
         for array in (*inputs, *made):
             if not isinstance(array, NDArray):
                 raise InputTypeError(

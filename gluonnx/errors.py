@@ -91,7 +91,10 @@ class NotSupportedError(MXNetError, NotImplementedError):
 
 
 class NamespaceError(MXNetError, ModuleNotFoundError):
-    """The name `mxnet` is taken, or has no such module here."""
+    """The name `mxnet` is taken, or has no such module here; `name` is the module's."""
+
+    def __init__(self, message: str, name: str | None = None) -> None:
+        ModuleNotFoundError.__init__(self, message, name=name)
 
 
 class ParameterError(MXNetError, ValueError):

@@ -16,6 +16,7 @@ __all__ = ["launch"]
 
 USAGE = "usage: python -m gluonnx.mxnet (script.py | folder | -m module | -c code | -) [arguments ...]"
 WRONG_USAGE = 2  # exit code of Python for a wrong command line and for a file that it cannot open
+STDIN = {"__file__": "<stdin>"}
 NO_MODULE = 1  # exit code of Python for a module that it cannot find
 
 
@@ -104,30 +105,30 @@ def _load(first: str, rest: list[str]) -> _Program:
             return _load_module(rest[0], rest[1:])
         return _Program(compile(rest[0], "<string>", "exec"), ["-c", *rest[1:]], None if safe else "")
     if first == "-":
-        return _Program(compile(sys.stdin.read(), "<stdin>", "exec"), [first, *rest], None if safe else "")
+        return _Program(compile(sys.stdin.read(), "<stdin>", "exec"), [first, *rest], None if safe else "", STDIN)
     if first.startswith("-"):
         _refuse(f"unknown option {first}: Python's own options go before -m gluonnx.mxnet", WRONG_USAGE)
     return _load_path(first, rest)
 
 
 def _load_path(path: str, rest: list[str]) -> _Program:
-    file = Path(path)
-    packed = PathFinder.find_spec("__main__", [path])  # a folder or a zip file with a __main__.py
-    if packed is not None and isinstance(packed.loader, InspectLoader):
-        code = packed.loader.get_code("__main__")
-        assert code is not None  # what finds a module has its code
+    file = Path(path).absolute()
+    packed = PathFinder.find_spec("__main__", [str(file)])  # a folder or a zip file with a __main__.py
+    code = None if packed is None else _code(packed.loader, "__main__")
+    if packed is not None and code is not None:
         names = {"__file__": packed.origin, "__loader__": packed.loader, "__package__": "", "__spec__": packed}
         if sys.flags.safe_path:
-            sys.path.insert(0, path)
-        return _Program(code, [path, *rest], path, names)
+            sys.path.insert(0, str(file))
+        return _Program(code, [path, *rest], str(file), names)
     if file.is_dir():
-        _refuse(f"can't find '__main__' module in {path!r}", 1)
+        _refuse(f"can't find '__main__' module in {str(file)!r}", NO_MODULE)
     try:
         source = file.read_bytes()
     except OSError as err:
-        _refuse(f"can't open file {str(file.absolute())!r}: [Errno {err.errno}] {err.strerror}", WRONG_USAGE)
+        _refuse(f"can't open file {str(file)!r}: [Errno {err.errno}] {err.strerror}", WRONG_USAGE)
     folder = None if sys.flags.safe_path else str(file.resolve().parent)
-    return _Program(compile(source, path, "exec"), [path, *rest], folder, {"__file__": path, "__cached__": None})
+    names = {"__file__": str(file), "__cached__": None}
+    return _Program(compile(source, str(file), "exec"), [path, *rest], folder, names)
 
 
 def _load_module(name: str, rest: list[str]) -> _Program:
@@ -143,7 +144,7 @@ def _load_module(name: str, rest: list[str]) -> _Program:
         _refuse(f"Error while finding module specification for {name!r} ({type(err).__name__}: {err})", NO_MODULE)
     if spec is None:
         _refuse(f"No module named {name}", NO_MODULE)
-    code = spec.loader.get_code(spec.name) if isinstance(spec.loader, InspectLoader) else None
+    code = _code(spec.loader, spec.name)
     if code is None:
         _refuse(f"No code object available for {name}", NO_MODULE)
     names = {
@@ -154,6 +155,12 @@ def _load_module(name: str, rest: list[str]) -> _Program:
         "__spec__": spec,
     }
     return _Program(code, [spec.origin or name, *rest], None, names)
+
+
+def _code(loader: Any, name: str) -> CodeType | None:
+    """The code of a module, None if its loader does not tell (an extension, a namespace package)."""
+    get_code = getattr(loader, "get_code", None)
+    return None if get_code is None else get_code(name)
 
 
 def _refuse(problem: str, code: int) -> NoReturn:

@@ -58,7 +58,19 @@ def load_params(prefix: str, epoch: int) -> tuple[Arrays, Arrays]:
         FormatError: An array is neither, or the file is not a .params file.
         FileAccessError: The file cannot be read.
     """
-    path = _params_path(prefix, epoch)
+    return read_params(_params_path(prefix, epoch))
+
+
+def read_params(path: str) -> tuple[Arrays, Arrays]:
+    """Read a `.params` file whose names begin with `arg:` or `aux:`.
+
+    Returns:
+        Arguments by name, and auxiliary states by name.
+
+    Raises:
+        FormatError: An array is neither, or the file is not a .params file.
+        FileAccessError: The file cannot be read.
+    """
     loaded = ndarray.load(path)
     if not isinstance(loaded, dict):
         if loaded:

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -225,12 +226,11 @@ def _by(sizes: Sequence[int]) -> str:
 
 
 def _warn_of_repeated_names(nodes: Sequence[Node]) -> None:
-    seen: set[str] = set()
-    for name in (node.name for node in nodes):
-        if name in seen:
-            warnings.warn(
-                "There are multiple variables with the same name in your graph, this may result in cyclic graph. "
-                f"Repeated name: {name}",
-                stacklevel=3,
-            )
-        seen.add(name)
+    counts = Counter(node.name for node in nodes)
+    repeated = [name for name, count in counts.items() if count > 1]
+    if repeated:
+        warnings.warn(
+            "There are multiple variables with the same name in your graph, this may result in cyclic graph. "
+            f"Repeated names: {', '.join(repeated)}",
+            stacklevel=3,
+        )

@@ -1,5 +1,6 @@
 """Block: children, parameters, hooks and files."""
 
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -108,10 +109,26 @@ class Block:
 
         Args:
             select: A regular expression that names must match, such as `".*weight|.*bias"`.
+
+        Warns:
+            UserWarning: An attribute is a list, tuple or dict with blocks that are no children: their parameters are
+                not among these.
         """
+        self._warn_of_hidden_blocks()
         found = ParameterDict(self._params.prefix)
         self._collect(found)
         return found if select is None else _select(found, select)
+
+    def _warn_of_hidden_blocks(self) -> None:
+        children = {id(c) for c in self._children.values()}
+        for name, value in self.__dict__.items():
+            if type(value) in (list, tuple, dict) and name != "_children" and _holds_other_block(value, children):
+                warnings.warn(
+                    f'{type(self).__name__}: "{self.name}.{name}" is an unregistered container with Blocks. Note that '
+                    "Blocks inside the list, tuple or dict will not be registered automatically. Make sure to register "
+                    "them using register_child() or switching to nn.Sequential/nn.HybridSequential instead.",
+                    stacklevel=3,
+                )
 
     def _collect(self, found: ParameterDict) -> None:
         found.update(self.params)
@@ -191,15 +208,7 @@ class Block:
             filename: The file.
             deduplicate: Write a shared parameter once, under its first name.
         """
-        params = self._collect_params_with_prefix()
-        if deduplicate:
-            seen: dict[int, str] = {}
-            params = {n: p for n, p in params.items() if seen.setdefault(id(p), n) == n}
-        arrays = {}
-        for name, param in params.items():
-            param._check_initialized()
-            arrays[name] = param._reduce()
-        save_arrays(filename, arrays)
+        save_arrays(filename, named_arrays(self, deduplicate))
 
     def load_parameters(
         self,
@@ -261,6 +270,42 @@ class Block:
                     arrays.setdefault(name, arrays[present])
         load_all(params, arrays, str(filename), ctx, allow_missing, ignore_extra, cast_dtype, dtype_source)
 
+    def save(self, prefix: str | os.PathLike[str]) -> None:
+        """Write `PREFIX-model.params` with the parameters and `PREFIX-model.json` with the graphs and the names.
+
+        The graphs of hybridized blocks are in it, so that `load` need not trace them again. MXNet reads both files.
+
+        Differs: MXNet also writes the graph of a block that is not hybridized if the shapes of its parameters came
+            from its first call, and hybridizes that block on `load`.
+
+        Args:
+            prefix: Folder and beginning of the names of the files.
+
+        Raises:
+            ParameterError: A parameter has not been initialized. No file is written.
+            FileAccessError: The folder is missing or not writable.
+        """
+        from gluonnx.gluon.model_files import save_model
+
+        save_model(self, prefix)
+
+    def load(self, prefix: str | os.PathLike[str]) -> None:
+        """Read what `save` wrote, here or in MXNet, into blocks of the same classes created in the same order.
+
+        Blocks, parameters and children get the names they had. Blocks that were hybridized then are so again.
+
+        Args:
+            prefix: Folder and beginning of the names of the files.
+
+        Raises:
+            FileAccessError: A file is missing.
+            FormatError: A file is damaged, or describes other blocks.
+            ParameterFileError: The parameters do not fit. Whatever is raised, the block is as before.
+        """
+        from gluonnx.gluon.model_files import load_model
+
+        load_model(self, prefix)
+
     def save_params(self, filename: Any) -> None:
         """Write the parameters under their full names. Deprecated: use `save_parameters`."""
         warnings.warn("save_params is deprecated. Please use save_parameters.", DeprecationWarning, stacklevel=2)
@@ -308,6 +353,32 @@ class Block:
         from gluonnx.gluon.summary import print_summary
 
         print_summary(self, inputs)
+
+
+def named_arrays(block: Block, deduplicate: bool) -> dict[str, NDArray]:
+    """Return the values of a block's parameters by their paths, as `save_parameters` writes them.
+
+    Raises:
+        ParameterError: A parameter has not been initialized.
+    """
+    params = block._collect_params_with_prefix()
+    if deduplicate:
+        seen: dict[int, str] = {}
+        params = {n: p for n, p in params.items() if seen.setdefault(id(p), n) == n}
+    arrays = {}
+    for name, param in params.items():
+        param._check_initialized()
+        arrays[name] = param._reduce()
+    return arrays
+
+
+def _holds_other_block(value: Any, children: set[int]) -> bool:
+    """Whether nested lists, tuples and dicts hold a block that is not among the children."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return any(_holds_other_block(item, children) for item in value)
+    return isinstance(value, Block) and id(value) not in children
 
 
 def _select(params: ParameterDict, pattern: str) -> ParameterDict:

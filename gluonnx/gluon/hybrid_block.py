@@ -195,6 +195,11 @@ class HybridBlock(Block):
         self._trace = Trace([s for s in placed if s is not None], heads, structure, out_structure)
         return self._trace
 
+    def _restore(self, trace: Trace) -> None:
+        """Run a graph from a file from now on, as if the block had been hybridized and traced."""
+        self._clear()
+        self.__dict__.update(_active=True, _trace=trace)
+
     def infer_shape(self, *args: Any) -> None:
         """Find the shapes of parameters from inputs.
 
@@ -209,6 +214,7 @@ class HybridBlock(Block):
             trace.output._heads,
             {**known, **shapes},
             {s.name: as_dtype(a.dtype).name for s, a in zip(trace.inputs, present(args), strict=True) if s.name},
+            only_variables=True,
         )
         for node in topological(trace.output._heads):
             if node.is_variable and node.name in params:
@@ -262,7 +268,7 @@ class HybridBlock(Block):
     def forward(self, x: Any, *args: Any) -> Any:
         """Run `hybrid_forward` on arrays or symbols, or the traced graph if hybridized."""
         kind = type(x)
-        if kind is not NDArray:
+        if kind is not NDArray or (args and not all(type(a) is NDArray for a in args)):
             kind = kind_of(type(self).__name__, (x, *args))
         if kind is Symbol:
             params = {name: param.var() for name, param in self._reg_params.items()}

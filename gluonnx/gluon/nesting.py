@@ -18,7 +18,7 @@ def flatten(value: Any, what: str) -> tuple[list[Any], Structure]:
     """Return the arrays (or symbols) in nested lists and their structure.
 
     Raises:
-        TypeError: Something else is among them; `what` says where.
+        ArgumentError: Something else is among them; `what` says where.
     """
     if isinstance(value, NDArray):
         return [value], LEAF
@@ -35,7 +35,7 @@ def flatten(value: Any, what: str) -> tuple[list[Any], Structure]:
             flat += values
             structure.append(inner)
         return flat, structure
-    raise TypeError(
+    raise ArgumentError(
         f"{what}: wrong type: expected (nested lists of) NDArray, Symbol or None, got {type(value).__name__}."
     )
 

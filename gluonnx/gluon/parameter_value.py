@@ -477,6 +477,16 @@ class Parameter:
                 f"Cannot reset context for Parameter '{self.name}' because it has not been initialized."
             )
 
+    def rename(self, name: str) -> None:
+        """Give the parameter another name; dictionaries that hold it under the old one are their owner's to correct."""
+        self.name = name
+        self._var = None
+
+    @property
+    def _grad(self) -> list[NDArray] | None:
+        """The gradients on every context, None if there are none. MXNet's name, which programs read."""
+        return [a.grad for a in self._arrays if a.grad is not None] or None
+
     def var(self) -> Symbol:
         """Return the variable that stands for the parameter in symbols."""
         if self._var is None:

@@ -65,8 +65,10 @@ def load_frombuffer(buf: bytes) -> Arrays:
     return _arrays(parse_params(bytes(buf), "buffer"), "buffer")
 
 
-def serialize(arrays: Sequence[NDArray]) -> bytes:
-    """Return the bytes of a file of arrays without names."""
+def serialize(arrays: Sequence[NDArray] | Mapping[str, NDArray]) -> bytes:
+    """Return the bytes of a file of arrays, with names or without."""
+    if isinstance(arrays, Mapping):
+        return b"".join(serialize_params({name: _content(a) for name, a in arrays.items()}))
     return b"".join(serialize_params([_content(a) for a in arrays]))
 
 

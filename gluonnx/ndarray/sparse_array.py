@@ -292,12 +292,8 @@ class RowSparseNDArray(BaseSparseNDArray):
     Examples:
         >>> from gluonnx import nd
         >>> x = nd.array([[0, 0], [1, 2], [0, 0]]).tostype("row_sparse")
-        >>> x.indices, x.data
-        (
-        [1]
-        <NDArray 1 @cpu(0)>,
-        [[1. 2.]]
-        <NDArray 1x2 @cpu(0)>)
+        >>> x.indices.asnumpy().tolist(), x.data.asnumpy().tolist()
+        ([1], [[1.0, 2.0]])
     """
 
     __slots__ = ()
@@ -353,7 +349,7 @@ class CSRNDArray(BaseSparseNDArray):
         >>> from gluonnx import nd
         >>> x = nd.array([[0, 5, 0], [6, 0, 7]]).tostype("csr")
         >>> x[1].asnumpy().tolist(), x.indptr.asnumpy().tolist()
-        ([[6.0, 0.0, 7.0]], [0, 2, 3])
+        ([[6.0, 0.0, 7.0]], [0, 1, 3])
     """
 
     __slots__ = ()

@@ -46,12 +46,24 @@ def lower_to_channel_last(g: GraphBuilder, data: Value) -> Value:
     return g.op("Transpose", data, perm=[0, *range(2, g.rank(data)), 1])
 
 
-def _check_data(name: str, data: Tensor, kernel: Shape) -> None:
-    if data.dim() != len(kernel) + 2:
+def _check_data(name: str, data: tuple[int, ...], kernel: Shape) -> None:
+    if len(data) != len(kernel) + 2:
         raise InputError(
             f"{name}: wrong rank of data: expected {len(kernel) + 2} dimensions for kernel={kernel}, "
-            f"got data={tuple(data.shape)}."
+            f"got data={tuple(data)}."
         )
+
+
+def _channels(name: str, data: tuple[int, ...], kernel: Shape, num_group: int, layout: str | None) -> int:
+    """Return the channels of the data, from which the weight's shape follows."""
+    _check_data(name, data, kernel)
+    channels = data[-1] if layout in CHANNEL_LAST else data[1]
+    if channels % num_group:
+        raise InputError(
+            f"{name}: channels do not make up groups: expected a multiple of num_group={num_group}, got {channels} "
+            f"channels in data={tuple(data)}."
+        )
+    return channels
 
 
 def _mismatch(name: str, data: Tensor, weight: Tensor, bias: Tensor | None, err: Exception, **attrs: Any) -> InputError:
@@ -93,7 +105,7 @@ def convolution(
     Raises:
         InputError: Ranks or shapes do not fit each other and the attributes.
     """
-    _check_data("Convolution", data, kernel)
+    _check_data("Convolution", data.shape, kernel)
     is_channel_last = layout in CHANNEL_LAST
     x, w = (to_channel_first(data), to_channel_first(weight)) if is_channel_last else (data, weight)
     if w.shape[0] != num_filter or w.shape[2:] != kernel:
@@ -144,9 +156,10 @@ def _(
 def _(
     data: tuple[int, ...], *, kernel: Shape, num_filter: int, num_group: int, layout: str | None
 ) -> dict[str, tuple[int, ...]]:
+    depth = _channels("Convolution", data, kernel, num_group, layout) // num_group
     if layout in CHANNEL_LAST:
-        return {"weight": (num_filter, *kernel, data[-1] // num_group), "bias": (num_filter,)}
-    return {"weight": (num_filter, data[1] // num_group, *kernel), "bias": (num_filter,)}
+        return {"weight": (num_filter, *kernel, depth), "bias": (num_filter,)}
+    return {"weight": (num_filter, depth, *kernel), "bias": (num_filter,)}
 
 
 def _deconvolution_padding(
@@ -205,7 +218,7 @@ def deconvolution(
         InputError: Ranks or shapes do not fit each other and the attributes.
         AttributeValueError: `target_shape` is larger than the output without padding.
     """
-    _check_data("Deconvolution", data, kernel)
+    _check_data("Deconvolution", data.shape, kernel)
     is_channel_last = layout in CHANNEL_LAST
     x, w = (to_channel_first(data), to_channel_first(weight)) if is_channel_last else (data, weight)
     if w.shape[1] * num_group != num_filter or w.shape[2:] != kernel:
@@ -268,6 +281,7 @@ def _(
 def _(
     data: tuple[int, ...], *, kernel: Shape, num_filter: int, num_group: int, layout: str | None
 ) -> dict[str, tuple[int, ...]]:
+    channels = _channels("Deconvolution", data, kernel, num_group, layout)
     if layout in CHANNEL_LAST:
-        return {"weight": (data[-1], *kernel, num_filter // num_group), "bias": (num_filter,)}
-    return {"weight": (data[1], num_filter // num_group, *kernel), "bias": (num_filter,)}
+        return {"weight": (channels, *kernel, num_filter // num_group), "bias": (num_filter,)}
+    return {"weight": (channels, num_filter // num_group, *kernel), "bias": (num_filter,)}

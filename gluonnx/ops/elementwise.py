@@ -332,6 +332,23 @@ def _filled_like(g: GraphBuilder, x: Value, number: int) -> Value:
 # Functions with attributes.
 
 
+@operator(
+    "_identity_with_attr_like_rhs", source="MXNet 1.9.1 src/operator/tensor/elemwise_unary_op_basic.cc", shapes="same"
+)
+def identity_like(lhs: Tensor, rhs: Tensor) -> Tensor:
+    """A copy of `lhs`, which has the shape of `rhs`: it lets a shape that is known of one be found of the other."""
+    if lhs.shape != rhs.shape:
+        raise InputError(
+            f"_identity_with_attr_like_rhs: shapes differ: expected lhs={tuple(rhs.shape)}, got lhs={tuple(lhs.shape)}."
+        )
+    return lhs.clone()
+
+
+@identity_like.onnx
+def _(g: GraphBuilder, lhs: Value, rhs: Value) -> Value:
+    return g.op("Identity", lhs)
+
+
 @operator("hard_sigmoid", source=SOURCE, shapes="same")
 def hard_sigmoid(data: Tensor, *, alpha: float = 0.2, beta: float = 0.5) -> Tensor:
     """`alpha * data + beta`, held between 0 and 1; the gradient is 0 where it is held."""

@@ -38,6 +38,31 @@ def _lower_place(g: GraphBuilder, index: Value, data: Value, axis: int, mode: st
     return g.op("Mod", positions, size) if mode == "wrap" else g.op("Clip", positions, g.const(0, "int64"), last)
 
 
+@operator("batch_take", source="MXNet 1.9.1 src/operator/tensor/indexing_op.h")
+def batch_take(a: Tensor, indices: Tensor) -> Tensor:
+    """Select one element of each row: `a` (N, C) and `indices` of N elements give `a[i, indices[i]]`.
+
+    Indices outside go to the nearest end.
+
+    Raises:
+        InputError: There are not as many indices as rows.
+    """
+    if a.dim() != 2 or indices.numel() != a.shape[0]:
+        raise InputError(
+            f"batch_take: indices do not fit: expected a=(N, C) and N indices, got a={tuple(a.shape)}, "
+            f"indices={tuple(indices.shape)}."
+        )
+    places = _place(indices.reshape(-1, 1), a.shape[1], "clip")
+    return torch.gather(a, 1, places).reshape(indices.shape)
+
+
+@batch_take.onnx
+def _(g: GraphBuilder, a: Value, indices: Value) -> Value:
+    places = _lower_place(g, indices, a, 1, "clip")
+    column = g.op("Unsqueeze", places, g.ints([1]))
+    return g.op("Squeeze", g.op("GatherElements", a, column, axis=1), g.ints([1]))
+
+
 @operator(
     "pick", "choose_element_0index", method="pick", source="MXNet 1.9.1 src/operator/tensor/broadcast_reduce_op.h"
 )

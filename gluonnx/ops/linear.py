@@ -33,7 +33,14 @@ def fully_connected(
 
     `data` (N, ...) gives (N, num_hidden); with `flatten=False`, (..., C) gives (..., num_hidden).
     `weight` (num_hidden, C), `bias` (num_hidden,) or with further axes of size 1.
+
+    Raises:
+        InputError: `weight` does not have `num_hidden` rows.
     """
+    if weight.shape[0] != num_hidden:
+        raise InputError(
+            f"FullyConnected: wrong shape of weight: expected {num_hidden} rows, got weight={tuple(weight.shape)}."
+        )
     if flatten and data.dim() != 2:  # (N,) is N rows of one feature
         data = data.flatten(1) if data.dim() > 2 else data.reshape(-1, 1)
     return F.linear(data, weight, bias if bias is None or bias.dim() == 1 else bias.flatten())

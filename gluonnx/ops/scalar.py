@@ -65,9 +65,9 @@ def with_scalar(
     op = operator(name, *aliases, source=SOURCE, shapes="same")(forward)
 
     @op.dtypes
-    def _(data: str | None, *, is_int: bool) -> dict[str, str | None]:
+    def _(data: str | None, output: str | None, *, is_int: bool) -> dict[str, str | None]:
         if data is None or data in FLOATS:
-            return {"output": data}
+            return {"data": output if is_int else None, "output": data}
         return {"output": "float64" if not is_int else "int64" if data == "bool" else data}
 
     @op.onnx

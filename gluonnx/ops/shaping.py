@@ -13,7 +13,7 @@ from gluonnx.errors import AttributeValueError, InputError, LoweringError
 from gluonnx.ops import sparse_rules
 from gluonnx.ops.attributes import OpenShape, Shape
 from gluonnx.ops.builder import GraphBuilder, Value
-from gluonnx.ops.table import operator
+from gluonnx.ops.table import no_effect, operator
 
 SOURCE = "MXNet 1.9.1 src/operator/tensor/matrix_op-inl.h"
 INT64_MAX = 2**63 - 1
@@ -292,7 +292,7 @@ def _(g: GraphBuilder, data: Value, *, axis: int) -> Value:
     return g.op("Unsqueeze", data, g.ints([axis]))
 
 
-@operator("squeeze", method="squeeze", view=True, source=SOURCE)
+@operator("squeeze", method="squeeze", view=True, source=SOURCE, no_effect=(no_effect("inplace", bool, False),))
 def squeeze(data: Tensor, *, axis: Shape | None = None) -> Tensor:
     """Remove axes of size 1, all of them without `axis`. One axis always stays: (1, 1) gives (1,).
 

@@ -58,6 +58,7 @@ def infer(
     dtypes: Mapping[str, str] | None = None,
     *,
     default_dtype: str = "float32",
+    only_variables: bool = False,
 ) -> Inference:
     """Infer shapes and dtypes of every entry from those of some variables.
 
@@ -69,6 +70,8 @@ def infer(
         shapes: Known shapes by variable name; a dimension of 0 or -1 is unknown.
         dtypes: Known canonical dtype names by variable name.
         default_dtype: Dtype of a variable that nothing determines.
+        only_variables: Whether only the variables are asked for: operators that tell nothing of them are left out, and
+            so are the errors they would raise.
 
     Raises:
         InputError: An operator does not take the shapes that reach it; names the node.
@@ -76,6 +79,7 @@ def infer(
     dtypes = dtypes or {}
     found = Inference({}, {}, [])
     nodes = topological(heads)
+    wanted = _telling(nodes, shapes) if only_variables else {id(n) for n in nodes}
     incomplete: dict[tuple[int, int], Shape] = {}
     for node in nodes:
         if node.op is None:
@@ -93,8 +97,10 @@ def infer(
             if dtype is not None:
                 found.dtypes[id(node), 0] = dtype
             continue
-        _infer_node(node, found, default_dtype, incomplete)
-    if any((id(n), i) not in found.shapes for n in nodes for i in range(n.output_count)):
+        _infer_variables(node, found, default_dtype, incomplete)
+        if id(node) in wanted:
+            _infer_outputs(node, found, default_dtype)
+    if any((id(n), i) not in found.shapes for n in nodes if id(n) in wanted for i in range(n.output_count)):
         _infer_partly(nodes, found, incomplete, default_dtype)
     for node in nodes:
         if node.is_variable:
@@ -166,7 +172,21 @@ def _spread_at(node: Node, found: dict[tuple[int, int], str]) -> None:
             )
 
 
-def _infer_node(node: Node, found: Inference, default_dtype: str, incomplete: Mapping[tuple[int, int], Shape]) -> None:
+def _telling(nodes: Sequence[Node], shapes: Mapping[str, Shape]) -> set[int]:
+    """Return the ids of the variables, and of the operators whose outputs tell the shapes of unknown ones."""
+    wanted = {id(n) for n in nodes if n.is_variable}
+    for node in reversed(nodes):
+        if node.is_variable:
+            continue
+        if id(node) in wanted or any(s.is_variable and not is_known(shapes.get(s.name)) for s, _ in node.inputs):
+            wanted.update(id(source) for source, _ in node.inputs)
+    return wanted
+
+
+def _infer_variables(
+    node: Node, found: Inference, default_dtype: str, incomplete: Mapping[tuple[int, int], Shape]
+) -> None:
+    """Find shapes and dtypes of the variables that an operator reads."""
     op = node.op
     assert op is not None
     active = op.active_inputs(node.typed, len(node.inputs))
@@ -180,14 +200,19 @@ def _infer_node(node: Node, found: Inference, default_dtype: str, incomplete: Ma
                     given = incomplete.get((id(source), index))
                     if given is None or _fits(given, told):
                         found.shapes[id(source), index] = told
-    _settle_dtypes(node, found, default_dtype)
+    if all(found.shape(e) is not None for e in node.inputs):
+        _settle_dtypes(node, found, default_dtype)
+
+
+def _infer_outputs(node: Node, found: Inference, default_dtype: str) -> None:
+    """Find shapes and dtypes of an operator's outputs, if those of its inputs are known."""
     inputs = [found.shape(e) for e in node.inputs]
     if any(s is None for s in inputs):
         return
     kinds = tuple(
         (s, found.dtype(e) or default_dtype) for s, e in zip(inputs, node.inputs, strict=True) if s is not None
     )
-    for index, (shape, dtype) in enumerate(_infer_outputs(node, op, kinds)):
+    for index, (shape, dtype) in enumerate(_outputs_of(node, kinds)):
         found.shapes[id(node), index] = shape
         found.dtypes[id(node), index] = dtype
 
@@ -216,9 +241,8 @@ def _infer_partly(
     """Find what does not follow from inputs to outputs in one walk, and keep what is known in part."""
 
     def run(node: Node, shapes: Sequence[Shape]) -> list[Shape]:
-        assert node.op is not None
         kinds = tuple((s, found.dtype(e) or default_dtype) for s, e in zip(shapes, node.inputs, strict=True))
-        return [shape for shape, _ in _infer_outputs(node, node.op, kinds)]
+        return [shape for shape, _ in _outputs_of(node, kinds)]
 
     told = infer_dtypes_of(nodes, found.dtypes, default_dtype)
     found.dtypes.update({key: dtype for key, dtype in told.items() if key not in found.dtypes})
@@ -231,7 +255,8 @@ def _infer_partly(
             found.partial[key] = shape
     for node in nodes:
         if node.op is not None and all(found.shape(e) is not None for e in node.inputs):
-            _infer_node(node, found, default_dtype, incomplete)
+            _infer_variables(node, found, default_dtype, incomplete)
+            _infer_outputs(node, found, default_dtype)
 
 
 def infer_dtypes_of(
@@ -250,14 +275,18 @@ def _fits(given: Shape, told: Shape) -> bool:
     return len(given) == len(told) and all(a in (b, UNKNOWN) for a, b in zip(given, told, strict=True))
 
 
-def _infer_outputs(node: Node, op: Operator, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
+def _outputs_of(node: Node, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
     """Return shape and dtype of each output, without auxiliary states, from those of the inputs.
 
     Raises:
         InputError: The operator does not take these shapes; names the node and the shapes.
     """
+    op = node.op
+    assert op is not None
+    # What a user's own operator gives may change when it is registered again.
+    run = _run_on_meta.__wrapped__ if op.is_open else _run_on_meta
     try:
-        return _run_on_meta(op, tuple(node.attrs.items()), kinds)[: node.output_count]
+        return run(op, tuple(node.attrs.items()), kinds)[: node.output_count]
     except (RuntimeError, ValueError, IndexError, TypeError) as err:
         if isinstance(err, MXNetError) and not isinstance(err, InputError):
             raise

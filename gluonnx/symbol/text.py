@@ -1,13 +1,15 @@
 """Graphs as symbol-json text, and back."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gluonnx.errors import AttributeValueError, FormatError, MXNetError
+from gluonnx.errors import FormatError, MXNetError
 from gluonnx.formats.symbol_json import (
     MXNET_VERSION,
     EntryRecord,
+    GraphAttr,
     GraphRecord,
     NodeRecord,
     parse_symbol_json,
@@ -18,6 +20,7 @@ from gluonnx.formats.symbol_upgrade import upgrade_graph
 from gluonnx.ops.table import TABLE
 from gluonnx.symbol.graph import Entry, Node, topological
 from gluonnx.symbol.symbol import Symbol
+from gluonnx.util import is_np_shape
 
 
 def dumps(heads: Sequence[Entry]) -> str:
@@ -48,13 +51,16 @@ def dumps(heads: Sequence[Entry]) -> str:
         )
         unread = 0 if node.op is None else node.op.unread_outputs(node.typed)
         row_ptr.append(row_ptr[-1] + node.output_count + unread)
+    attrs: dict[str, GraphAttr] = {"mxnet_version": ("int", MXNET_VERSION)}
+    if is_np_shape():
+        attrs["is_np_shape"] = ("int", 1)
     return write_symbol_json(
         GraphRecord(
             nodes=tuple(records),
             heads=tuple(EntryRecord(position[id(n)], i, 0) for n, i in heads),
             arg_nodes=tuple(i for i, n in enumerate(nodes) if n.is_variable),
             node_row_ptr=tuple(row_ptr),
-            attrs={"mxnet_version": ("int", MXNET_VERSION)},
+            attrs=attrs,
         )
     )
 
@@ -85,8 +91,12 @@ def _input_names(name: str, attrs: Mapping[str, str]) -> list[str] | None:
         return None
     op = TABLE[name]
     try:
-        typed = op.parse({k: v for k, v in attrs.items() if k in op.attributes})
-    except AttributeValueError:
+        typed = op.parse(
+            {k: v for k, v in attrs.items() if k in op.attributes or (op.is_open and not _is_annotation(k))}
+        )
+        if op.is_open:
+            return [spec.name for spec in op.active_inputs(typed)]
+    except MXNetError:
         return None
     count = attrs.get(op.count_attribute) if op.count_attribute is not None else None
     return [spec.name for spec in op.active_inputs(typed, int(count) if count else None)]
@@ -97,7 +107,10 @@ def _build(record: GraphRecord, where: str) -> Symbol:
     nodes: list[Node] = []
     for index, node in enumerate(record.nodes):
         if node.is_variable:
-            nodes.append(Node(None, node.name, annotations=dict(node.attrs)))
+            notes = dict(node.attrs)
+            if is_np_shape() and "is_np_shape" not in record.attrs and "__shape__" in notes:
+                notes["__shape__"] = _with_unknown_as_minus_one(notes["__shape__"])
+            nodes.append(Node(None, node.name, annotations=notes))
             continue
         if node.op not in TABLE:
             raise FormatError(
@@ -121,6 +134,11 @@ def _build(record: GraphRecord, where: str) -> Symbol:
                 )
         nodes.append(built)
     return Symbol([(nodes[e.node], e.output) for e in record.heads])
+
+
+def _with_unknown_as_minus_one(shape: str) -> str:
+    """Rewrite a shape of a text without NumPy semantics, in which 0 is unknown."""
+    return re.sub(r"\b0\b", "-1", shape)
 
 
 def _is_annotation(key: str) -> bool:

@@ -2,8 +2,9 @@
 
 `tolerance` owns what counts as equal, `comparing` the assertions, `arrays` random shapes and arrays, `symbolic` checks
 of symbols and their gradients, `training` comparisons of optimizers and hybridized blocks, `sampling` tests of random
-numbers, `process` the process around a test: context, environment, files. MXNet's module has no `__all__`: programs
-take `mx`, `np`, `os`, `array` and `Context` from it too.
+numbers, `process` the process around a test: context, environment, files.
+
+As with MXNet's module, `from mxnet.test_utils import *` gives `mx`, `np`, `os` and `array` too.
 """
 
 import os
@@ -11,8 +12,9 @@ import os
 import numpy as np
 
 import gluonnx as mx
-from gluonnx.context import Context
+from gluonnx.context import Context, current_context
 from gluonnx.ndarray import array
+from gluonnx.symbol import Symbol
 from gluonnx.test_utils import arrays, comparing, process, sampling, symbolic, tolerance, training
 from gluonnx.test_utils.arrays import *  # noqa: F403
 from gluonnx.test_utils.comparing import *  # noqa: F403
@@ -25,7 +27,9 @@ from gluonnx.util import use_np, use_np_array, use_np_shape
 
 __all__ = [
     "Context",
+    "Symbol",
     "array",
+    "current_context",
     "mx",
     "np",
     "os",

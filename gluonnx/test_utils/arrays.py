@@ -235,9 +235,9 @@ def collapse_sum_like(a: Array, shape: Sequence[int]) -> Array:
     Raises:
         ValueError: `shape` does not broadcast to the shape of `a`.
     """
-    if np.broadcast_shapes(a.shape, tuple(shape)) != a.shape:
-        raise ValueError(f"collapse_sum_like: shape does not broadcast: expected one for {a.shape}, got {shape}.")
     extra = a.ndim - len(shape)
+    if extra < 0 or any(n not in (1, a.shape[extra + i]) for i, n in enumerate(shape)):
+        raise ValueError(f"collapse_sum_like: shape does not broadcast: expected one for {a.shape}, got {shape}.")
     axes = [*range(extra), *(extra + i for i, n in enumerate(shape) if n == 1 and a.shape[extra + i] != 1)]
     return np.sum(a, axis=tuple(axes)).reshape(tuple(shape)) if axes else a
 

@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--logs", type=Path, help="folder for pytest's full output")
     parser.add_argument("--verbose", action="store_true", help="a line for each lost test too")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout instead of lines")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     try:
         baseline = baselines.read(options.baseline, options.not_applicable)
     except (OSError, ValueError) as err:

@@ -217,8 +217,16 @@ def test_shapes_follow_from_the_first_call():
 def test_shapes_that_do_not_follow_are_told():
     layer = nn.Conv2D(3, 3)
     layer.initialize()
-    with pytest.raises(ValueError, match=r"Deferred initialization failed because shape cannot be inferred"):
+    with pytest.raises(
+        ValueError, match=r"Deferred initialization failed because shape cannot be inferred.*wrong rank"
+    ):
         layer(rows())
+    assert layer.weight.shape == (3, 0, 3, 3)
+    grouped = nn.Conv2D(4, 3, groups=2)
+    grouped.initialize()
+    with pytest.raises(ValueError, match=r"shape cannot be inferred.*multiple of num_group=2, got 3 channels"):
+        grouped(nd.ones((1, 3, 5, 5)))
+    assert grouped(nd.ones((1, 4, 5, 5))).shape == (1, 4, 3, 3)
 
 
 def test_infer_shape_does_not_initialize():
@@ -401,3 +409,37 @@ def test_summary_needs_an_imperative_initialized_net(capsys):
     with pytest.raises(RuntimeError, match="has not been initialized"):
         Net().summary(rows())
     assert capsys.readouterr().out == ""
+
+
+def test_blocks_in_containers_are_not_children():
+    class Hidden(nn.Block):
+        def __init__(self, layers, **kwargs):
+            super().__init__(**kwargs)
+            self.layers = layers
+
+    for layers in ([nn.Dense(2)], {"a": (nn.Dense(2), 1)}):
+        net = Hidden(layers, prefix="net_")
+        with pytest.warns(UserWarning, match=r'Hidden: "net.layers" is an unregistered container with Blocks'):
+            assert len(net.collect_params()) == 0
+        block = layers[0] if isinstance(layers, list) else layers["a"][0]
+        net.register_child(block)
+        assert len(net.collect_params()) == 2
+    assert len(Hidden({"a": "4", "b": [123]}).collect_params()) == 0
+
+
+def test_arguments_of_a_hybrid_block():
+    class Add(nn.HybridBlock):
+        def hybrid_forward(self, F, a, b):
+            return sum(a) + b if isinstance(a, (list, tuple)) else a + b
+
+    one = nd.ones((2,))
+    assert Add()(one, 1).asnumpy().tolist() == [2, 2]
+    assert Add()([one, one], 3).asnumpy().tolist() == [5, 5]
+    hybridized = Add()
+    hybridized.hybridize()
+    with pytest.raises(ValueError, match=r"Add input: wrong type: expected \(nested lists of\) NDArray.* got int"):
+        hybridized(one, 1)
+    for block in (Add(), hybridized):
+        for args in ((one, mx.sym.var("a")), (mx.sym.var("a"), one)):
+            with pytest.raises(ValueError, match="Add: In HybridBlock, we do not support mixed NDArrays and Symbols"):
+                block(*args)

@@ -24,6 +24,8 @@ FILES = {
     "autograd": "autograd_cases.py",
     "sparse": "ndarray/sparse_cases.py",
     "symbol": "symbol/symbol_cases.py",
+    "executor": "executor_cases.py",
+    "custom": "custom_cases.py",
 }
 
 

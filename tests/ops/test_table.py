@@ -10,7 +10,8 @@ from gluonnx.ops import TABLE
 from gluonnx.ops.attributes import DTypeName, Shape
 from gluonnx.ops.table import no_effect, operator
 
-OPERATORS = TABLE.operators()
+# What an operator that programs write has depends on the program: tests/test_custom.py.
+OPERATORS = tuple(op for op in TABLE.operators() if not op.is_open)
 SAMPLED = {TABLE[s.op].name for s in matrix.SAMPLES + matrix.RANDOM_SAMPLES if s.op in TABLE}
 
 
@@ -74,7 +75,7 @@ class TestEveryOperator:
 
 
 def test_names_are_unique():
-    names = [name for op in OPERATORS for name in op.names]
+    names = [name for op in TABLE.operators() for name in op.names]
     assert len(names) == len(set(names)) == len(TABLE)
 
 

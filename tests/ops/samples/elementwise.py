@@ -165,6 +165,8 @@ def _heads():
     )
     yield Sample("make_loss", "float32", (Array(SHAPE),), derivative=head)
     yield Sample("make_loss", "float64", (Array(SHAPE, "float64"),), derivative=head)
+    like = Array(SHAPE, grad=False)
+    yield Sample("_identity_with_attr_like_rhs", "float32", (Array(SHAPE), like), batch=(0, 1))
     yield Sample("BlockGrad", "float32", (Array(SHAPE),), derivative="the operator stops the gradient")
     yield Sample("BlockGrad", "float64", (Array(SHAPE, "float64"),), derivative="the operator stops the gradient")
 

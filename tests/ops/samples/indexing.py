@@ -24,6 +24,8 @@ SAMPLES = [
     Sample("pick", "front", (A((3, 2)), index(0, 2)), {"axis": 0}, batch=TIED),
     Sample("pick", "vector", (A((3,)), index(2)), batch=TIED),
     Sample("pick", "float64", (A((2, 3), "float64"), A((2,), "int64", "ints", high=3)), batch=(0, 1)),
+    Sample("batch_take", "plain", (A((3, 4), grad=False), A((3,), "int32", "ints", high=4)), batch=(0, 1)),
+    Sample("batch_take", "clip", (A((2, 3), grad=False), index(-1, 7, dtype="int32")), batch=TIED),
     Sample("one_hot", "plain", (index(1, 0, 2),), {"depth": 3}),
     Sample("one_hot", "outside", (index(1.7, -1, 9),), {"depth": 3}),
     Sample(
