@@ -9,7 +9,6 @@ from gluon import road
 import gluonnx as mx
 
 ABSENT = {
-    "gluon.contrib.nn.SparseEmbedding": "needs row_sparse parameters",
     "gluon.utils.replace_file": "a detail of download; pathlib has it",
 }
 

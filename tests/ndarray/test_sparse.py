@@ -137,6 +137,17 @@ class TestRowSparseParameter:
         other.set_data(nd.zeros(1))
         assert parameter.row_sparse_data(nd.arange(4)).asnumpy().tolist() == [[1, 1]] * 4
 
+    def test_sparse_embedding_trains_the_rows_that_are_used(self):
+        net = mx.gluon.contrib.nn.SparseEmbedding(6, 3)
+        net.initialize(mx.init.One())
+        trainer = mx.gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 1})
+        for _ in range(2):
+            with mx.autograd.record():
+                loss = net(nd.array([1, 4, 1]))
+            loss.backward()
+            trainer.step(1)
+        assert net.weight.row_sparse_data(nd.arange(6)).asnumpy()[:, 0].tolist() == [1, -3, 1, 1, -1, 1]
+
     def test_wrong_calls(self, parameter):
         ids = nd.array([0])
         with pytest.raises(RuntimeError, match=r"'w' via data\(\) because its storage type is row_sparse"):

@@ -7,6 +7,7 @@ from gluonnx.gluon.contrib.nn.basic_layers import (
     PixelShuffle1D,
     PixelShuffle2D,
     PixelShuffle3D,
+    SparseEmbedding,
 )
 from gluonnx.gluon.contrib.nn.sync_batch_norm import SyncBatchNorm
 
@@ -17,5 +18,6 @@ __all__ = [
     "PixelShuffle1D",
     "PixelShuffle2D",
     "PixelShuffle3D",
+    "SparseEmbedding",
     "SyncBatchNorm",
 ]

@@ -1,14 +1,22 @@
-"""Parallel containers, the identity, and layers that turn channels into space."""
+"""Parallel containers, the identity, layers that turn channels into space, and an embedding of sparse weight."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from gluonnx import ndarray
-from gluonnx.gluon.block import HybridBlock
+from gluonnx.gluon.block import Block, HybridBlock
 from gluonnx.gluon.nn import HybridSequential, Sequential
 from gluonnx.gluon.nn.sizes import check_rank
 
-__all__ = ["Concurrent", "HybridConcurrent", "Identity", "PixelShuffle1D", "PixelShuffle2D", "PixelShuffle3D"]
+__all__ = [
+    "Concurrent",
+    "HybridConcurrent",
+    "Identity",
+    "PixelShuffle1D",
+    "PixelShuffle2D",
+    "PixelShuffle3D",
+    "SparseEmbedding",
+]
 
 
 class Concurrent(Sequential):
@@ -121,3 +129,36 @@ class PixelShuffle3D(HybridBlock):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._factors})"
+
+
+class SparseEmbedding(Block):
+    """Turn indices into rows of a weight of which only the rows that are used come from the Trainer.
+
+    Args:
+        input_dim: Number of rows.
+        output_dim: Size of a row.
+        dtype: Dtype of `weight` and of the output.
+        weight_initializer: Initializer of `weight`.
+        kwargs: `prefix` and `params` of `Block`.
+    """
+
+    def __init__(
+        self, input_dim: int, output_dim: int, dtype: Any = "float32", weight_initializer: Any = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self._kwargs = {"input_dim": input_dim, "output_dim": output_dim, "dtype": dtype, "sparse_grad": True}
+        self.weight = self.params.get(
+            "weight",
+            shape=(input_dim, output_dim),
+            init=weight_initializer,
+            dtype=dtype,
+            grad_stype="row_sparse",
+            stype="row_sparse",
+        )
+
+    def forward(self, x: Any) -> Any:
+        """Return (..., output_dim)."""
+        return ndarray.Embedding(x, self.weight.row_sparse_data(x), name="fwd", **self._kwargs)
+
+    def __repr__(self) -> str:
+        return "{name}({input_dim} -> {output_dim}, {dtype})".format(name=type(self).__name__, **self._kwargs)
