@@ -255,7 +255,7 @@ def test_sync_batch_norm_of_several_devices():
     attrs = op.parse({"ndev": 2, "key": "net"})
     inputs = [torch.ones(2, 3), *(torch.ones(3) for _ in range(4))]
     with pytest.raises(
-        InputError, match="SyncBatchNorm: statistics over several devices .* expected ndev=1, got ndev=2"
+        InputError, match=r"SyncBatchNorm: statistics over several devices .* expected ndev=1, got ndev=2"
     ):
         op.forward(*inputs, **attrs, training=True)
     assert torch.allclose(op.forward(*inputs, **attrs, training=False)[0], torch.ones(2, 3), atol=1e-3)
