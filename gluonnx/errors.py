@@ -23,6 +23,7 @@ __all__ = [
     "InputTypeError",
     "LoweringError",
     "MXNetError",
+    "ModuleStateError",
     "NamespaceError",
     "NotImplementedForSymbol",
     "NotSupportedError",
@@ -99,6 +100,10 @@ class NamespaceError(MXNetError, ModuleNotFoundError):
 
 class ParameterError(MXNetError, ValueError):
     """A parameter is missing, not initialized, of the wrong shape or on another context."""
+
+
+class ModuleStateError(MXNetError, AssertionError):
+    """A module was used before it was bound, or before its parameters or optimizer were initialized."""
 
 
 class DeferredInitializationError(ParameterError):

@@ -110,7 +110,8 @@ class Initializer:
             >>> Normal(0.5).dumps()
             '["normal", {"sigma": 0.5}]'
         """
-        return json.dumps([type(self).__name__.lower(), {k: _plain(v) for k, v in self._kwargs.items()}])
+        self._kwargs = {k: _plain(v) for k, v in self._kwargs.items()}
+        return json.dumps([type(self).__name__.lower(), self._kwargs])
 
     def __call__(self, desc: str, arr: NDArray) -> None:
         """Fill an array.

@@ -1,9 +1,10 @@
-"""Training of symbols: `mx.module`, `mx.mod`.
+"""Training a symbol on batches: `mx.mod`, `mx.module`.
 
-`base` owns the loops (fit, score, predict) over what `module` computes: a symbol bound to arrays on one context.
+`base_module` owns the loops (fit, score, predict), `module` a symbol with its parameters and optimizer,
+`executor_group` the executors of a symbol, one on each context, and `naming` what inputs are called.
 """
 
-from gluonnx.module.base import BaseModule
+from gluonnx.module.base_module import BaseModule
 from gluonnx.module.module import Module
 
 __all__ = ["BaseModule", "Module"]

@@ -1,46 +1,62 @@
-"""A symbol bound to arrays on one context."""
+"""A symbol with its parameters, its executors and an optimizer."""
 
 import logging
+import math
 import warnings
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gluonnx import optimizer as optimizers
-from gluonnx.context import Context, current_context
-from gluonnx.errors import ArgumentError, InputError, NotSupportedError, ParameterError
-from gluonnx.formats.files import write_bytes_atomic
-from gluonnx.initializer import InitDesc, Initializer, Uniform
+from gluonnx import optimizer as opt
+from gluonnx.context import Context, cpu
+from gluonnx.errors import ArgumentError, InputTypeError, ParameterError
+from gluonnx.formats import read_bytes, write_bytes_atomic
+from gluonnx.initializer import InitDesc, Uniform
 from gluonnx.io import DataDesc
+from gluonnx.kvstore import KVStoreBase
+from gluonnx.kvstore import create as create_kvstore
 from gluonnx.metric import EvalMetric
-from gluonnx.model import load_checkpoint, save_checkpoint
-from gluonnx.module.base import LEARNING_RATE, BaseModule, Params
-from gluonnx.ndarray import NDArray, zeros
+from gluonnx.model import load_checkpoint
+from gluonnx.module.base_module import DEFAULT_OPTIMIZER_PARAMS, BaseModule, Params
+from gluonnx.module.executor_group import ExecutorGroup, GradReq, Names
+from gluonnx.module.naming import check_input_names, describe
+from gluonnx.ndarray.creation import zeros
+from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.optimizer.updater import STATES_LIMIT
 from gluonnx.symbol import Symbol
+from gluonnx.util import getenv
 
 __all__ = ["Module"]
 
-Descriptions = Sequence[DataDesc] | Sequence[tuple[str, tuple[int, ...]]] | None
+LARGEST_ON_KVSTORE = 16 << 20
+"""Elements of the largest parameter that a "local" kvstore still updates itself (MXNet 1.9.1 python/mxnet/model.py)."""
 
 
 class Module(BaseModule):
-    """Trains a symbol.
+    """A symbol that is trained on the batches of an iterator.
 
     Args:
-        symbol: The graph.
-        data_names: Names of its inputs.
-        label_names: Names of its labels; those that the graph does not have are passed over.
-        logger: Where `fit` reports.
-        context: Where it runs, the current context if None.
-        work_load_list: Accepted; there is one context.
+        symbol: The graph, with its losses.
+        data_names: Which arguments are data.
+        label_names: Which arguments are labels.
+        logger: Where progress is logged.
+        context: Where it runs; a list divides each batch among the contexts.
+        work_load_list: How much of a batch each context gets, relative to the others.
         fixed_param_names: Parameters that are not trained.
-        state_names: Not supported.
-        group2ctxs: Not supported.
-        compression_params: Accepted; nothing is sent anywhere.
+        state_names: Arguments that stay from batch to batch, zeros at first.
+        group2ctxs: Not supported: a graph runs on one device.
+        compression_params: Gradient compression of the kvstore.
 
     Raises:
-        NotSupportedError: Several contexts are given, or `state_names` or `group2ctxs`.
-        ArgumentError: The graph has no input of a data name.
+        ArgumentError: A name is no argument of the symbol, or a list has the wrong length.
+
+    Examples:
+        >>> from gluonnx import nd, sym
+        >>> out = sym.FullyConnected(sym.var("data"), num_hidden=2, name="fc")
+        >>> module = Module(out, label_names=None)
+        >>> module.bind([("data", (4, 3))], for_training=False)
+        >>> module.init_params()
+        >>> module.output_shapes
+        [('fc_output', (4, 2))]
     """
 
     def __init__(
@@ -50,62 +66,120 @@ class Module(BaseModule):
         label_names: Sequence[str] | None = ("softmax_label",),
         logger: Any = logging,
         context: Context | Sequence[Context] | None = None,
-        work_load_list: Any = None,
+        work_load_list: Sequence[float] | None = None,
         fixed_param_names: Sequence[str] | None = None,
         state_names: Sequence[str] | None = None,
         group2ctxs: Any = None,
-        compression_params: Any = None,
+        compression_params: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(logger)
-        contexts = [context] if isinstance(context, Context) or context is None else list(context)
-        if len(contexts) != 1 or state_names or group2ctxs:
-            raise NotSupportedError(
-                "Module: one context only, without states and groups: expected context=<one>, got "
-                f"context={context}, state_names={state_names}, group2ctxs={group2ctxs}. Use gluon.Trainer for several."
-            )
-        self._context = contexts[0] or current_context()
-        self._symbol = symbol
-        arguments = symbol.list_arguments()
-        self._data_names = list(data_names or ())
-        self._label_names = [name for name in label_names or () if name in arguments]
-        missing = [name for name in self._data_names if name not in arguments]
-        if missing:
+        if group2ctxs:
             raise ArgumentError(
-                f"Module: no such input: expected data_names among {', '.join(arguments)}, got {missing}. "
-                "Pass data_names=[...]."
+                f"Module: a graph runs on one device: expected group2ctxs=None, got group2ctxs={group2ctxs!r}."
             )
-        inputs = {*self._data_names, *self._label_names}
-        self._param_names = [name for name in arguments if name not in inputs]
-        self._aux_names = symbol.list_auxiliary_states()
-        self._fixed = frozenset(fixed_param_names or ())
-        self._arrays: dict[str, NDArray] = {}
-        self._grads: dict[str, NDArray] = {}
-        self._auxiliary: dict[str, NDArray] = {}
-        self._requests: dict[str, str] = {}
-        self._data_shapes: list[DataDesc] = []
-        self._label_shapes: list[DataDesc] = []
-        self._executor: Any = None
+        context = cpu() if context is None else context
+        self._context = [context] if isinstance(context, Context) else list(context)
+        self._work_load_list = [1.0] * len(self._context) if work_load_list is None else list(work_load_list)
+        if len(self._work_load_list) != len(self._context):
+            raise ArgumentError(
+                f"Module: expected a workload for each of {len(self._context)} contexts, "
+                f"got work_load_list={work_load_list!r}."
+            )
+        data, label, state, fixed = (list(n or ()) for n in (data_names, label_names, state_names, fixed_param_names))
+        check_input_names(symbol, data, "data", must_exist=True)
+        check_input_names(symbol, label, "label", must_exist=False)
+        check_input_names(symbol, state, "state", must_exist=True)
+        check_input_names(symbol, fixed, "fixed_param", must_exist=True)
+        inputs = {*data, *label, *state}
+        params = [name for name in symbol.list_arguments() if name not in inputs]
+        self._names = Names(data, label, state, params, fixed)
+        self._symbol: Symbol = symbol
+        self._compression_params = compression_params
+        self._arg_params: dict[str, NDArray] | None = None
+        self._aux_params: dict[str, NDArray] | None = None
+        self._params_dirty = False
         self._optimizer: Any = None
+        self._kvstore: Any = None
+        self._update_on_kvstore = False
         self._updater: Any = None
-        self._preloaded: tuple[Params, Params] | None = None
-        self._states_path: str | None = None
+        self._preload_opt_states: str | None = None
+        self._exec_group: ExecutorGroup | None = None
+        self._data_shapes: list[DataDesc] | None = None
+        self._label_shapes: list[DataDesc] | None = None
 
-    # Facts -----------------------------------------------------------------------------------------------------------
+    # Checkpoints -----------------------------------------------------------------------------------------------------
 
-    @property
-    def symbol(self) -> Symbol:
-        """The graph."""
-        return self._symbol
+    @staticmethod
+    def load(prefix: str, epoch: int, load_optimizer_states: bool = False, **kwargs: Any) -> "Module":
+        """Return a module from a checkpoint; it is to be bound, its parameters have their values.
+
+        Args:
+            prefix: Path of the checkpoint without its ends.
+            epoch: Number of the epoch.
+            load_optimizer_states: Whether `init_optimizer` reads the optimizer's states, `prefix-0000.states`.
+            **kwargs: Arguments of Module.
+
+        Raises:
+            FormatError: A file is not what it should be.
+            FileAccessError: A file cannot be read.
+        """
+        symbol, arguments, states = load_checkpoint(prefix, epoch)
+        made = Module(symbol, **kwargs)
+        made._arg_params, made._aux_params = arguments, states
+        made.params_initialized = True
+        if load_optimizer_states:
+            made._preload_opt_states = _states_path(prefix, epoch)
+        return made
+
+    def save_checkpoint(
+        self, prefix: str, epoch: int, save_optimizer_states: bool = False, remove_amp_cast: bool = True
+    ) -> None:
+        """Write `prefix-symbol.json`, `prefix-0000.params` and, if asked for, `prefix-0000.states`.
+
+        Args:
+            prefix: Path without the ends.
+            epoch: Number of the epoch.
+            save_optimizer_states: Whether to write the optimizer's states.
+            remove_amp_cast: Leave out the casts that mixed precision put in.
+        """
+        self._symbol.save(f"{prefix}-symbol.json", remove_amp_cast=remove_amp_cast)
+        self.save_params(f"{prefix}-{epoch:04d}.params")
+        logging.info('Saved checkpoint to "%s"', f"{prefix}-{epoch:04d}.params")
+        if save_optimizer_states:
+            self.save_optimizer_states(_states_path(prefix, epoch))
+            logging.info('Saved optimizer state to "%s"', _states_path(prefix, epoch))
+
+    def save_optimizer_states(self, fname: str) -> None:
+        """Write the optimizer's states to a safetensors file. Differs: MXNet writes a pickle."""
+        self._require(optimizer_initialized=True)
+        if self._update_on_kvstore:
+            self._kvstore.save_optimizer_states(fname)
+        else:
+            write_bytes_atomic(fname, self._updater.get_states())
+
+    def load_optimizer_states(self, fname: str) -> None:
+        """Read the optimizer's states from such a file.
+
+        Raises:
+            FormatError: It is none, or of another optimizer.
+        """
+        self._require(optimizer_initialized=True)
+        if self._update_on_kvstore:
+            self._kvstore.load_optimizer_states(fname)
+        else:
+            self._updater.set_states(read_bytes(fname, STATES_LIMIT), str(fname))
+
+    # What it is ------------------------------------------------------------------------------------------------------
 
     @property
     def data_names(self) -> list[str]:
-        """Names of the inputs."""
-        return self._data_names
+        """Names of the data inputs."""
+        return list(self._names.data)
 
     @property
     def label_names(self) -> list[str]:
-        """Names of the labels."""
-        return self._label_names
+        """Names of the label inputs."""
+        return list(self._names.label)
 
     @property
     def output_names(self) -> list[str]:
@@ -114,326 +188,489 @@ class Module(BaseModule):
 
     @property
     def data_shapes(self) -> list[DataDesc]:
-        """Descriptions of the inputs."""
+        """Descriptions of the data that it is bound to."""
+        self._require(binded=True)
+        assert self._data_shapes is not None
         return self._data_shapes
 
     @property
-    def label_shapes(self) -> list[DataDesc]:
-        """Descriptions of the labels."""
+    def label_shapes(self) -> list[DataDesc] | None:
+        """Descriptions of the labels that it is bound to, None where there are none."""
+        self._require(binded=True)
         return self._label_shapes
 
     @property
     def output_shapes(self) -> list[tuple[str, tuple[int, ...]]]:
         """Names and shapes of the outputs."""
-        return [(name, out.shape) for name, out in zip(self.output_names, self._executor.outputs, strict=True)]
+        return self._group().output_shapes()
 
-    # Setting up ------------------------------------------------------------------------------------------------------
+    def _group(self) -> ExecutorGroup:
+        self._require(binded=True)
+        assert self._exec_group is not None
+        return self._exec_group
 
-    def bind(
-        self,
-        data_shapes: Descriptions,
-        label_shapes: Descriptions = None,
-        for_training: bool = True,
-        inputs_need_grad: bool = False,
-        force_rebind: bool = False,
-        shared_module: Any = None,
-        grad_req: str = "write",
-        **kwargs: Any,
-    ) -> None:
-        """Allocate arrays for the shapes of a batch.
+    # Parameters ------------------------------------------------------------------------------------------------------
 
-        Args:
-            data_shapes: Names and shapes of the inputs.
-            label_shapes: Names and shapes of the labels.
-            for_training: Whether gradients are computed.
-            inputs_need_grad: Whether those of the inputs are, too.
-            force_rebind: Whether a module that is bound is bound again.
-            shared_module: Not supported.
-            grad_req: What is done with a gradient: `"write"`, `"add"` or `"null"`.
-            **kwargs: None.
+    def get_params(self) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
+        """Return arguments and auxiliary states by name: copies on the CPU, the means over the contexts."""
+        self._require(params_initialized=True)
+        arguments, states = self._stored()
+        if self._params_dirty:
+            self._group().get_params(arguments, states)
+            self._params_dirty = False
+        return arguments, states
 
-        Raises:
-            InputError: The shapes do not fit the graph, or do not decide all others.
-            NotSupportedError: A module is to be shared with.
-        """
-        if kwargs:
-            raise TypeError(f"Module.bind: unknown argument: got {sorted(kwargs)}.")
-        if shared_module is not None:
-            raise NotSupportedError("Module.bind: shared_module is not supported: expected None. Use set_params.")
-        if self.binded and not force_rebind:
-            self.logger.warning("Already bound, ignoring bind()")
-            return
-        self.for_training, self.inputs_need_grad = for_training, inputs_need_grad
-        requests = dict.fromkeys(self._param_names, grad_req if for_training else "null")
-        requests |= dict.fromkeys(self._fixed, "null")
-        requests |= dict.fromkeys(self._data_names, grad_req if for_training and inputs_need_grad else "null")
-        self._requests = {**requests, **dict.fromkeys(self._label_names, "null")}
-        self._allocate(data_shapes, label_shapes)
-        self.binded = True
-        if self._preloaded is not None:
-            arguments, states = self._preloaded
-            self.init_params(None, arg_params=arguments, aux_params=states, force_init=True)
-
-    def reshape(self, data_shapes: Descriptions, label_shapes: Descriptions = None) -> None:
-        """Allocate arrays for other shapes of a batch; the parameters stay."""
-        self._check_bound("reshape")
-        self._allocate(data_shapes, label_shapes)
+    def _stored(self) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
+        assert self._arg_params is not None
+        assert self._aux_params is not None
+        return self._arg_params, self._aux_params
 
     def init_params(
         self,
-        initializer: Initializer | None = Uniform(0.01),  # noqa: B008 - it has no state
+        initializer: Any = Uniform(0.01),  # noqa: B008 - it has no state
         arg_params: Params | None = None,
         aux_params: Params | None = None,
         allow_missing: bool = False,
         force_init: bool = False,
         allow_extra: bool = False,
-        **kwargs: Any,
     ) -> None:
-        """Give the parameters values: given ones, else the initializer's.
+        """Give the parameters their first values.
 
         Args:
-            initializer: Of parameters without a given value.
-            arg_params: Values of arguments.
-            aux_params: Values of auxiliary states.
-            allow_missing: Whether parameters without a given value keep what they have if there is no initializer.
-            force_init: Whether parameters that have values get new ones.
-            allow_extra: Whether values for unknown names are passed over.
-            **kwargs: None.
+            initializer: Makes the values that are not given; a variable's own initializer goes before it.
+            arg_params: Arguments by name.
+            aux_params: Auxiliary states by name.
+            allow_missing: Whether given values may leave parameters to the initializer.
+            force_init: Whether to do it if they have values already.
+            allow_extra: Whether values of no parameter are passed over.
 
         Raises:
-            ParameterError: A value is missing, of another shape, or for a name that the graph does not have.
+            ModuleStateError: The module is not bound.
+            ParameterError: A value is missing or of another shape, or there is no initializer for it.
+            ArgumentError: A value is of no parameter, and `allow_extra` is False.
         """
-        if kwargs:
-            raise TypeError(f"Module.init_params: unknown argument: got {sorted(kwargs)}.")
         if self.params_initialized and not force_init:
             warnings.warn(
-                "Parameters already initialized and force_init=False. init_params call ignored.", stacklevel=2
+                "Parameters already initialized and force_init=False. init_params call ignored.",
+                UserWarning,
+                stacklevel=2,
             )
             return
-        self._check_bound("init_params")
-        given = {**(arg_params or {}), **(aux_params or {})}
-        own = {name: self._arrays[name] for name in self._param_names} | self._auxiliary
-        unknown = sorted(given.keys() - own.keys() - {*self._data_names, *self._label_names})
-        if unknown and not allow_extra:
-            raise ParameterError(f"init_params: unknown parameters: expected {', '.join(own)}, got {unknown}.")
-        has_values = arg_params is not None or aux_params is not None
-        attributes = self._symbol.attr_dict()
-        for name, target in own.items():
-            value = given.get(name)
-            if value is not None:
-                if value.shape != target.shape:
+        group = self._group()
+        notes = self._symbol.attr_dict()
+        for own, given in zip(self._stored(), (arg_params, aux_params), strict=True):
+            _check_given(own, given, allow_missing=allow_missing, allow_extra=allow_extra)
+            for name, target in sorted(own.items()):
+                value = None if given is None else given.get(name)
+                if value is not None:
+                    if value is not target:
+                        target[:] = value
+                elif initializer is not None:
+                    initializer(InitDesc(name, notes.get(name)), target)
+                elif given is None:
                     raise ParameterError(
-                        f"init_params: shape of `{name}`: expected {target.shape}, got shape={value.shape}."
+                        f"Module.init_params: no value for `{name}`: expected an initializer or values, got neither."
                     )
-                target[:] = value.as_in_context(self._context)
-            elif initializer is not None and (allow_missing or not has_values):
-                initializer(InitDesc(name, attributes.get(name, {})), target)
-            elif not allow_missing:
-                raise ParameterError(f"init_params: {name} is not presented: expected a value or allow_missing=True.")
         self.params_initialized = True
+        self._params_dirty = False
+        group.set_params(*self._stored())
+
+    def set_params(
+        self,
+        arg_params: Params,
+        aux_params: Params,
+        allow_missing: bool = False,
+        force_init: bool = True,
+        allow_extra: bool = False,
+    ) -> None:
+        """Set the parameters; see BaseModule. With `allow_missing`, parameters left out keep their values."""
+        if not allow_missing:
+            super().set_params(arg_params, aux_params, allow_missing, force_init, allow_extra)
+            return
+        if self.params_initialized and not force_init:
+            warnings.warn(
+                "Parameters already initialized and force_init=False. set_params call ignored.",
+                UserWarning,
+                stacklevel=2,
+            )
+            return
+        self._group().set_params(arg_params, aux_params, allow_extra=allow_extra)
+        self._params_dirty = True
+        self.params_initialized = True
+
+    # Getting ready ---------------------------------------------------------------------------------------------------
+
+    def bind(
+        self,
+        data_shapes: Any,
+        label_shapes: Any = None,
+        for_training: bool = True,
+        inputs_need_grad: bool = False,
+        force_rebind: bool = False,
+        shared_module: "Module | None" = None,
+        grad_req: GradReq = "write",
+    ) -> None:
+        """Make executors for the shapes of a batch.
+
+        Args:
+            data_shapes: Descriptions of the data, or (name, shape) pairs; `provide_data` of an iterator.
+            label_shapes: The same for the labels, None where there are none.
+            for_training: Whether gradients are wanted.
+            inputs_need_grad: Whether gradients of the data are wanted too.
+            force_rebind: Whether to bind again if bound; else such a call is ignored with a warning.
+            shared_module: A bound module whose parameters, and optimizer if it has one, this module shares.
+            grad_req: `"write"`, `"add"` or `"null"`: for all parameters, in the order of the arguments, or by name.
+
+        Raises:
+            ArgumentError: Names do not fit, batch sizes differ, or gradients of the data are asked for without
+                training.
+            InputError: The shapes do not fit the symbol.
+        """
+        if force_rebind:
+            self._reset_bind()
+        if self.binded:
+            self.logger.warning("Already bound, ignoring bind()")
+            return
+        if inputs_need_grad and not for_training:
+            raise ArgumentError(
+                "Module.bind: gradients of the data need training: expected for_training=True, got for_training=False."
+            )
+        self._describe(data_shapes, label_shapes)
+        assert self._data_shapes is not None
+        shared = None
+        if shared_module is not None:
+            shared_module._require(binded=True, params_initialized=True)
+            shared = shared_module._group()
+            if len(shared.execs) < len(self._context):
+                raise ArgumentError(
+                    f"Module.bind: the shared module runs on fewer contexts: expected at least {len(self._context)}, "
+                    f"got {len(shared.execs)}."
+                )
+        group = ExecutorGroup(
+            self._symbol,
+            self._context,
+            self._work_load_list,
+            self._names,
+            self._data_shapes,
+            self._label_shapes,
+            for_training=for_training,
+            inputs_need_grad=inputs_need_grad,
+            grad_req=grad_req,
+            shared=shared,
+        )
+        self.for_training = for_training
+        self.inputs_need_grad = inputs_need_grad
+        self._exec_group = group
+        if shared_module is not None:
+            self.params_initialized = True
+            self._arg_params, self._aux_params = shared_module._arg_params, shared_module._aux_params
+        elif self.params_initialized:
+            group.set_params(*self._stored())
+        else:
+            self._arg_params = _zeros_like(group.param_names, group.param_arrays)
+            self._aux_params = _zeros_like(self._symbol.list_auxiliary_states(), group.aux_arrays)
+        self.binded = True
+        if shared_module is not None and shared_module.optimizer_initialized:
+            self.borrow_optimizer(shared_module)
+
+    def _reset_bind(self) -> None:
+        if self.binded and self.params_initialized:
+            self.get_params()
+        self.binded = False
+        self._exec_group = None
+        self._data_shapes = self._label_shapes = None
+
+    def _describe(self, data_shapes: Any, label_shapes: Any) -> None:
+        data = describe(self._names.data, data_shapes, "data", must_match=True)
+        self._label_shapes = describe(self._names.label, label_shapes, "label", must_match=False)
+        self._data_shapes = data
+
+    def reshape(self, data_shapes: Any, label_shapes: Any = None) -> None:
+        """Go on with batches of other shapes; the parameters stay.
+
+        Args:
+            data_shapes: See `bind`.
+            label_shapes: See `bind`.
+
+        Raises:
+            InputError: A parameter would change its shape.
+        """
+        group = self._group()
+        self._describe(data_shapes, label_shapes)
+        assert self._data_shapes is not None
+        group.reshape(self._data_shapes, self._label_shapes)
 
     def init_optimizer(
         self,
         kvstore: Any = "local",
         optimizer: Any = "sgd",
-        optimizer_params: Any = LEARNING_RATE,
+        optimizer_params: Any = DEFAULT_OPTIMIZER_PARAMS,
         force_init: bool = False,
-        **kwargs: Any,
     ) -> None:
-        """Make the optimizer.
+        """Take an optimizer.
 
         Args:
-            kvstore: Accepted: there is one context, nothing is exchanged.
-            optimizer: An optimizer or its name.
-            optimizer_params: Its arguments; `rescale_grad` is one over the batch size unless given.
-            force_init: Whether a module that has an optimizer gets a new one.
-            **kwargs: None.
+            kvstore: Name of a kvstore, or one, that adds up the gradients of several contexts; None: none.
+            optimizer: Name of an optimizer, which divides gradients by the batch size; or an optimizer.
+            optimizer_params: Its arguments, as a dict or pairs.
+            force_init: Whether to do it if there is one already; else such a call is ignored with a warning.
+
+        Raises:
+            ModuleStateError: The module is not bound, or its parameters are not initialized.
+            InputTypeError: `kvstore` is neither a name nor a kvstore, or `optimizer` neither a name nor an optimizer.
         """
-        if kwargs:
-            raise TypeError(f"Module.init_optimizer: unknown argument: got {sorted(kwargs)}.")
-        self._check_ready("init_optimizer")
+        self._require(binded=True, params_initialized=True)
         if self.optimizer_initialized and not force_init:
             self.logger.warning("optimizer already initialized, ignoring...")
             return
-        names = dict(enumerate(self._param_names))
-        if isinstance(optimizer, str):
-            arguments = dict(optimizer_params)
-            axis = DataDesc.get_batch_axis(getattr(self._data_shapes[0], "layout", None))
-            arguments.setdefault("rescale_grad", 1.0 / self._data_shapes[0].shape[max(axis, 0)])
-            optimizer = optimizers.create(optimizer, sym=self._symbol, param_idx2name=names, **arguments)
-        elif not optimizer.idx2name:
-            optimizer.idx2name = names
-        self._optimizer = optimizer
-        self._updater = optimizers.get_updater(optimizer)
+        group = self._group()
+        arguments, _ = self.get_params()
+        store, on_store = _kvstore(kvstore, len(self._context), arguments)
+        self._optimizer = self._make_optimizer(optimizer, optimizer_params, on_store)
+        self._kvstore, self._update_on_kvstore = store, on_store
+        self._updater = None if on_store else opt.get_updater(self._optimizer)
+        if store is not None:
+            if self._compression_params:
+                store.set_gradient_compression(self._compression_params)
+            if on_store:
+                store.set_optimizer(self._optimizer)
+            for name, arrays in zip(group.param_names, group.param_arrays, strict=True):
+                if on_store:
+                    store.broadcast(name, arguments[name], out=arrays)
+                else:
+                    store.init(name, arguments[name])
         self.optimizer_initialized = True
-        if self._states_path is not None:
-            self.load_optimizer_states(self._states_path)
-            self._states_path = None
+        if self._preload_opt_states is not None:
+            self.load_optimizer_states(self._preload_opt_states)
+            self._preload_opt_states = None
+
+    def _make_optimizer(self, given: Any, arguments: Any, on_store: bool) -> Any:
+        group = self._group()
+        rescale_grad = 1.0 / group.batch_size
+        copies = 1 if on_store else len(self._context)
+        names = {i * copies + k: n for i, n in enumerate(group.param_names) for k in range(copies)}
+        if isinstance(given, str):
+            settings = {"rescale_grad": rescale_grad, **dict(arguments)}
+            return opt.create(given, sym=self._symbol, param_idx2name=names, **settings)
+        if not isinstance(given, opt.Optimizer):
+            raise InputTypeError(
+                f"Module.init_optimizer: expected the name of an optimizer or an Optimizer, got optimizer={given!r}."
+            )
+        if given.rescale_grad != rescale_grad:
+            warnings.warn(
+                "Optimizer created manually outside Module but rescale_grad is not normalized to "
+                f"1.0/batch_size/num_workers ({given.rescale_grad} vs. {rescale_grad}). Is this intended?",
+                UserWarning,
+                stacklevel=3,
+            )
+        if not given.idx2name:
+            given.idx2name = names
+        return given
+
+    def borrow_optimizer(self, shared_module: "Module") -> None:
+        """Use the optimizer of another module, with its states.
+
+        Raises:
+            ModuleStateError: That module has none.
+        """
+        shared_module._require(optimizer_initialized=True)
+        self._optimizer = shared_module._optimizer
+        self._kvstore = shared_module._kvstore
+        self._update_on_kvstore = shared_module._update_on_kvstore
+        self._updater = shared_module._updater
+        self.optimizer_initialized = True
+
+    def install_monitor(self, mon: Any) -> None:
+        """Let a monitor watch every executor."""
+        self._group().install_monitor(mon)
 
     # Running ---------------------------------------------------------------------------------------------------------
 
-    def forward(self, data_batch: Any, is_train: bool | None = None) -> None:
-        """Compute the outputs of a batch; shapes may differ from those bound.
+    def prepare(self, data_batch: Any, sparse_row_id_fn: Callable[[Any], Any] | None = None) -> None:
+        """Get ready for a batch: pull the rows of row_sparse parameters that it needs.
 
         Args:
-            data_batch: Has `data` and `label`.
-            is_train: Whether operators behave as in training; as bound if None.
+            data_batch: The batch.
+            sparse_row_id_fn: Returns the row numbers by parameter name.
         """
-        self._check_ready("forward")
-        labels = list(data_batch.label or ())[: len(self._label_names)]
-        arrays = dict(zip(self._data_names, data_batch.data, strict=True)) | dict(
-            zip(self._label_names, labels, strict=False)
-        )
-        if any(self._arrays[name].shape != value.shape for name, value in arrays.items()):
-            self.reshape(
-                [DataDesc(name, value.shape) for name, value in zip(self._data_names, data_batch.data, strict=True)],
-                [DataDesc(name, value.shape) for name, value in zip(self._label_names, labels, strict=False)],
+        group = self._group()
+        if sparse_row_id_fn is None:
+            return
+        if not self._update_on_kvstore:
+            warnings.warn(
+                "Parameters are not updated in the KVStore. No need to call sparse_row_id_fn.",
+                UserWarning,
+                stacklevel=2,
             )
-        for name, value in arrays.items():
-            self._arrays[name][:] = value.as_in_context(self._context)
-        self._executor.forward(is_train=self.for_training if is_train is None else is_train)
+            return
+        arrays = dict(zip(group.param_names, group.param_arrays, strict=True))
+        for name, rows in sparse_row_id_fn(data_batch).items():
+            if arrays[name][0].stype != "row_sparse":
+                warnings.warn(
+                    f"{name}.stype is not 'row_sparse'. No need to perform row_sparse_pull.", UserWarning, stacklevel=2
+                )
+            else:
+                self._kvstore.row_sparse_pull(name, arrays[name], row_ids=rows)
+
+    def forward(self, data_batch: Any, is_train: bool | None = None) -> None:
+        """Run a batch forward; executors are reshaped if it has another shape than the last.
+
+        Args:
+            data_batch: A batch, or a list of batches, one for each context.
+            is_train: Whether to run as in training; `for_training` if None.
+
+        Raises:
+            ModuleStateError: The module is not bound, or its parameters are not initialized.
+            InputError: The batch does not fit the symbol.
+        """
+        self._require(binded=True, params_initialized=True)
+        batches = data_batch if isinstance(data_batch, list) else [data_batch]
+        shapes = []
+        for arrays in zip(*(batch.data for batch in batches), strict=True):
+            if len({array.shape for array in arrays}) > 1:
+                raise ArgumentError(
+                    "Module.forward: All data batches in a list need to have the same shape: "
+                    f"got {[array.shape for array in arrays]}."
+                )
+            shape = arrays[0].shape
+            shapes.append((len(batches) * shape[0], *shape[1:]) if shape else shape)
+        if tuple(shapes) != tuple(desc.shape for desc in self.data_shapes):
+            self._follow(batches, shapes)
+        self._group().forward(data_batch, is_train)
+
+    def _follow(self, batches: Sequence[Any], shapes: Sequence[tuple[int, ...]]) -> None:
+        """Reshape to the shapes of a batch."""
+        first = batches[0]
+        data = getattr(first, "provide_data", None) if len(batches) == 1 else None
+        data = data or [
+            DataDesc(desc.name, shape, desc.dtype, desc.layout)
+            for desc, shape in zip(self.data_shapes, shapes, strict=True)
+        ]
+        label = getattr(first, "provide_label", None) if len(batches) == 1 else None
+        if not label and getattr(first, "label", None):
+            label = [
+                DataDesc(desc.name, (len(batches) * a.shape[0], *a.shape[1:]), desc.dtype, desc.layout)
+                for desc, a in zip(self._label_shapes or (), first.label, strict=False)
+            ]
+        data = [desc if isinstance(desc, DataDesc) else DataDesc(*desc) for desc in data]
+        label = [desc if isinstance(desc, DataDesc) else DataDesc(*desc) for desc in label] if label else None
+        self._data_shapes, self._label_shapes = data, label
+        self._group().reshape(data, label)
 
     def backward(self, out_grads: Any = None) -> None:
-        """Compute the gradients of the last forward.
+        """Run the last batch backward.
 
         Args:
-            out_grads: Gradients of the outputs, which loss operators do not need.
+            out_grads: Gradients of the outputs; None for losses.
         """
-        self._check_ready("backward")
-        self._executor.backward(out_grads)
+        self._require(binded=True, params_initialized=True)
+        self._group().backward(out_grads)
 
     def update(self) -> None:
-        """Let the optimizer make a step with the gradients of the last backward.
+        """Update the parameters by the optimizer, from the gradients of the last batch."""
+        self._require(binded=True, params_initialized=True, optimizer_initialized=True)
+        self._params_dirty = True
+        group, store = self._group(), self._kvstore
+        updates: list[tuple[list[int], list[NDArray], list[NDArray]]] = [([], [], []) for _ in self._context]
+        rows = zip(group.param_names, group.param_arrays, group.grad_arrays, strict=True)
+        for position, (name, weights, maybe_grads) in enumerate(rows):
+            grads = [grad for grad in maybe_grads if grad is not None]
+            if not grads:
+                continue
+            if store is not None:
+                store.pushpull(name, grads, out=weights if self._update_on_kvstore else grads, priority=-position)
+            if self._update_on_kvstore:
+                continue
+            for k, (weight, grad) in enumerate(zip(weights, grads, strict=True)):
+                indices, all_grads, all_weights = updates[k]
+                indices.append(position * len(self._context) + k)
+                all_grads.append(grad)
+                all_weights.append(weight)
+        for indices, all_grads, all_weights in updates:
+            if indices:
+                self._updater(indices, all_grads, all_weights)
+
+    def get_outputs(self, merge_multi_context: bool = True) -> list[Any]:
+        """Return the outputs of the last batch; without merging, a list for each output of those of each context."""
+        self._require(binded=True, params_initialized=True)
+        return self._group().outputs(merge_multi_context)
+
+    def get_input_grads(self, merge_multi_context: bool = True) -> list[Any]:
+        """Return the gradients of the data of the last batch, likewise."""
+        self._require(binded=True, params_initialized=True, inputs_need_grad=True)
+        return self._group().input_grads(merge_multi_context)
+
+    def get_states(self, merge_multi_context: bool = True) -> list[Any]:
+        """Return the states, likewise."""
+        self._require(binded=True, params_initialized=True)
+        return self._group().states(merge_multi_context)
+
+    def set_states(self, states: Any = None, value: Any = None) -> None:
+        """Set the states to arrays, a list for each state of those of each context, or to a number.
 
         Raises:
-            ArgumentError: There is no optimizer.
+            ArgumentError: Both or neither are given.
         """
-        if not self.optimizer_initialized:
-            raise ArgumentError("Module.update: no optimizer: expected init_optimizer() before it.")
-        for index, name in enumerate(self._param_names):
-            gradient = self._grads.get(name)
-            if gradient is not None:
-                self._updater(index, gradient, self._arrays[name])
+        self._require(binded=True, params_initialized=True)
+        self._group().set_states(states, value)
 
-    def get_outputs(self, merge_multi_context: bool = True) -> list[NDArray]:
-        """Return the outputs of the last forward."""
-        self._check_ready("get_outputs")
-        return list(self._executor.outputs)
-
-    def get_input_grads(self, merge_multi_context: bool = True) -> list[NDArray]:
-        """Return the gradients of the inputs.
-
-        Raises:
-            ArgumentError: The module was not bound with `inputs_need_grad=True`.
-        """
-        if not self.inputs_need_grad:
-            raise ArgumentError("Module.get_input_grads: no gradients: expected bind(..., inputs_need_grad=True).")
-        return [self._grads[name] for name in self._data_names]
-
-    def update_metric(self, eval_metric: EvalMetric, labels: Any, pre_sliced: bool = False) -> None:
-        """Show labels and the outputs of the last forward to a metric."""
-        named = dict(zip(self._label_names, labels or (), strict=False))
-        eval_metric.update_dict(named, dict(zip(self.output_names, self._executor.outputs, strict=True)))
-
-    def get_params(self) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
-        """Return copies of the arguments that are parameters, and of the auxiliary states, by name."""
-        self._check_ready("get_params")
-        arguments = {name: self._arrays[name].copy() for name in self._param_names}
-        return arguments, {name: value.copy() for name, value in self._auxiliary.items()}
-
-    # Files -----------------------------------------------------------------------------------------------------------
-
-    def save_checkpoint(
-        self, prefix: str, epoch: int, save_optimizer_states: bool = False, remove_amp_cast: bool = True
-    ) -> None:
-        """Write the graph, the parameters and, if wanted, the optimizer's states (`prefix-0000.states`)."""
-        save_checkpoint(prefix, epoch, self._symbol, *self.get_params(), remove_amp_cast=remove_amp_cast)
-        if save_optimizer_states:
-            self.save_optimizer_states(f"{prefix}-{epoch:04d}.states")
-
-    @staticmethod
-    def load(prefix: str, epoch: int, load_optimizer_states: bool = False, **kwargs: Any) -> "Module":
-        """Return a module from what `save_checkpoint` wrote.
+    def update_metric(self, eval_metric: EvalMetric, labels: Sequence[Any], pre_sliced: bool = False) -> None:
+        """Give a metric the outputs of the last batch and their labels.
 
         Args:
-            prefix: Path without the ends.
-            epoch: Number of the epoch.
-            load_optimizer_states: Whether the optimizer's states are loaded, too.
-            **kwargs: Arguments of Module.
+            eval_metric: The metric.
+            labels: Labels of the batch, or those of each context if `pre_sliced`.
+            pre_sliced: See `labels`.
         """
-        graph, arguments, states = load_checkpoint(prefix, epoch)
-        module = Module(graph, **kwargs)
-        module._preloaded = arguments, states
-        if load_optimizer_states:
-            module._states_path = f"{prefix}-{epoch:04d}.states"
-        return module
-
-    def save_optimizer_states(self, fname: str) -> None:
-        """Write the optimizer's states.
-
-        Raises:
-            ArgumentError: There is no optimizer.
-        """
-        if self._updater is None:
-            raise ArgumentError("Module.save_optimizer_states: no optimizer: expected init_optimizer() before it.")
-        write_bytes_atomic(fname, self._updater.get_states())
-
-    def load_optimizer_states(self, fname: str) -> None:
-        """Read the optimizer's states.
-
-        Raises:
-            ArgumentError: There is no optimizer.
-        """
-        if self._updater is None:
-            raise ArgumentError("Module.load_optimizer_states: no optimizer: expected init_optimizer() before it.")
-        self._updater.set_states(Path(fname).read_bytes(), fname)
-
-    # Internals -------------------------------------------------------------------------------------------------------
-
-    def _allocate(self, data_shapes: Descriptions, label_shapes: Descriptions) -> None:
-        self._data_shapes = _described(data_shapes, self._data_names, "data_shapes")
-        given = [pair for pair in label_shapes or () if pair[0] in self._label_names]
-        self._label_shapes = _described(given, self._label_names if given else [], "label_shapes")
-        inputs = {d.name: d for d in (*self._data_shapes, *self._label_shapes)}
-        arguments, _, states = self._symbol.infer_shape(**{name: d.shape for name, d in inputs.items()})
-        if arguments is None:
-            raise InputError(
-                f"Module.bind: shapes are not decided: expected those of every input, got {list(inputs.values())}."
-            )
-        names = self._symbol.list_arguments()
-        dtypes, _, state_dtypes = self._symbol.infer_type(**{name: d.dtype for name, d in inputs.items()})
-        for name, shape, dtype in zip(names, arguments, dtypes, strict=True):
-            held = self._arrays.get(name)
-            if held is None or held.shape != tuple(shape):
-                self._arrays[name] = zeros(shape, ctx=self._context, dtype=dtype)
-        self._grads = {name: self._held_gradient(name) for name in names if self._requests.get(name, "null") != "null"}
-        for name, shape, dtype in zip(self._aux_names, states, state_dtypes, strict=True):
-            if name not in self._auxiliary:
-                self._auxiliary[name] = zeros(shape, ctx=self._context, dtype=dtype)
-        self._executor = self._symbol.bind(
-            self._context, self._arrays, self._grads or None, self._requests, self._auxiliary
-        )
-
-    def _held_gradient(self, name: str) -> NDArray:
-        held, target = self._grads.get(name), self._arrays[name]
-        if held is not None and held.shape == target.shape:
-            return held
-        return zeros(target.shape, ctx=self._context, dtype=target.dtype)
-
-    def _check_bound(self, what: str) -> None:
-        if not self.binded:
-            raise ArgumentError(f"Module.{what}: module is not bound: expected bind() before it.")
+        self._group().update_metric(eval_metric, labels or (), pre_sliced)
 
 
-def _described(given: Any, names: Sequence[str], what: str) -> list[DataDesc]:
-    """Descriptions in the order of the names.
+def _states_path(prefix: str, epoch: int) -> str:
+    return f"{prefix}-{epoch:04d}.states"
+
+
+def _zeros_like(names: Sequence[str], arrays: Sequence[Sequence[NDArray]]) -> dict[str, NDArray]:
+    return {n: zeros(own[0].shape, dtype=own[0].dtype, ctx=cpu()) for n, own in zip(names, arrays, strict=True)}
+
+
+def _check_given(own: Params, given: Params | None, *, allow_missing: bool, allow_extra: bool) -> None:
+    """Check given values against the parameters.
 
     Raises:
-        InputError: The names are others.
+        ParameterError: Some are missing, or have another shape; all of them are named.
+        ArgumentError: Some are of no parameter.
     """
-    found: Mapping[str, DataDesc] = {
-        pair[0]: pair if isinstance(pair, DataDesc) else DataDesc(*pair) for pair in given or ()
-    }
-    if set(found) != set(names):
-        raise InputError(f"Module.bind: {what} name other inputs: expected {list(names)}, got {sorted(found)}.")
-    return [found[name] for name in names]
+    if given is None:
+        return
+    problems = [] if allow_missing else [f"{name} is not presented" for name in sorted(own) if name not in given]
+    problems += [
+        f"{name}: expected shape {own[name].shape}, got {value.shape}"
+        for name, value in sorted(given.items())
+        if name in own and own[name].shape != value.shape
+    ]
+    if problems:
+        raise ParameterError(f"Module.init_params: parameters do not fit: {'; '.join(problems)}.")
+    extra = sorted(given.keys() - own.keys())
+    if extra and not allow_extra:
+        raise ArgumentError(
+            f"Module.init_params: values of no parameter: expected some of {', '.join(own) or 'none'}, "
+            f"got {', '.join(extra)}. Pass allow_extra=True to pass over them."
+        )
+
+
+def _kvstore(given: Any, count: int, arguments: Params) -> tuple[Any, bool]:
+    """Return a kvstore, or None where one context needs none, and whether it updates the parameters itself."""
+    if given is None:
+        return None, False
+    on_store = getenv("MXNET_UPDATE_ON_KVSTORE") != "0"
+    if isinstance(given, KVStoreBase):
+        store = given
+    elif isinstance(given, str):
+        if count == 1 and "dist" not in given:
+            return None, False
+        store = create_kvstore(given)
+        if given == "local" and max((math.prod(a.shape) for a in arguments.values()), default=0) > LARGEST_ON_KVSTORE:
+            on_store = False
+    else:
+        raise InputTypeError(f"Module.init_optimizer: kvstore must be KVStore, str or None: got kvstore={given!r}.")
+    return store, on_store and store.is_capable(KVStoreBase.OPTIMIZER)

@@ -35,10 +35,12 @@ def ctc_loss(
     """Negative log likelihood (N,) of label sequences over all alignments.
 
     `data` (T, N, C) holds scores before softmax, `label` (N, L) classes, the lengths (N,) how much of them counts. The
-    blank is the first class, and 0 ends a label, or the last class, and -1 ends a label.
+    blank is the first class, and 0 ends a label, or the last class, and -1 ends a label. A label that no alignment of
+    so many steps can give (repeated classes need a blank between them) costs 0.
 
     Raises:
-        InputError: `data` or `label` has another rank, or their batch sizes differ.
+        InputError: `data` or `label` has another rank, their batch sizes differ, or `label` has more places than
+            `data` steps.
     """
     if data.dim() != 3 or label.dim() != 2 or data.shape[1] != label.shape[0]:
         raise InputError(
@@ -46,6 +48,13 @@ def ctc_loss(
             f"got data={tuple(data.shape)}, label={tuple(label.shape)}."
         )
     steps, batch, classes = data.shape
+    if label.shape[1] > steps:
+        raise InputError(
+            "CTCLoss: The max number of labels cannot exceed the maximum sequence length of the data: "
+            f"expected at most {steps} places in label, got label={tuple(label.shape)}."
+        )
+    if not use_data_lengths and label_lengths is None:  # inputs that are left out do not keep their place
+        data_lengths, label_lengths = None, data_lengths
     if data.device.type == "meta":
         return data.new_empty(batch)
     has_first = blank_label == "first"
@@ -61,6 +70,7 @@ def ctc_loss(
         label_lengths.to(torch.int64),
         blank=0 if has_first else classes - 1,
         reduction="none",
+        zero_infinity=True,
     )
     return loss
 

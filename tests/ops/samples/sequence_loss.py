@@ -32,4 +32,14 @@ SAMPLES = (
         onnx=_NO_ONNX,
         batch=(),
     ),
+    Sample(
+        "CTCLoss",
+        "data lengths only",
+        (Array((6, 2, 4)), _labels(1, 2, 3, 3, 0, 0), _lengths(4, 6)),
+        {"use_data_lengths": True},
+        onnx=_NO_ONNX,
+        batch=(),
+    ),
+    # MXNet's cost of an impossible label is 0, but its gradient is not.
+    Sample("CTCLoss", "impossible", (Array((3, 2, 4)), _labels(2, 2, 1, 3, 0, 0)), grad=False, onnx=_NO_ONNX, batch=()),
 )

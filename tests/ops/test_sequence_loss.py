@@ -1,0 +1,35 @@
+"""CTC loss where some lengths are left out, and what it refuses."""
+
+import numpy as np
+import pytest
+
+import gluonnx as mx
+from gluonnx.errors import InputError
+
+LABEL = [[2, 1, 2, 2], [3, 2, 2, 2]]
+ANSWER = [18.82820702, 16.50581741]
+"""MXNet 1.9.1's answer for labels of 2 and 3 classes over 20 steps of equal scores."""
+
+
+class TestLabelLengthsWithoutDataLengths:
+    @pytest.mark.parametrize("hybridize", [False, True])
+    def test_in_the_block(self, hybridize):
+        loss = mx.gluon.loss.CTCLoss()
+        loss.hybridize(hybridize)
+        with mx.autograd.record():
+            result = loss(mx.nd.ones((2, 20, 4)), mx.nd.array(LABEL), None, mx.nd.array([2, 3]))
+        np.testing.assert_allclose(result.asnumpy(), ANSWER, rtol=1e-5)
+
+    def test_by_name(self):
+        data, label, lengths = mx.nd.ones((20, 2, 4)), mx.nd.array(LABEL), mx.nd.array([2, 3])
+        settings = {"use_label_lengths": True, "blank_label": "last"}
+        eager = mx.nd.CTCLoss(data, label, label_lengths=lengths, **settings)
+        graph = mx.sym.CTCLoss(mx.sym.var("d"), mx.sym.var("l"), label_lengths=mx.sym.var("n"), **settings)
+        (bound,) = graph.eval(d=data, l=label, n=lengths)
+        np.testing.assert_allclose(eager.asnumpy(), ANSWER, rtol=1e-5)
+        np.testing.assert_allclose(bound.asnumpy(), ANSWER, rtol=1e-5)
+
+
+def test_a_label_longer_than_the_data_is_refused():
+    with pytest.raises(InputError, match=r"at most 2 places in label, got label=\(1, 3\)"):
+        mx.nd.CTCLoss(mx.nd.ones((2, 1, 4)), mx.nd.array([[1, 1, 2]]))
