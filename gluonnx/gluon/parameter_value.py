@@ -16,7 +16,7 @@ from gluonnx.errors import (
 )
 from gluonnx.ndarray.creation import arange, zeros
 from gluonnx.ndarray.creation import array as make_array
-from gluonnx.ndarray.leaf import GRAD_REQS, attach
+from gluonnx.ndarray.leaf import GRAD_REQS, attach, attach_untracked
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ndarray.sparse_array import BaseSparseNDArray, RowSparseNDArray
 from gluonnx.ops.dtypes import as_dtype
@@ -57,6 +57,8 @@ REPLACEMENTS = Replacements()
 
 class Parameter:
     """A block's array, one copy on each context, with its gradient.
+
+    Differs: the gradient of a parameter of integers stays 0; MXNet computes one, in integers.
 
     Args:
         name: Name of the parameter, with the block's prefix.
@@ -300,6 +302,9 @@ class Parameter:
                 if self._grad_stype != "default"
                 else zeros_like(array)
             )
+        if gradient is not None and array.stype == "default" and not array._t.is_floating_point():
+            attach_untracked(array, gradient, self._grad_req)
+            return
         attach(array, gradient, self._grad_req)
 
     def _load_init(

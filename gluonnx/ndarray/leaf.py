@@ -88,6 +88,13 @@ def attach(array: NDArray, grad: NDArray | None, grad_req: str) -> None:
     array._leaf = leaf
 
 
+def attach_untracked(array: NDArray, grad: NDArray, grad_req: str) -> None:
+    """Give a dense array that no graph can track (of integers) a gradient, which no backward writes."""
+    check_grad_req(grad_req)
+    array._t = array._t.detach()
+    array._leaf = Leaf(array._t, array._t, grad, grad_req)
+
+
 def _attach_sparse(array: BaseSparseNDArray, grad: NDArray | None, grad_req: str) -> None:
     if grad_req == "null":
         values = array._s.values

@@ -415,3 +415,17 @@ def test_gradients_by_mxnets_name():
     assert [g.context for g in net.weight._grad] == [mx.cpu(0), mx.cpu(1)]
     net.collect_params().setattr("grad_req", "null")
     assert net.weight._grad is None
+
+
+def test_a_parameter_of_integers():
+    params = ParameterDict()
+    param = params.get("count", shape=(2,), dtype="int8", init="ones")
+    param.initialize()
+    assert param.data().dtype == param.grad().dtype == np.int8
+    assert param.grad().asnumpy().tolist() == [0, 0]
+    with autograd.record():
+        loss = (param.data().astype("float32") * nd.ones((2,))).sum()
+    assert loss.asscalar() == 2
+    params.zero_grad()
+    with pytest.raises(mx.MXNetError, match="no gradient for this dtype: expected a float dtype, got int8"):
+        nd.ones((2,), dtype="int8").attach_grad()

@@ -248,3 +248,14 @@ def test_rrelu_in_onnx_takes_the_mean_slope():
     assert len(answers) == len(expected) == 2
     for answer, output in zip(answers, expected, strict=True):
         np.testing.assert_allclose(answer, output.numpy(), rtol=1e-6)
+
+
+def test_sync_batch_norm_of_several_devices():
+    op = TABLE["_contrib_SyncBatchNorm"]
+    attrs = op.parse({"ndev": 2, "key": "net"})
+    inputs = [torch.ones(2, 3), *(torch.ones(3) for _ in range(4))]
+    with pytest.raises(
+        InputError, match=r"SyncBatchNorm: statistics over several devices .* expected ndev=1, got ndev=2"
+    ):
+        op.forward(*inputs, **attrs, training=True)
+    assert torch.allclose(op.forward(*inputs, **attrs, training=False)[0], torch.ones(2, 3), atol=1e-3)
