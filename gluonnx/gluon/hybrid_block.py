@@ -32,6 +32,8 @@ from gluonnx.symbol.symbol import Group, Symbol, var
 
 __all__ = ["HybridBlock"]
 
+ONLY_ARRAYS = {NDArray}
+
 
 class HybridBlock(Block):
     """A block whose computation can be traced once and then run as a graph.
@@ -268,7 +270,7 @@ class HybridBlock(Block):
     def forward(self, x: Any, *args: Any) -> Any:
         """Run `hybrid_forward` on arrays or symbols, or the traced graph if hybridized."""
         kind = type(x)
-        if kind is not NDArray or (args and not all([type(a) is NDArray for a in args])):
+        if kind is not NDArray or (args and set(map(type, args)) != ONLY_ARRAYS):
             kind = kind_of(type(self).__name__, (x, *args))
         if kind is Symbol:
             params = {name: param.var() for name, param in self._reg_params.items()}

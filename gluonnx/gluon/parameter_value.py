@@ -21,6 +21,7 @@ from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ndarray.sparse_array import BaseSparseNDArray, RowSparseNDArray
 from gluonnx.ops.dtypes import as_dtype
 from gluonnx.symbol.symbol import Symbol, var
+from gluonnx.util import is_np_shape
 
 if TYPE_CHECKING:
     from gluonnx.gluon.trainer import Trainer
@@ -155,11 +156,13 @@ class Parameter:
 
     @property
     def shape(self) -> Shape | None:
-        """Shape, with 0 for unknown dimensions; can be set as long as it agrees with what is known.
+        """Shape, with 0 (-1 under `np_shape`) for unknown dimensions; can be set if it agrees with what is known.
 
         Raises:
             ParameterMismatchError: A known dimension would change.
         """
+        if self._shape is not None and is_np_shape():
+            return tuple(d or -1 for d in self._shape)
         return self._shape
 
     @shape.setter
@@ -492,7 +495,7 @@ class Parameter:
         if self._var is None:
             self._var = var(
                 self.name,
-                shape=self._shape,
+                shape=self.shape,
                 dtype=self._dtype,
                 lr_mult=self.lr_mult,
                 wd_mult=self.wd_mult,

@@ -97,6 +97,11 @@ class SymbolBlock(HybridBlock):
         auxiliary = [n for n in out.list_auxiliary_states() if n not in names]
         annotations = {n.name: n.annotations for n in topological(out._heads) if n.is_variable}
         for name in arguments:
+            if annotations.get(name, {}).get("__storage_type__", "0") != "0":
+                raise ArgumentError(
+                    f"SymbolBlock: doesn't support Parameter '{name}' because its storage is sparse: expected "
+                    "stype='default'."
+                )
             self.params.get(name, allow_deferred_init=True, **_declared(annotations.get(name, {})))
         for name in auxiliary:
             self.params.get(name, grad_req="null", allow_deferred_init=True, **_declared(annotations.get(name, {})))

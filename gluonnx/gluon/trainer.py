@@ -5,6 +5,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
+
 from gluonnx import kvstore as kvs
 from gluonnx import optimizer as opt
 from gluonnx.autograd import pause
@@ -203,7 +205,10 @@ class Trainer:
                     self._kvstore.init(self._param2idx[param.name], param._arrays[0])
                 elif param._arrays:
                     arrays = param.list_data()
-                    self._kvstore.broadcast(self._param2idx[param.name], arrays[0], arrays)
+                    if isinstance(self._kvstore, kvs.KVStore):  # copies that are equal may be in a recorded graph
+                        first = arrays[0]._plain()
+                        arrays = [arrays[0], *(a for a in arrays[1:] if not torch.equal(a._plain(), first))]
+                    self._kvstore.broadcast(self._param2idx[param.name], arrays[0], arrays[1:])
                 else:
                     waiting.append(param)
         self._params_to_init = waiting

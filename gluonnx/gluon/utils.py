@@ -52,7 +52,8 @@ def split_data(data: Any, num_slice: int, batch_axis: int = 0, even_split: bool 
     short, longer = divmod(size, num_slice)
     ends = [short * (i + 1) + min(i + 1, longer) for i in range(num_slice)]
     before = (slice(None),) * (batch_axis % len(data.shape))
-    return [data[(*before, slice(start, end))] for start, end in zip([0, *ends], ends, strict=False)]
+    parts = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+    return [data[(*before, part) if before else part] for part in parts]
 
 
 def split_and_load(

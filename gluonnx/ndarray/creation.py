@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from gluonnx.context import Context, current_context
-from gluonnx.errors import ArgumentError, InputTypeError
+from gluonnx.errors import ArgumentError, InputError, InputTypeError
 from gluonnx.ndarray.ndarray import NDArray, on_context
 from gluonnx.ndarray.register import function
 from gluonnx.ndarray.sparse_array import BaseSparseNDArray
@@ -43,6 +43,7 @@ __all__ = [
     "not_equal",
     "ones",
     "power",
+    "reset_arrays",
     "subtract",
     "true_divide",
     "waitall",
@@ -316,3 +317,21 @@ logical_xor = _with_numbers(
     "_logical_xor_scalar",
     _logical(lambda a, b: a != b),
 )
+
+
+def reset_arrays(*data: NDArray, num_arrays: int) -> None:
+    """Set every array to 0, in place.
+
+    Args:
+        *data: The arrays, of any dtypes and contexts.
+        num_arrays: How many there are.
+
+    Raises:
+        InputError: There are not `num_arrays` arrays.
+
+    Source: MXNet 1.9.1 src/operator/contrib/reset_arrays.cc.
+    """
+    if len(data) != num_arrays:
+        raise InputError(f"nd.reset_arrays: wrong number of arrays: expected num_arrays={num_arrays}, got {len(data)}.")
+    for array in data:
+        array[:] = 0

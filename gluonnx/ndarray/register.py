@@ -18,7 +18,7 @@ from gluonnx.ndarray.generators import generator
 from gluonnx.ndarray.ndarray import NDArray, check_same_context, on_context
 from gluonnx.ndarray.sparse_array import BaseSparseNDArray, stored
 from gluonnx.ops import storage
-from gluonnx.ops.signature import arrange, document, signature
+from gluonnx.ops.signature import INPLACE_METHODS, arrange, document, signature, split_inplace
 from gluonnx.ops.table import TABLE, Operator
 
 MAX_CACHED_CALLS = 512
@@ -51,9 +51,29 @@ def attach_methods() -> None:
     for op in TABLE.operators():
         for name in op.method:
             if name not in NDArray.__dict__:
-                setattr(NDArray, name, function(op.name))
+                fn = function(op.name)
+                setattr(NDArray, name, _with_inplace(op, fn, name) if name in INPLACE_METHODS else fn)
     setattr(NDArray, "__neg__", function("negative"))  # noqa: B010
     setattr(NDArray, "__abs__", function("abs"))  # noqa: B010
+
+
+def _with_inplace(op: Operator, fn: Function, name: str) -> Function:
+    """Return a method that gives a copy or, with `inplace`, an array that shares memory."""
+
+    def method(self: NDArray, *args: Any, inplace: bool = False, **kwargs: Any) -> Any:
+        args, inplace = split_inplace(name, args, inplace)
+        if not inplace:
+            return fn(self, *args, **kwargs)
+        _, attrs = arrange(op, (self, *args), kwargs, NDArray)
+        tensor = self._active()
+        try:
+            return self._like(op.forward(tensor, **op.parse(attrs)))
+        except TORCH_ERRORS as err:
+            raise explain(op, [tensor], err) from err
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"{fn.__doc__}\n\nWith `inplace=True` the result shares memory with the array."
+    return method
 
 
 def _make(op: Operator, name: str) -> Function:

@@ -292,12 +292,8 @@ class RowSparseNDArray(BaseSparseNDArray):
     Examples:
         >>> from gluonnx import nd
         >>> x = nd.array([[0, 0], [1, 2], [0, 0]]).tostype("row_sparse")
-        >>> x.indices, x.data
-        (
-        [1]
-        <NDArray 1 @cpu(0)>,
-        [[1. 2.]]
-        <NDArray 1x2 @cpu(0)>)
+        >>> x.indices.asnumpy().tolist(), x.data.asnumpy().tolist()
+        ([1], [[1.0, 2.0]])
     """
 
     __slots__ = ()

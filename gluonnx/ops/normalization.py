@@ -210,6 +210,88 @@ def _(data: tuple[int, ...], *, axis: int) -> dict[str, tuple[int, ...]]:
     return batch_norm.parameter_shapes({"data": data}, {"axis": axis})
 
 
+@operator(
+    "_contrib_SyncBatchNorm",
+    view=True,
+    aux="moving_mean moving_var",
+    outputs="output mean var",
+    visible=lambda attrs: 3 if attrs["output_mean_var"] else 1,
+    variable_init={"moving_mean": '["zero", {}]', "moving_var": '["one", {}]'},
+    source="MXNet 1.9.1 src/operator/contrib/sync_batch_norm.cc",
+)
+def sync_batch_norm(
+    data: Tensor,
+    gamma: Tensor,
+    beta: Tensor,
+    moving_mean: Tensor,
+    moving_var: Tensor,
+    *,
+    eps: float = 0.001,
+    momentum: float = 0.899999976,
+    fix_gamma: bool = True,
+    use_global_stats: bool = False,
+    output_mean_var: bool = False,
+    ndev: int = 1,
+    key: str,
+    training: bool = False,
+) -> BatchNormResult:
+    """`BatchNorm` of axis 1; see there.
+
+    Differs: `ndev` other than 1 is an error while training: the devices of one process run one after another here, so
+    none can wait for the statistics of the next. `key`, which tells MXNet's layers apart, has no effect.
+
+    Raises:
+        InputError: Statistics of several devices are asked for, or a parameter has another shape than (C,).
+    """
+    if ndev != 1 and training and not use_global_stats:
+        raise InputError(
+            f"SyncBatchNorm: statistics over several devices of one process: expected ndev=1, got ndev={ndev}. Train "
+            "on one device, or use BatchNorm."
+        )
+    out, mean, inverse_std, new_mean, new_var = batch_norm.forward(
+        data,
+        gamma,
+        beta,
+        moving_mean,
+        moving_var,
+        eps=eps,
+        momentum=momentum,
+        fix_gamma=fix_gamma,
+        use_global_stats=use_global_stats,
+        output_mean_var=output_mean_var,
+        axis=1,
+        training=training,
+    )
+    return out, mean, inverse_std, new_mean, new_var
+
+
+@sync_batch_norm.dtypes
+def _(data: str | None) -> dict[str, str | None]:
+    return _batch_norm_dtypes(data)
+
+
+@sync_batch_norm.onnx
+def _(
+    g: GraphBuilder,
+    data: Value,
+    gamma: Value,
+    beta: Value,
+    moving_mean: Value,
+    moving_var: Value,
+    *,
+    eps: float,
+    fix_gamma: bool,
+    output_mean_var: bool,
+) -> tuple[Value, ...]:
+    attrs = {"eps": eps, "fix_gamma": fix_gamma, "output_mean_var": output_mean_var, "axis": 1}
+    return tuple(batch_norm.lower(g, (data, gamma, beta, moving_mean, moving_var), attrs))
+
+
+@sync_batch_norm.parameters
+def _(data: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    return batch_norm.parameter_shapes({"data": data}, {"axis": 1})
+
+
 def _with_statistics(attrs: Attrs) -> tuple[str, ...]:
     return ("output", "mean", "std") if attrs["output_mean_var"] else ("output",)
 

@@ -10,6 +10,10 @@ from gluonnx.ops.table import Operator
 Handle = TypeVar("Handle")
 
 
+INPLACE_METHODS = {"squeeze": 1, "expand_dims": 1, "flatten": 0}
+"""Methods that take `inplace` after so many attributes. Source: MXNet 1.9.1 python/mxnet/ndarray/ndarray.py."""
+
+
 def arrange(
     op: Operator, args: Sequence[Any], kwargs: Mapping[str, Any], handle: type[Handle]
 ) -> tuple[list[Handle | None], dict[str, Any]]:
@@ -146,3 +150,9 @@ def document(op: Operator) -> str:
     if op.source:
         lines += ["", f"Source: {op.source}"]
     return "\n".join(lines).strip()
+
+
+def split_inplace(name: str, args: tuple[Any, ...], inplace: bool) -> tuple[tuple[Any, ...], bool]:
+    """Return the attributes a method is given by position, and `inplace`, which may follow them."""
+    count = INPLACE_METHODS[name]
+    return (args[:count], bool(args[count])) if len(args) == count + 1 else (args, inplace)

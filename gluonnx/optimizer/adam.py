@@ -69,8 +69,7 @@ class Adam(_TwoMoments):
         self.epsilon = epsilon
         self.lazy_update = lazy_update
 
-    @property
-    def _updates_rows(self) -> bool:
+    def _updates_rows(self, weight: NDArray) -> bool:
         return self.lazy_update
 
     def _apply(self, batch: Batch) -> None:

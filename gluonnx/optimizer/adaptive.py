@@ -37,8 +37,7 @@ class AdaGrad(BatchOptimizer):
         """Return the sum of squares, float32 zeros of the weight's shape."""
         return zeros_of(weight, weight.shape, torch.float32)
 
-    @property
-    def _updates_rows(self) -> bool:
+    def _updates_rows(self, weight: NDArray) -> bool:
         return True
 
     def _apply(self, batch: Batch) -> None:
@@ -80,8 +79,7 @@ class GroupAdaGrad(BatchOptimizer):
             raise ArgumentError(f"GroupAdaGrad: expected a weight of 2 axes, got shape={weight.shape}.")
         return zeros_of(weight, (weight.shape[0], 1), torch.float32)
 
-    @property
-    def _updates_rows(self) -> bool:
+    def _updates_rows(self, weight: NDArray) -> bool:
         return True
 
     def _apply(self, batch: Batch) -> None:
@@ -242,9 +240,8 @@ class Ftrl(BatchOptimizer):
         """Return (z, n), float32 zeros of the weight's shape."""
         return (zeros_of(weight, weight.shape, torch.float32), zeros_of(weight, weight.shape, torch.float32))
 
-    @property
-    def _updates_rows(self) -> bool:
-        return True
+    def _updates_rows(self, weight: NDArray) -> bool:
+        return weight.stype != "default"
 
     def _apply(self, batch: Batch) -> None:
         grads = self._gradients(batch, decay=False)

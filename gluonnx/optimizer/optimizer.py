@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from gluonnx.errors import ArgumentError, RegistryError
+from gluonnx.ndarray.leaf import SPARSE_TYPES
 from gluonnx.ndarray.ndarray import NDArray
-from gluonnx.ndarray.sparse_array import RowSparseNDArray
+from gluonnx.ndarray.sparse_array import CSRNDArray, RowSparseNDArray
 
 __all__ = ["Batch", "BatchOptimizer", "Optimizer", "create", "register"]
 
@@ -395,7 +396,7 @@ class BatchOptimizer(Optimizer):
         *,
         has_master: bool,
     ) -> None:
-        if any(type(g) is RowSparseNDArray for g in grads):
+        if not SPARSE_TYPES.isdisjoint(map(type, grads)) or CSRNDArray in map(type, weights):
             self._update_with_rows(indices, weights, grads, states, has_master=has_master)
             return
         self._update_count(indices)
@@ -406,7 +407,7 @@ class BatchOptimizer(Optimizer):
         if has_master:
             masters = [s[1] if self._master_last else s[0] for s in states]
             states = [s[0] if self._master_last else s[1] for s in states]
-            values = [m._plain() for m in masters]
+            values = [m._writable() for m in masters]
             sources = [g.float() for g in sources]
         else:
             values = targets
@@ -415,8 +416,7 @@ class BatchOptimizer(Optimizer):
             if has_master:
                 torch._foreach_copy_(targets, values)
 
-    @property
-    def _updates_rows(self) -> bool:
+    def _updates_rows(self, weight: NDArray) -> bool:
         """Whether only the rows that a row_sparse gradient holds are updated, with their states."""
         return False
 
@@ -429,21 +429,26 @@ class BatchOptimizer(Optimizer):
         *,
         has_master: bool,
     ) -> None:
-        """Update parameters of which some have row_sparse gradients."""
-        dense = list(range(len(indices)))
-        if self._updates_rows and not has_master:
-            dense = [i for i in dense if type(grads[i]) is not RowSparseNDArray]
-            for i in set(range(len(indices))).difference(dense):
-                self._update_rows(indices[i], weights[i], grads[i], states[i])
-        if dense:
-            plain = [NDArray(grads[i]._plain()) for i in dense]
-            self._update_lists(
-                [indices[i] for i in dense],
-                [weights[i] for i in dense],
-                plain,
-                [states[i] for i in dense],
-                has_master=has_master,
-            )
+        """Update parameters of which some have sparse weights or row_sparse gradients."""
+        dense = []
+        for i, (index, weight, grad, state) in enumerate(zip(indices, weights, grads, states, strict=True)):
+            if type(grad) is not RowSparseNDArray or not self._updates_rows(weight):
+                dense.append(i)
+            elif has_master:
+                master, inner = reversed(state) if self._master_last else state
+                self._update_rows(index, master, grad.astype(np.float32), inner)
+                weight._write(master._plain())
+            else:
+                self._update_rows(index, weight, grad, state)
+        if not dense:
+            return
+        values = [NDArray(w._plain()) if type(w) is CSRNDArray else w for w in (weights[i] for i in dense)]
+        gradients = [NDArray(grads[i]._plain()) for i in dense]
+        kept = [states[i] for i in dense]
+        self._update_lists([indices[i] for i in dense], values, gradients, kept, has_master=has_master)
+        for i, value in zip(dense, values, strict=True):
+            if value is not weights[i]:
+                weights[i]._write(value._t)
 
     def _update_rows(self, index: Any, weight: NDArray, grad: NDArray, state: Any) -> None:
         """Update the rows of one parameter that its gradient holds."""

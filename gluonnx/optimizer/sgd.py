@@ -52,8 +52,7 @@ class SGD(_Momentum):
         super().__init__(momentum, **kwargs)
         self.lazy_update = lazy_update
 
-    @property
-    def _updates_rows(self) -> bool:
+    def _updates_rows(self, weight: NDArray) -> bool:
         return self.lazy_update
 
     def _apply(self, batch: Batch) -> None:
@@ -220,7 +219,7 @@ class DCASGD(BatchOptimizer):
 
     def create_state(self, index: Any, weight: NDArray) -> Any:
         """Return (momentum or None, the weight before the last update)."""
-        return (None if self.momentum == 0.0 else zeros_like(weight), weight.copy())
+        return (None if self.momentum == 0.0 else zeros_like(weight), NDArray(weight._plain().clone()))
 
     def _apply(self, batch: Batch) -> None:
         grads = self._gradients(batch, decay=False, clips_zero=True)

@@ -6,7 +6,7 @@ from typing import Any
 from gluonnx import name as naming
 from gluonnx.attribute import HIDDEN_KEYS, annotations
 from gluonnx.errors import AttributeValueError, GraphError
-from gluonnx.ops.signature import arrange, document, signature
+from gluonnx.ops.signature import INPLACE_METHODS, arrange, document, signature, split_inplace
 from gluonnx.ops.table import TABLE, Operator
 from gluonnx.symbol.graph import Entry, Node
 from gluonnx.symbol.symbol import Symbol
@@ -35,6 +35,12 @@ def attach_methods() -> None:
 def _method(fn: Function, name: str) -> Function:
     def method(self: Symbol, *args: Any, **kwargs: Any) -> Symbol:
         return fn(self, *args, **kwargs)
+
+    def with_inplace(self: Symbol, *args: Any, inplace: bool = False, **kwargs: Any) -> Symbol:
+        return fn(self, *split_inplace(name, args, inplace)[0], **kwargs)
+
+    if name in INPLACE_METHODS:
+        method = with_inplace
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = fn.__doc__

@@ -4,12 +4,12 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from gluonnx.errors import FormatError, MXNetError
 from gluonnx.formats.symbol_json import (
     MXNET_VERSION,
     EntryRecord,
+    GraphAttr,
     GraphRecord,
     NodeRecord,
     parse_symbol_json,
@@ -51,7 +51,7 @@ def dumps(heads: Sequence[Entry]) -> str:
         )
         unread = 0 if node.op is None else node.op.unread_outputs(node.typed)
         row_ptr.append(row_ptr[-1] + node.output_count + unread)
-    attrs: dict[str, Any] = {"mxnet_version": ("int", MXNET_VERSION)}
+    attrs: dict[str, GraphAttr] = {"mxnet_version": ("int", MXNET_VERSION)}
     if is_np_shape():
         attrs["is_np_shape"] = ("int", 1)
     return write_symbol_json(

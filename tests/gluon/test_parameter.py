@@ -396,3 +396,22 @@ def test_a_load_that_fails_changes_nothing(tmp_path):
     ):
         net.load_parameters(tmp_path / "p.params")
     np.testing.assert_array_equal(net.weight.data().asnumpy(), 1)
+
+
+def test_unknown_dimensions_under_np_shape():
+    param = mx.gluon.Parameter("weight", shape=(3, 0), allow_deferred_init=True)
+    assert param.shape == (3, 0)
+    with mx.util.np_shape(True):
+        assert param.shape == (3, -1)
+        net = mx.gluon.nn.Dense(2)
+        net.initialize()
+        assert net(mx.nd.ones((4, 3))).shape == (4, 2)
+        assert net.weight.shape == (2, 3)
+
+
+def test_gradients_by_mxnets_name():
+    net = mx.gluon.nn.Dense(2, in_units=3)
+    net.initialize(ctx=[mx.cpu(0), mx.cpu(1)])
+    assert [g.context for g in net.weight._grad] == [mx.cpu(0), mx.cpu(1)]
+    net.collect_params().setattr("grad_req", "null")
+    assert net.weight._grad is None

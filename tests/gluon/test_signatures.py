@@ -10,7 +10,6 @@ import gluonnx as mx
 
 ABSENT = {
     "gluon.contrib.nn.SparseEmbedding": "needs row_sparse parameters",
-    "gluon.contrib.nn.SyncBatchNorm": "needs its operator",
     "gluon.utils.replace_file": "a detail of download; pathlib has it",
 }
 

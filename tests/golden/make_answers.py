@@ -22,6 +22,7 @@ import cases  # noqa: E402
 FILES = {
     "ndarray": "ndarray/ndarray_cases.py",
     "autograd": "autograd_cases.py",
+    "sparse": "ndarray/sparse_cases.py",
     "symbol": "symbol/symbol_cases.py",
     "executor": "executor_cases.py",
     "custom": "custom_cases.py",

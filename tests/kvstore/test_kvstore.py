@@ -168,8 +168,13 @@ def test_wrong_calls():
         kv.save_optimizer_states("x")
     with pytest.raises(ArgumentError, match="cannot load states: expected an optimizer"):
         kv.load_optimizer_states("x")
-    with pytest.raises(MXNetError, match="row_sparse arrays are not built yet"):
+    with pytest.raises(ArgumentError, match="got out=None or row_ids=None"):
         kv.row_sparse_pull(3)
+    rows = mx.nd.sparse.zeros("row_sparse", (3,))
+    with pytest.raises(MXNetError, match="key 3: wrong storage type: expected row_sparse, got default stored"):
+        kv.row_sparse_pull(3, out=rows, row_ids=mx.nd.array([0]))
+    with pytest.raises(ArgumentError, match="key 3: expected rows for each of 1 arrays, got 2"):
+        kv.row_sparse_pull(3, out=rows, row_ids=[mx.nd.array([0]), mx.nd.array([1])])
     with pytest.raises(ValueError, match="Unknown capability: expected 'optimizer', got 'x'"):
         kv.is_capable("x")
 

@@ -14,6 +14,11 @@ def _parallel(mx, kind):
 CASES = (
     Case("concurrent", lambda mx: _parallel(mx, "Concurrent"), (Array((2, 4)),), traced="not a HybridBlock"),
     Case("hybrid-concurrent", lambda mx: _parallel(mx, "HybridConcurrent"), (Array((2, 4)),)),
+    Case(
+        "sync-batch-norm",
+        lambda mx: mx.gluon.contrib.nn.SyncBatchNorm(num_devices=1, scale=False, prefix="sync_"),
+        (Array((4, 3, 2)),),
+    ),
     Case("pixel-shuffle1d", lambda mx: mx.gluon.contrib.nn.PixelShuffle1D(2), (Array((2, 6, 3)),)),
     Case("pixel-shuffle2d", lambda mx: mx.gluon.contrib.nn.PixelShuffle2D((2, 3)), (Array((2, 12, 3, 2)),)),
     Case("pixel-shuffle2d-one", lambda mx: mx.gluon.contrib.nn.PixelShuffle2D(2), (Array((1, 8, 3, 2)),)),

@@ -37,6 +37,7 @@ for train in (False, True):
     SAMPLES += [
         batch_norm("plain" + tail, (4, 3, 2, 3), 3, train=train, fix_gamma=False),
         batch_norm("relu" + tail, (4, 3, 2, 3), 3, train=train, op="_contrib_BatchNormWithReLU", fix_gamma=False),
+        batch_norm("sync" + tail, (4, 3, 2, 3), 3, train=train, op="_contrib_SyncBatchNorm", fix_gamma=False, key="a"),
         batch_norm("default" + tail, (4, 3, 2, 3), 3, train=train),
         batch_norm("flat" + tail, (5, 3), 3, train=train, fix_gamma=False),
         batch_norm("global" + tail, (4, 3, 2), 3, train=train, fix_gamma=False, use_global_stats=True),

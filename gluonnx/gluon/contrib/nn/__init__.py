@@ -8,5 +8,14 @@ from gluonnx.gluon.contrib.nn.basic_layers import (
     PixelShuffle2D,
     PixelShuffle3D,
 )
+from gluonnx.gluon.contrib.nn.sync_batch_norm import SyncBatchNorm
 
-__all__ = ["Concurrent", "HybridConcurrent", "Identity", "PixelShuffle1D", "PixelShuffle2D", "PixelShuffle3D"]
+__all__ = [
+    "Concurrent",
+    "HybridConcurrent",
+    "Identity",
+    "PixelShuffle1D",
+    "PixelShuffle2D",
+    "PixelShuffle3D",
+    "SyncBatchNorm",
+]

@@ -1,0 +1,34 @@
+"""Functions and methods that write into their arrays or share memory with them."""
+
+import numpy as np
+import pytest
+
+import gluonnx as mx
+from gluonnx import nd
+from gluonnx.errors import MXNetError
+
+
+def test_reset_arrays():
+    arrays = [nd.ones((2, 3)), nd.ones((2,), dtype="float16"), nd.ones((1,), ctx=mx.cpu(1))]
+    assert nd.reset_arrays(*arrays, num_arrays=3) is None
+    assert [a.asnumpy().tolist() for a in arrays] == [[[0, 0, 0], [0, 0, 0]], [0, 0], [0]]
+    assert arrays[1].dtype == np.float16
+    with pytest.raises(MXNetError, match=r"nd\.reset_arrays: wrong number of arrays: expected num_arrays=2, got 3"):
+        nd.reset_arrays(*arrays, num_arrays=2)
+
+
+@pytest.mark.parametrize(
+    ("method", "args", "shape"),
+    [("squeeze", (), (3,)), ("squeeze", (0,), (3,)), ("expand_dims", (1,), (1, 1, 3)), ("flatten", (), (1, 3))],
+)
+def test_methods_with_inplace(method, args, shape):
+    for inplace, by_position in ((False, False), (True, False), (True, True)):
+        x = nd.ones((1, 3))
+        call = getattr(x, method)
+        y = call(*args, inplace) if by_position and args else call(*args, inplace=inplace)
+        assert y.shape == shape
+        x[:] = 2
+        assert y.asnumpy().ravel().tolist() == [2.0 if inplace else 1.0] * 3
+        assert getattr(mx.sym.var("x", shape=(1, 3)), method)(*args, inplace=inplace).infer_shape()[1] == [shape]
+    with pytest.raises(MXNetError, match="squeeze"):
+        nd.ones((2, 3)).squeeze(0, inplace=True)
