@@ -3,9 +3,35 @@
 from typing import Any
 
 from gluonnx.ndarray import random as _arrays
-from gluonnx.ndarray.random import normal, randn, seed, shuffle, uniform
+from gluonnx.ndarray.random import (
+    exponential,
+    gamma,
+    generalized_negative_binomial,
+    multinomial,
+    negative_binomial,
+    normal,
+    poisson,
+    randint,
+    randn,
+    seed,
+    shuffle,
+    uniform,
+)
 
-__all__ = ["normal", "randn", "seed", "shuffle", "uniform"]
+__all__ = [
+    "exponential",
+    "gamma",
+    "generalized_negative_binomial",
+    "multinomial",
+    "negative_binomial",
+    "normal",
+    "poisson",
+    "randint",
+    "randn",
+    "seed",
+    "shuffle",
+    "uniform",
+]
 
 
 def __getattr__(name: str) -> Any:

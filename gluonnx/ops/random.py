@@ -137,5 +137,69 @@ def random_randint(
     return torch.randint(low, high, shape or (1,), generator=generator, dtype=kind, device=device)
 
 
-for _op in (random_uniform, random_normal, random_exponential, random_gamma, random_poisson, random_randint):
+@operator("_random_negative_binomial", "random_negative_binomial", source=SOURCE)
+def random_negative_binomial(
+    *,
+    k: int = 1,
+    p: float = 1.0,
+    shape: Shape | None = None,
+    ctx: str = "",
+    dtype: DTypeName | None = None,
+    generator: Generator = None,
+    device: Device = None,
+) -> Tensor:
+    """Draws from the negative binomial distribution: successes before `k` failures of probability `p`.
+
+    The mean is `k * (1 - p) / p`.
+    """
+    _check("_random_negative_binomial", k >= 0, "k", "a number of at least 0", k)
+    _check("_random_negative_binomial", 0 < p <= 1, "p", "a probability above 0", p)
+    result = _empty("_random_negative_binomial", shape, dtype, device)
+    limits = torch.full_like(result, k, dtype=torch.promote_types(result.dtype, torch.float32))
+    return gamma_poisson(limits, (1 - p) / p, generator).to(result.dtype)
+
+
+@operator("_random_generalized_negative_binomial", "random_generalized_negative_binomial", source=SOURCE)
+def random_generalized_negative_binomial(
+    *,
+    mu: float = 1.0,
+    alpha: float = 1.0,
+    shape: Shape | None = None,
+    ctx: str = "",
+    dtype: DTypeName | None = None,
+    generator: Generator = None,
+    device: Device = None,
+) -> Tensor:
+    """Draws from the negative binomial distribution with mean `mu` and variance `mu + alpha * mu^2`."""
+    _check("_random_generalized_negative_binomial", mu >= 0, "mu", "a number of at least 0", mu)
+    _check("_random_generalized_negative_binomial", alpha >= 0, "alpha", "a number of at least 0", alpha)
+    result = _empty("_random_generalized_negative_binomial", shape, dtype, device)
+    wide = torch.promote_types(result.dtype, torch.float32)
+    if alpha == 0:
+        return torch.poisson(torch.full_like(result, mu, dtype=wide), generator).to(result.dtype)
+    return gamma_poisson(torch.full_like(result, 1 / alpha, dtype=wide), alpha * mu, generator).to(result.dtype)
+
+
+def standard_gamma(shapes: Tensor, generator: Generator) -> Tensor:
+    """Draw from the gamma distribution of scale 1 with each element's shape, 0 where that is 0."""
+    positive = shapes > 0
+    drawn = torch._standard_gamma(torch.where(positive, shapes, torch.ones_like(shapes)), generator)
+    return torch.where(positive, drawn, torch.zeros_like(drawn))
+
+
+def gamma_poisson(shapes: Tensor, scales: Tensor | float, generator: Generator) -> Tensor:
+    """Draw from the Poisson distribution with means drawn from the gamma distribution."""
+    return torch.poisson(standard_gamma(shapes, generator) * scales, generator)
+
+
+for _op in (
+    random_uniform,
+    random_normal,
+    random_exponential,
+    random_gamma,
+    random_poisson,
+    random_randint,
+    random_negative_binomial,
+    random_generalized_negative_binomial,
+):
     _op.no_onnx(UNCHECKABLE)

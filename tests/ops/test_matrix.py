@@ -190,9 +190,9 @@ def test_number_of_inputs_is_checked(sample):
 def test_draws_follow_their_distribution(sample):
     op = operator_of(sample)
     attrs = op.parse(sample.attrs)
-    (drawn,) = call(op, [], attrs, seed=1).outputs
-    assert tuple(drawn.shape) == sample.attrs["shape"]
-    default = "int32" if "randint" in sample.op else "float32"
+    (drawn,) = call(op, tensors(sample.arrays()), attrs, seed=1).outputs
+    assert tuple(drawn.shape) == (sample.shape or sample.attrs["shape"])
+    default = "int32" if "randint" in sample.op or "multinomial" in sample.op else "float32"
     assert matrix.dtype_names([drawn]) == [sample.attrs.get("dtype", default)]
     values = drawn.double()
     error = sample.std / values.numel() ** 0.5
@@ -207,7 +207,8 @@ def test_draws_follow_their_distribution(sample):
 def test_draws_are_the_seeds(sample):
     op = operator_of(sample)
     attrs = op.parse(sample.attrs)
-    first, again, other = (call(op, [], attrs, seed=s).outputs[0] for s in (1, 1, 2))
+    inputs = tensors(sample.arrays())
+    first, again, other = (call(op, inputs, attrs, seed=s).outputs[0] for s in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -216,8 +217,9 @@ def test_draws_are_the_seeds(sample):
 def test_draws_on_meta_tensors_and_onnx(sample):
     op = operator_of(sample)
     attrs = op.parse(sample.attrs)
-    (real,) = call(op, [], attrs).outputs
-    (meta,) = call(op, [], attrs, device="meta").outputs
+    inputs = tensors(sample.arrays())
+    (real,) = call(op, inputs, attrs).outputs
+    (meta,) = call(op, [t.to("meta") for t in inputs], attrs, device="meta").outputs
     assert (meta.shape, meta.dtype, meta.device.type) == (real.shape, real.dtype, "meta")
     with pytest.raises(LoweringError, match=f"{op.name}: has no ONNX form: it draws new numbers"):
         op.lower(None, [], attrs)

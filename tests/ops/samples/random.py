@@ -27,6 +27,12 @@ SAMPLES = [
     _sample("_random_exponential", "float16", {"lam": 1.0, "dtype": "float16"}, 1.0, 1.0, low=0),
     _sample("_random_poisson", "float16", {"lam": 3.0, "dtype": "float16"}, 3.0, math.sqrt(3), low=0),
     _sample("_random_poisson", "mean", {"lam": 4.0}, 4.0, 2.0, low=0),
+    _sample("_random_negative_binomial", "three", {"k": 3, "p": 0.4}, 4.5, math.sqrt(11.25), low=0),
+    _sample(
+        "_random_negative_binomial", "float16", {"k": 3, "p": 0.4, "dtype": "float16"}, 4.5, math.sqrt(11.25), low=0
+    ),
+    _sample("_random_generalized_negative_binomial", "wide", {"mu": 3.0, "alpha": 0.4}, 3.0, math.sqrt(6.6), low=0),
+    _sample("_random_generalized_negative_binomial", "poisson", {"mu": 3.0, "alpha": 0.0}, 3.0, math.sqrt(3), low=0),
     _sample("_random_randint", "range", {"low": 1, "high": 7}, 3.5, math.sqrt(35 / 12), low=1, high=6),
     _sample("_random_randint", "int64", {"low": -3, "high": 4, "dtype": "int64"}, 0.0, 2.0, low=-3, high=3),
 ]

@@ -125,7 +125,13 @@ class RandomSample:
     low: float = -np.inf
     high: float = np.inf
     onnx: Optional[str] = None
+    inputs: Tuple[Array, ...] = ()
+    shape: Optional[Tuple[int, ...]] = None
 
     @property
     def key(self):
         return self.op + "-" + self.id
+
+    def arrays(self):
+        """The input arrays."""
+        return [spec.make(np.random.RandomState(0)) for spec in self.inputs]
