@@ -48,11 +48,11 @@ class Function:
 
     def forward(self, *inputs: NDArray) -> Any:
         """Compute an array, or several; nothing in it is recorded."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}: no forward: expected a subclass to define `forward`.")
 
     def backward(self, *output_grads: NDArray) -> Any:
         """Return the gradient of each input, from those of the outputs."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}: no backward: expected a subclass to define `backward`.")
 
     def __call__(self, *inputs: NDArray) -> Any:
         """Call `forward`, and record it with its `backward` inside `record`.

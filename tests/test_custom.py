@@ -279,3 +279,13 @@ def test_gradient_of_a_constant_gradient_is_zero(make):
     assert y.asnumpy().tolist() == [0.0, 0.0]
     y.backward()
     assert x.grad.asnumpy().tolist() == [0.0, 0.0]
+
+
+def test_a_function_without_forward_is_told():
+    class Nothing(mx.autograd.Function):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Nothing: no forward: expected a subclass to define"):
+        Nothing()(mx.nd.ones((1,)))
+    with pytest.raises(NotImplementedError, match="Nothing: no backward: expected a subclass to define"):
+        Nothing().backward(mx.nd.ones((1,)))

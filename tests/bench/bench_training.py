@@ -36,9 +36,13 @@ def gluon_step(mx, hybridize: bool) -> Callable[[], object]:
     net = nn.HybridSequential()
     with net.name_scope():
         net.add(
-            nn.Conv2D(20, kernel_size=3, padding=1, activation="relu"),
+            nn.Conv2D(20, kernel_size=3, padding=1),
+            nn.BatchNorm(),
+            nn.Activation("relu"),
             nn.MaxPool2D(pool_size=2, strides=2),
-            nn.Conv2D(50, kernel_size=3, padding=1, activation="relu"),
+            nn.Conv2D(50, kernel_size=3, padding=1),
+            nn.BatchNorm(),
+            nn.Activation("relu"),
             nn.MaxPool2D(pool_size=2, strides=2),
             nn.Flatten(),
             nn.Dense(128, activation="relu"),
@@ -73,9 +77,11 @@ def torch_step() -> Callable[[], object]:
 
     net = nn.Sequential(
         nn.Conv2d(1, 20, 3, padding=1),
+        nn.BatchNorm2d(20),
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Conv2d(20, 50, 3, padding=1),
+        nn.BatchNorm2d(50),
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Flatten(),

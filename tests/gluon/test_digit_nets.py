@@ -1,9 +1,15 @@
-"""The demo's networks answer as MXNet's do, to 1e-5: on torch, in ONNX Runtime, and read back from an export."""
+"""The demo's network and two of its kind answer as MXNet's do, to 1e-5.
+
+On torch, in ONNX Runtime, and read back from an export.
+"""
+
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
 from gluon import road
-from gluon.cases.nets import CASES
+from gluon.cases.nets import CASES, digits
 
 import gluonnx as mx
 
@@ -26,3 +32,11 @@ def test_answers_are_mxnets(name, tmp_path):
     for way, answer in answers.items():
         difference = np.abs(answer.asnumpy() - expected).max()
         assert difference <= LARGEST_DIFFERENCE, way
+
+
+def test_the_case_is_the_demos_network():
+    sample = runpy.run_path(str(Path(__file__).parents[2] / "samples" / "digits" / "model.py"))
+    with mx.name.NameManager():
+        recorded = digits(mx)
+    with mx.name.NameManager():
+        assert repr(sample["lenet"]()) == repr(recorded)

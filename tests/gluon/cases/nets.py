@@ -19,6 +19,27 @@ def lenet(mx):
     return net
 
 
+def digits(mx):
+    """The network of samples/digits."""
+    nn = mx.gluon.nn
+    net = nn.HybridSequential()
+    with net.name_scope():
+        net.add(
+            nn.Conv2D(20, kernel_size=3, padding=1),
+            nn.BatchNorm(),
+            nn.Activation("relu"),
+            nn.MaxPool2D(pool_size=2, strides=2),
+            nn.Conv2D(50, kernel_size=3, padding=1),
+            nn.BatchNorm(),
+            nn.Activation("relu"),
+            nn.MaxPool2D(pool_size=2, strides=2),
+            nn.Flatten(),
+            nn.Dense(128, activation="relu"),
+            nn.Dense(10),
+        )
+    return net
+
+
 def normalized(mx, rate=0.5):
     nn = mx.gluon.nn
     net = nn.HybridSequential(prefix="net_")
@@ -47,6 +68,7 @@ _SUMS = {"rtol": 1e-4, "atol": 3e-5, "why": "sums of thousands of products, thro
 
 CASES = (
     Case("lenet", lenet, _DIGITS, steps=5, predict_gradient=FORGETS, **_SUMS),
+    Case("digits", digits, _DIGITS, steps=5, predict_gradient=FORGETS, **_SUMS),
     Case("normalized-dropout", normalized, _DIGITS, is_random=True),
     Case("normalized", lambda mx: normalized(mx, rate=0), _DIGITS, values=_FIXED, steps=5, **_SUMS),
 )
