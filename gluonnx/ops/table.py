@@ -409,6 +409,11 @@ class Operator:
         """Whether gradients go through the operator, or start at it."""
         return self._gradient_kind(attrs) != "none"
 
+    @property
+    def declared_gradient(self) -> Gradient | None:
+        """What it does with an incoming gradient; None where that depends on the attributes."""
+        return None if callable(self._gradient) else self._gradient
+
     def _gradient_kind(self, attrs: Attrs) -> Gradient:
         return self._gradient(attrs) if callable(self._gradient) else self._gradient
 
