@@ -15,6 +15,7 @@ from gluonnx.errors import ArgumentError, InputError, MXNetError
 from gluonnx.modes import MODES
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ops.custom import register_kind
+from gluonnx.ops.derivative import once_differentiable
 from gluonnx.ops.dtypes import BY_NAME, BY_TORCH, as_dtype, torch_dtype
 from gluonnx.ops.table import TABLE, Input
 
@@ -332,7 +333,7 @@ class _Recorded(torch.autograd.Function):
         return outputs
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @once_differentiable("Custom")
     def backward(ctx: Any, *heads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         return (None, *ctx.call.backward(heads, ctx.needs_input_grad[1:]))
 

@@ -34,8 +34,9 @@ Attrs = Mapping[str, Any]
 Shapes = Literal["derived", "same", "broadcast", "known"]
 """How unknown dimensions follow from known ones: from running the torch function (`derived`), because all inputs and
 outputs have one shape (`same`), from inputs to outputs only (`broadcast`), or not at all (`known`)."""
-Gradient = Literal["chain", "loss", "none"]
-"""What an operator does with the gradient that comes in: passes it on, makes its own instead, or passes on none."""
+Gradient = Literal["chain", "loss", "none", "refused"]
+"""What an operator does with the gradient that comes in: passes it on, makes its own instead, passes on none, or refuses
+to be in a bound graph that one comes to (MXNet has no gradient for it; an imperative call gives torch's)."""
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 
 
@@ -406,6 +407,10 @@ class Operator:
     def has_gradient(self, attrs: Attrs) -> bool:
         """Whether gradients go through the operator, or start at it."""
         return self._gradient_kind(attrs) != "none"
+
+    def refuses_gradient(self, attrs: Attrs) -> bool:
+        """Whether no graph can be bound in which a gradient comes to the operator."""
+        return self._gradient_kind(attrs) == "refused"
 
     def _gradient_kind(self, attrs: Attrs) -> Gradient:
         return self._gradient(attrs) if callable(self._gradient) else self._gradient
