@@ -231,8 +231,8 @@ def grad(
             )
     tensors = tracked_heads(heads)
     retains = create_graph if retain_graph is None else retain_graph
-    before = MODES.training, MODES.backward_training
-    MODES.training = MODES.backward_training = train_mode
+    before = MODES.backward_training
+    MODES.backward_training = train_mode
     try:
         found = torch.autograd.grad(
             tensors,
@@ -245,7 +245,7 @@ def grad(
     except RuntimeError as err:
         raise explain(err) from err
     finally:
-        MODES.training, MODES.backward_training = before
+        MODES.backward_training = before
     results = []
     for array, gradient in zip(wanted, found, strict=True):
         if gradient is None:

@@ -134,7 +134,7 @@ class _Recorded(torch.autograd.Function):
         return aliases
 
     @staticmethod
-    @once_differentiable("an autograd.Function")
+    @once_differentiable(lambda ctx: type(ctx.function).__name__)
     def backward(ctx: Any, *heads: torch.Tensor) -> tuple[Any, ...]:
         gradients = ctx.function._gradients(heads, ctx.inputs)
         needed = ctx.needs_input_grad[2:]

@@ -1,6 +1,7 @@
 """Variables and the backward pass: torch's autograd behind MXNet's gradient buffers."""
 
 import sys
+import weakref
 from collections.abc import Callable, Sequence
 
 import torch
@@ -30,7 +31,8 @@ class Leaf:
     """What makes an array a variable.
 
     Attributes:
-        tracked: The tensor that graphs are recorded from.
+        tracked: Gives the tensor that graphs are recorded from. That tensor's hook holds the leaf; were it held in turn,
+            neither would ever be freed, for Python does not see the way through the hook.
         plain: The same memory outside any graph.
         grad: The gradient array, None under `grad_req="null"`.
         grad_req: `"write"`, `"add"` or `"null"`.
@@ -40,7 +42,7 @@ class Leaf:
     __slots__ = ("__weakref__", "grad", "grad_req", "is_fresh", "plain", "tracked")
 
     def __init__(self, tracked: torch.Tensor, plain: torch.Tensor, grad: NDArray | None, grad_req: str) -> None:
-        self.tracked = tracked
+        self.tracked = weakref.ref(tracked)
         self.plain = plain
         self.grad = grad
         self.grad_req = grad_req
@@ -126,7 +128,7 @@ def _attach_sparse(array: BaseSparseNDArray, grad: NDArray | None, grad_req: str
     _check_floating(array._s.values, array)
     tracked = array._become_variable()
     array._made = Origin(VARIABLE)
-    leaf = Leaf(tracked, tracked, grad, grad_req)
+    leaf = Leaf(tracked, array._s.values, grad, grad_req)
     tracked.register_post_accumulate_grad_hook(leaf.receive)  # type: ignore[no-untyped-call]
     array._leaf = leaf
 
@@ -158,14 +160,16 @@ def backward(
     """
     tensors = tracked_heads(heads)
     gradients = head_gradients(tensors, head_grads)
-    before = MODES.training, MODES.backward_training
-    MODES.training = MODES.backward_training = train_mode
+    with_mode = train_mode != MODES.backward_training
+    if with_mode:
+        MODES.backward_training = train_mode
     try:
         torch.autograd.backward(tensors, gradients, retain_graph=retain_graph)
     except RuntimeError as err:
         raise explain(err) from err
     finally:
-        MODES.training, MODES.backward_training = before
+        if with_mode:
+            MODES.backward_training = not train_mode
     if not retain_graph:
         release(heads)
 
@@ -217,12 +221,14 @@ def release(heads: Sequence[NDArray]) -> None:
     """Take arrays out of the graph that a backward has gone through; variables stay."""
     for head in heads:
         if isinstance(head, BaseSparseNDArray):
-            if head._s.graph is not None and not head._s.graph.is_leaf:
-                head._s = without_graph(head._s)
-                head._made = Origin(CONSTANT)
-        elif not head._t.is_leaf:
+            if head._s.graph is None or head._s.graph.is_leaf:
+                continue
+            head._s = without_graph(head._s)
+        elif head._t.is_leaf:
+            continue
+        else:
             head._t = head._t.detach()
-            head._made = Origin(CONSTANT)
+        head._made = Origin(CONSTANT)
 
 
 def explain(err: RuntimeError) -> MXNetError:

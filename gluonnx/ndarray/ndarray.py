@@ -367,7 +367,8 @@ class NDArray:
             t = self._active()
         result = NDArray(indexing.read(t, key)) if type(self) is NDArray else self._like(indexing.read(t, key))
         if t.requires_grad:
-            result._made = (indexing.read, self._origin(), key if indexing.is_basic(key) else None, t.dim())
+            kept = key if type(key) is int or indexing.is_basic(key) else None
+            result._made = (indexing.read, self._origin(), kept, t.dim())
         return result
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -440,7 +441,7 @@ class NDArray:
     def _plain(self) -> torch.Tensor:
         """The tensor outside any graph, sharing memory."""
         leaf = getattr(self, "_leaf", None)
-        if leaf is not None and leaf.tracked is self._t:
+        if leaf is not None and leaf.tracked() is self._t:
             plain: torch.Tensor = leaf.plain
             return plain
         return self._t.detach()
@@ -522,7 +523,9 @@ def _op(name: str) -> Callable[..., Any]:
 InPlace = Callable[[NDArray, Any], NDArray]
 
 
-def _arithmetic(array_op: str, scalar_op: str, *, swap: bool = False) -> Callable[[NDArray, Any], NDArray]:
+def _arithmetic(
+    array_op: str, scalar_op: str, *, swap: bool = False, has_gradient: bool = True
+) -> Callable[[NDArray, Any], NDArray]:
     """Make a binary Python operator from the operator for two arrays and the one for an array and a number."""
 
     def method(self: NDArray, other: Any) -> NDArray:
@@ -530,9 +533,18 @@ def _arithmetic(array_op: str, scalar_op: str, *, swap: bool = False) -> Callabl
         if kind is NDArray and type(self) is NDArray:
             a, b = self._t, other._t
             if a.requires_grad or b.requires_grad:
-                if MODES.recording:
-                    return recorded(self, other)
-                a, b = self._plain(), other._plain()
+                if has_gradient and MODES.recording:
+                    try:
+                        result = NDArray(binary(b, a) if swap else binary(a, b))
+                        result._made = (row, other._made, self._made) if swap else (row, self._made, other._made)
+                        return result
+                    except RuntimeError as err:
+                        raise broadcast_error(array_op, self, other, err) from None
+                    except AttributeError:  # an array that is in no graph, for the first time
+                        pair = (other, self) if swap else (self, other)
+                        result._made = (row, *(x._origin() for x in pair))
+                        return result
+                a, b = self._active(), other._active()
             try:
                 return NDArray(binary(b, a) if swap else binary(a, b))
             except RuntimeError as err:
@@ -540,37 +552,25 @@ def _arithmetic(array_op: str, scalar_op: str, *, swap: bool = False) -> Callabl
         if kind is float or kind is int or isinstance(other, (numbers.Number, np.generic)):
             t = self._t
             if t.requires_grad:
-                if MODES.recording:
+                if has_gradient and MODES.recording:
                     number = float(other)
                     result = self._like(with_scalar(t, scalar=number))
-                    if result._t.requires_grad:
-                        result._made = (scalar_row, self._origin(), number)
+                    result._made = (scalar_row, self._origin(), number)
                     return result
-                t = self._plain()
+                t = self._active()
             return self._like(with_scalar(t, scalar=float(other)))
         if isinstance(other, NDArray):
             check_same_context(array_op, self, other)
-            if MODES.recording:
-                return recorded(self, other)
-            a, b = self._plain(), other._plain()
+            a, b = self._active(), other._active()
             try:
-                return self._like(binary(b, a) if swap else binary(a, b))
+                result = self._like(binary(b, a) if swap else binary(a, b))
             except RuntimeError as err:
                 raise broadcast_error(array_op, self, other, err) from None
+            if result._t.requires_grad:
+                pair = (other, self) if swap else (self, other)
+                result._made = (row, *(x._origin() for x in pair))
+            return result
         raise TypeError(f"NDArray: type {type(other)} not supported: expected an NDArray or a number.")
-
-    def recorded(self: NDArray, other: NDArray) -> NDArray:
-        lhs, rhs = (other, self) if swap else (self, other)
-        try:
-            result = self._like(binary(lhs._t, rhs._t))
-        except RuntimeError as err:
-            raise broadcast_error(array_op, self, other, err) from None
-        if result._t.requires_grad:
-            try:
-                result._made = (row, lhs._made, rhs._made)
-            except AttributeError:  # an array that is in no graph, for the first time
-                result._made = (row, lhs._origin(), rhs._origin())
-        return result
 
     row, scalar_row = TABLE[array_op], TABLE[scalar_op]
     binary, with_scalar = row.forward, scalar_row.forward
@@ -659,4 +659,4 @@ def install_operators() -> None:
         ("lt", "broadcast_lesser", "_lesser_scalar"),
         ("le", "broadcast_lesser_equal", "_lesser_equal_scalar"),
     ):
-        setattr(NDArray, f"__{name}__", _arithmetic(array_op, scalar_op))
+        setattr(NDArray, f"__{name}__", _arithmetic(array_op, scalar_op, has_gradient=False))

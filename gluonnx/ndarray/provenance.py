@@ -19,14 +19,14 @@ _made_of = attrgetter("_made")
 def note(result: NDArray, maker: Any, inputs: Sequence[NDArray]) -> None:
     """Let an array that is in a graph know its maker: an Operator, or what `gluonnx.recorded` can read."""
     try:
-        result._made = (maker, *map(_made_of, inputs))
+        result._made = (maker, inputs[0]._made) if len(inputs) == 1 else (maker, *map(_made_of, inputs))
     except AttributeError:  # an input that is in no graph, for the first time
         result._made = (maker, *(a._origin() for a in inputs))
 
 
 def note_outputs(results: Sequence[NDArray], maker: Any, inputs: Sequence[NDArray]) -> None:
     """The same for the outputs of one call, where any is in a graph."""
-    made = (maker, *(a._origin() for a in inputs))
+    made = (maker, *[a._origin() for a in inputs])
     for index, result in enumerate(results):
         if result._t.requires_grad:
             result._made = (OUTPUT, made, index)

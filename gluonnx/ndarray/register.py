@@ -108,11 +108,15 @@ def _unary(op: Operator) -> Function:
                 if t.requires_grad:
                     t = data._active()
                     try:
-                        result = NDArray(forward(t))
+                        t = forward(t)
                     except TORCH_ERRORS as err:
                         raise explain(op, (t,), err) from err
-                    if result._t.requires_grad:
-                        result._made = (op, data._origin())
+                    result = NDArray(t)
+                    if t.requires_grad:
+                        try:
+                            result._made = (op, data._made)
+                        except AttributeError:
+                            note(result, op, (data,))
                     return result
                 try:
                     return NDArray(forward(t))
@@ -134,10 +138,11 @@ def _binary(op: Operator) -> Function:
                 if a.requires_grad or b.requires_grad:
                     a, b = lhs._active(), rhs._active()
                     try:
-                        result = NDArray(forward(a, b))
+                        t = forward(a, b)
                     except TORCH_ERRORS as err:
                         raise explain(op, (a, b), err) from err
-                    if result._t.requires_grad:
+                    result = NDArray(t)
+                    if t.requires_grad:
                         note(result, op, (lhs, rhs))
                     return result
                 try:
@@ -196,10 +201,10 @@ def _general(op: Operator) -> Function:
         if is_simple:
             if is_tracked and result.requires_grad:
                 array = NDArray(result)
-                note(array, bound, args[:count])
+                note(array, bound, args if count == len(args) else args[:count])
                 return array
             return NDArray(result)
-        return _finish(bound, args[:count], tensors, result)
+        return _finish(bound, args if count == len(args) else args[:count], tensors, result)
 
     return fn
 
@@ -245,8 +250,10 @@ def _finish(bound: Bound, inputs: Sequence[NDArray], tensors: Sequence[torch.Ten
             inputs[position]._writable().copy_(update.detach())
         place += 1
     arrays = [NDArray(_own(r, tensors) if bound.view else r) for r in result[: bound.visible]]
-    if any(r.requires_grad for r in result[: bound.visible]):
-        note_outputs(arrays, bound, inputs)
+    for r in result[: bound.visible]:
+        if r.requires_grad:
+            note_outputs(arrays, bound, inputs)
+            break
     return arrays[0] if bound.visible == 1 else arrays
 
 

@@ -20,14 +20,14 @@ __all__ = ["arccosh", "arcsinh", "once_differentiable", "refusal"]
 Backward = Callable[..., Any]
 
 
-def once_differentiable(what: str) -> Callable[[Backward], Backward]:
+def once_differentiable(what: str | Callable[[Any], str]) -> Callable[[Backward], Backward]:
     """Make the backward of a `torch.autograd.Function` one whose results cannot be differentiated.
 
     `autograd.grad(create_graph=True)` gives the gradients; differentiating them raises NotSupportedError. (torch's own
     decorator gives gradients that look constant where the head gradient is one.)
 
     Args:
-        what: What the error names: the operator.
+        what: What the error names, the operator; or a function that returns it for a context.
     """
 
     def decorate(backward: Backward) -> Backward:
@@ -37,10 +37,11 @@ def once_differentiable(what: str) -> Callable[[Backward], Backward]:
                 return backward(ctx, *heads)
             with torch.no_grad():
                 found = backward(ctx, *heads)
+            name = what if isinstance(what, str) else what(ctx)
             sources = [t for t in (*heads, *ctx.saved_tensors) if isinstance(t, Tensor) and t.requires_grad]
             if isinstance(found, tuple):
-                return tuple(_refusing(what, g, sources) for g in found)
-            return _refusing(what, found, sources)
+                return tuple(_refusing(name, g, sources) for g in found)
+            return _refusing(name, found, sources)
 
         wrapped.is_once_differentiable = True  # type: ignore[attr-defined]
         return wrapped
