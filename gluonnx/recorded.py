@@ -112,7 +112,7 @@ def _outputs(record: tuple[Any, ...], inputs: list[Entry]) -> list[Entry]:
         scalar = record[-1] if isinstance(record[-1], float) else None
         return _node(maker, inputs, {} if scalar is None else {"scalar": scalar})
     if isinstance(maker, Bound):
-        attrs = {name: maker.parsed[name] for name in maker.given if name in maker.op.attributes}
+        attrs = {name: maker.parsed[name] for name in maker.given if name in maker.parsed}
         if maker.op.is_open:
             attrs = dict(maker.parsed)
         return _node(maker.op, inputs, attrs)

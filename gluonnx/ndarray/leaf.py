@@ -31,8 +31,8 @@ class Leaf:
     """What makes an array a variable.
 
     Attributes:
-        tracked: Gives the tensor that graphs are recorded from. That tensor's hook holds the leaf; were it held in turn,
-            neither would ever be freed, for Python does not see the way through the hook.
+        tracked: Gives the tensor that graphs are recorded from. Its hook holds the leaf; were it held in turn, neither
+            would ever be freed, for Python's collector does not see through the hook.
         plain: The same memory outside any graph.
         grad: The gradient array, None under `grad_req="null"`.
         grad_req: `"write"`, `"add"` or `"null"`.

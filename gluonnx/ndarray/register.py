@@ -322,9 +322,7 @@ def _remember(
         return
 
 
-def _run(
-    op: Operator, inputs: list[NDArray], parsed: dict[str, Any], given: Iterable[str], out: Any, ctx: Any
-) -> Any:
+def _run(op: Operator, inputs: list[NDArray], parsed: dict[str, Any], given: Iterable[str], out: Any, ctx: Any) -> Any:
     op.check_count(len(inputs), parsed)
     home = inputs[0].context if inputs else _context(ctx)
     if op.takes_dense or any(isinstance(a, BaseSparseNDArray) for a in inputs):

@@ -35,8 +35,8 @@ Shapes = Literal["derived", "same", "broadcast", "known"]
 """How unknown dimensions follow from known ones: from running the torch function (`derived`), because all inputs and
 outputs have one shape (`same`), from inputs to outputs only (`broadcast`), or not at all (`known`)."""
 Gradient = Literal["chain", "loss", "none", "refused"]
-"""What an operator does with the gradient that comes in: passes it on, makes its own instead, passes on none, or refuses
-to be in a bound graph that one comes to (MXNet has no gradient for it; an imperative call gives torch's)."""
+"""What an operator does with the gradient that comes in: passes it on, makes its own instead, passes on none, or
+refuses to be in a bound graph where one comes to it (MXNet has none for it; an imperative call gives torch's)."""
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 
 
