@@ -46,8 +46,8 @@ def get_symbol(x: NDArray) -> Symbol:
         >>> with autograd.record():
         ...     y = nd.FullyConnected(x.reshape((1, 2)), nd.ones((3, 2)), no_bias=True, num_hidden=3) * 2
         >>> graph = autograd.get_symbol(y)
-        >>> len(graph.list_arguments()), [s.name[:5] for s in graph.get_internals()][1:]
-        (2, ['node_', 'null1', 'node_', 'node_'])
+        >>> len(graph.list_arguments()), [s.name[:3] for s in graph.get_internals()]
+        (2, ['var', 'nod', 'nul', 'nod', 'nod'])
     """
     if not isinstance(x, NDArray):
         raise InputTypeError(f"autograd.get_symbol: wrong type: expected an NDArray, got {type(x).__name__}.")
