@@ -208,12 +208,13 @@ def head_gradients(tensors: Sequence[torch.Tensor], given: Sequence[NDArray | No
             raise InputTypeError(
                 f"autograd: wrong head gradient: expected an NDArray or None, got {type(gradient).__name__}."
             )
-        if gradient.size != t.numel():
+        whole = gradient._t  # of a sparse array: its dense form
+        if whole.numel() != t.numel():
             raise InputError(
                 f"autograd: a head gradient does not fit its head: expected shape {tuple(t.shape)}, "
                 f"got {gradient.shape}."
             )
-        found.append(gradient._t.reshape(t.shape).to(t.dtype))
+        found.append(whole.reshape(t.shape).to(t.dtype))
     return found
 
 
