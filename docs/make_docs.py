@@ -69,7 +69,7 @@ def _row(op: Operator, calls: int) -> str:
     return "| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |\n"
 
 
-_GRADIENTS = {"chain": "yes", "loss": "own", "none": "no", None: "by attributes"}
+_GRADIENTS = {"chain": "yes", "loss": "own", "none": "no", "refused": "refused when bound", None: "by attributes"}
 
 
 def differences() -> str:
