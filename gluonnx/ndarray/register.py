@@ -133,7 +133,7 @@ def _binary(op: Operator) -> Function:
 def _general(op: Operator) -> Function:
     cache: dict[Any, _Bound] = {}
     find = cache.get
-    is_simple = op.is_single_output and not op.view and not op.auxiliary
+    is_simple = op.is_single_output and not op.view and not op.has_state
     is_training = op.runtime == {"training"}
     runtime = op.runtime
     last: tuple[int, dict[str, Any], _Bound] | None = None
@@ -292,7 +292,10 @@ def _run(op: Operator, inputs: list[NDArray], parsed: dict[str, Any], out: Any, 
     if op.runtime and not inputs:
         home.check_available()
     try:
-        result = bound.call(*tensors, **runtime_arguments(op, home.torch_device))
+        given = runtime_arguments(op, home.torch_device)
+        if "into" in op.runtime and isinstance(out, NDArray):
+            given["into"] = out._plain()
+        result = bound.call(*tensors, **given)
     except TORCH_ERRORS as err:
         raise explain(op, tensors, err) from err
     found = _finish(bound, inputs, tensors, result)

@@ -168,13 +168,14 @@ def sgd(batch: Batch, momentum: float) -> None:
         increment_version([*part.weights, *mom])
 
 
-def nag(batch: Batch, momentum: float) -> None:
+def nag(batch: Batch, momentum: float, *, reads_new: bool = True) -> None:
     """Nesterov's accelerated gradient.
 
         weight += momentum * (momentum * mom - lr * (g + wd * weight)) - lr * (g + wd * weight)
-        mom = momentum * mom - lr * (g + wd * weight)       with the new weight
+        mom = momentum * mom - lr * (g + wd * weight)       with the new weight if `reads_new`
 
-    Source: MXNet 1.9.1 nag_mom_update by experiment: it writes the weight before it reads it again for the momentum.
+    Source: MXNet 1.9.1 nag_mom_update by experiment: it writes the output before it reads the weight again for the
+    momentum, and the two are one array in training.
     """
     rates = [-lr for lr in batch.lrs]
     plain = batch.gradients(decay=False)
@@ -185,9 +186,11 @@ def nag(batch: Batch, momentum: float) -> None:
     torch._foreach_mul_(mom, momentum)
     torch._foreach_add_(batch.weights, torch._foreach_add(mom, steps), alpha=momentum)
     torch._foreach_add_(batch.weights, steps)
-    batch.add_decay(plain)
-    torch._foreach_mul_(plain, rates)
-    torch._foreach_add_(mom, plain)
+    if reads_new:
+        batch.add_decay(plain)
+        torch._foreach_mul_(plain, rates)
+        steps = plain
+    torch._foreach_add_(mom, steps)
 
 
 def signsgd(batch: Batch) -> None:
@@ -319,18 +322,26 @@ def lamb_steps(batch: Batch, beta1: float, beta2: float, epsilon: float) -> list
 
 
 def lamb(
-    batch: Batch, beta1: float, beta2: float, epsilon: float, lower_bound: float | None, upper_bound: float | None
+    batch: Batch,
+    beta1: float,
+    beta2: float,
+    epsilon: float,
+    lower_bound: float | None,
+    upper_bound: float | None,
+    weight_norms: Sequence[float] | None = None,
 ) -> None:
     """Adam whose step is scaled for each parameter to the norm of its weights.
 
         weight -= lr * clip(|weight|, lower_bound, upper_bound) / |step| * step     (lr * step if a norm is 0)
+
+    `weight_norms` are taken for the norms of the weights, if given.
 
     Source: as `lamb_steps`, and lamb_update_phase2.
     """
     steps = lamb_steps(batch, beta1, beta2, epsilon)
     if batch.weights[0].is_meta:  # norms are values
         return
-    norms = zip(l2_norms(batch.weights), l2_norms(steps), strict=True)
+    norms = zip(weight_norms or l2_norms(batch.weights), l2_norms(steps), strict=True)
     ratios = [_ratio(weight, step, lower_bound, upper_bound) for weight, step in norms]
     add_scaled(batch.weights, steps, [-lr * ratio for lr, ratio in zip(batch.lrs, ratios, strict=True)])
 
