@@ -2,7 +2,7 @@
 
 The annotation of a torch function's keyword is the attribute's type. The types are `int`, `float`, `bool`, `str`,
 `Float32` (rounded to it),
-`Shape` (a tuple of ints), `Floats` (a tuple of floats, rounded), `OpenShape` (a tuple of ints and Nones),
+`Shape` (a tuple of ints), `Floats32` (a tuple of floats, rounded), `OpenShape` (a tuple of ints and Nones),
 `DTypeName` (a canonical dtype name), a `Literal` of strings, and any of these `| None`.
 """
 
@@ -25,7 +25,7 @@ OpenShape = tuple[int | None, ...]
 """A tuple whose items may be None, as the bounds of a slice."""
 Float32 = Annotated[float, "float32"]
 """A float that MXNet keeps in single precision: arithmetic in float64 shows the rounding."""
-Floats = tuple[Float32, ...]
+Floats32 = tuple[Float32, ...]
 """A tuple of such floats; a lone one means a tuple of one."""
 DTypeName = NewType("DTypeName", str)
 """The canonical name of a dtype, such as `"float32"`."""
@@ -107,8 +107,8 @@ def _codec(annotation: Any) -> tuple[str, Callable[[Any], Any]]:
         return "a tuple of ints", _parse_shape
     if annotation == OpenShape:
         return "a tuple of ints and Nones", _parse_open_shape
-    if annotation == Floats:
-        return "a tuple of floats", _parse_floats
+    if annotation == Floats32:
+        return "a tuple of floats", _parse_floats32
     if annotation == Float32:
         return "a float", _parse_float32
     if annotation is DTypeName:
@@ -174,7 +174,7 @@ def _parse_float32(value: Any) -> float:
         return float(np.float32(_parse_float(value)))
 
 
-def _parse_floats(value: Any) -> tuple[float, ...]:
+def _parse_floats32(value: Any) -> tuple[float, ...]:
     return tuple(_parse_float32(item) for item in _items(value))
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gluonnx.errors import AttributeValueError, InputError
 from gluonnx.ops import updates
-from gluonnx.ops.attributes import Float32, Floats, Shape
+from gluonnx.ops.attributes import Float32, Floats32, Shape
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.optimizer_update import TRAINS, Rule, Tensors, check_arrays, limit, step, update
 from gluonnx.ops.table import Attrs, Operator, operator
@@ -109,8 +109,8 @@ def _multi_sgd(name: str, *, has_master: bool) -> None:
     @_declare(name, stride)
     def _(
         *data: Tensor,
-        lrs: Floats,
-        wds: Floats,
+        lrs: Floats32,
+        wds: Floats32,
         rescale_grad: Float32 = 1.0,
         clip_gradient: Float32 = -1.0,
         num_weights: int = 1,
@@ -127,8 +127,8 @@ def _multi_sgd_mom(name: str, *, has_master: bool) -> None:
     @_declare(name, stride)
     def _(
         *data: Tensor,
-        lrs: Floats,
-        wds: Floats,
+        lrs: Floats32,
+        wds: Floats32,
         momentum: Float32 = 0.0,
         rescale_grad: Float32 = 1.0,
         clip_gradient: Float32 = -1.0,
@@ -191,11 +191,11 @@ def _multi_lamb(name: str, *, has_master: bool) -> None:
     @_declare(name, stride, "num_tensors")
     def _(
         *data: Tensor,
-        learning_rates: Floats,
+        learning_rates: Floats32,
         beta1: Float32 = 0.9,
         beta2: Float32 = 0.999,
         epsilon: Float32 = 1e-6,
-        wds: Floats,
+        wds: Floats32,
         rescale_grad: Float32 = 1.0,
         lower_bound: Float32 = -1.0,
         upper_bound: Float32 = -1.0,
@@ -267,12 +267,12 @@ def _multi_adamw(name: str, *, has_master: bool) -> None:
     @_declare(name, stride)
     def _(
         *data: Tensor,
-        lrs: Floats,
+        lrs: Floats32,
         beta1: Float32 = 0.9,
         beta2: Float32 = 0.999,
         epsilon: Float32 = 1e-8,
-        wds: Floats,
-        etas: Floats,
+        wds: Floats32,
+        etas: Floats32,
         clip_gradient: Float32 = -1.0,
         num_weights: int = 1,
     ) -> Tensors:
