@@ -283,6 +283,8 @@ def _run(op: Operator, inputs: list[NDArray], parsed: dict[str, Any], out: Any, 
     home = inputs[0].context if inputs else _context(ctx)
     if op.takes_dense or any(isinstance(a, BaseSparseNDArray) for a in inputs):
         result = _run_sparse(op, inputs, parsed)
+        if isinstance(result, storage.RowUpdate):
+            return _deliver_rows(op, inputs, parsed, result, out)
         if result is not NotImplemented:
             return _deliver(stored(result, home), out)
     for other in inputs[1:]:
@@ -367,6 +369,20 @@ def _deliver(result: NDArray, out: Any) -> NDArray:
     else:
         out._write(result._t)
     return out
+
+
+def _deliver_rows(
+    op: Operator, inputs: Sequence[NDArray], parsed: Mapping[str, Any], update: storage.RowUpdate, out: Any
+) -> NDArray:
+    """Store the new rows of the states and fill `out`, in place where it is the first input."""
+    for position, state in zip(op.auxiliary_positions(parsed), update.states, strict=True):
+        inputs[position]._writable().index_copy_(0, update.rows, state)
+    first = inputs[0]
+    if out is first:
+        first._writable().index_copy_(0, update.rows, update.values)
+        return inputs[0]
+    whole = first._plain().index_copy(0, update.rows, update.values)
+    return _deliver(on_context(whole, first.context), out)
 
 
 def explain(op: Operator, tensors: Sequence[torch.Tensor], err: Exception) -> Exception:

@@ -3,12 +3,16 @@
 With `out=weight` the parameter itself is updated. `clip_gradient` bounds each element of the rescaled gradient, a
 negative one does not; formulas are in `updates`, which `gluonnx.optimizer` uses too. No gradient goes through a step.
 
+With a row_sparse gradient only the rows that it holds are updated, weight and states alike, where `lazy_update` allows
+it; AdaGrad and, for row_sparse weights, Ftrl always do so.
+
 The `mp_` operators keep a float32 copy of a float16 weight, `weight32`, as further state and compute on it.
 """
 
 import functools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +20,8 @@ from torch import Tensor
 from gluonnx.errors import InputError, InputTypeError
 from gluonnx.ops import updates
 from gluonnx.ops.attributes import Float32
-from gluonnx.ops.table import Operator, no_effect, operator
+from gluonnx.ops.storage import Data, RowStorage, RowUpdate
+from gluonnx.ops.table import Operator, operator
 from gluonnx.ops.updates import Batch
 
 SOURCE = "MXNet 1.9.1 src/operator/optimizer_op-inl.h"
@@ -80,21 +85,18 @@ def step(
     return (value, *new) if master is None else (value.to(weight.dtype), *new, value)
 
 
-def update(
-    name: str, *aliases: str, aux: str = "", lazy: bool = False
-) -> Callable[[Callable[..., Tensors | Tensor]], Operator]:
+def update(name: str, *aliases: str, aux: str = "") -> Callable[[Callable[..., Tensors | Tensor]], Operator]:
     """Declare a step."""
-    extra = [no_effect("lazy_update", bool, True)] if lazy else []
 
     def declare(forward: Callable[..., Tensors | Tensor]) -> Operator:
-        op = operator(name, *aliases, aux=aux, no_effect=extra, gradient="none", source=SOURCE)(forward)
+        op = operator(name, *aliases, aux=aux, gradient="none", source=SOURCE)(forward)
         op.no_onnx(TRAINS)
         return op
 
     return declare
 
 
-@update("sgd_update", "_sparse_sgd_update", lazy=True)
+@update("sgd_update", "_sparse_sgd_update")
 def sgd_update(
     weight: Tensor,
     grad: Tensor,
@@ -103,6 +105,7 @@ def sgd_update(
     wd: Float32 = 0.0,
     rescale_grad: Float32 = 1.0,
     clip_gradient: Float32 = -1.0,
+    lazy_update: bool = True,
 ) -> Tensor:
     """Gradient descent: `weight - lr * (clip(rescale_grad * grad) + wd * weight)`."""
     rule = functools.partial(updates.sgd, momentum=0.0)
@@ -110,7 +113,7 @@ def sgd_update(
     return value
 
 
-@update("sgd_mom_update", "_sparse_sgd_mom_update", aux="mom", lazy=True)
+@update("sgd_mom_update", "_sparse_sgd_mom_update", aux="mom")
 def sgd_mom_update(
     weight: Tensor,
     grad: Tensor,
@@ -121,6 +124,7 @@ def sgd_mom_update(
     wd: Float32 = 0.0,
     rescale_grad: Float32 = 1.0,
     clip_gradient: Float32 = -1.0,
+    lazy_update: bool = True,
 ) -> Tensors:
     """Gradient descent with momentum; see `updates.sgd`."""
     rule = functools.partial(updates.sgd, momentum=momentum)
@@ -128,7 +132,7 @@ def sgd_mom_update(
     return step("sgd_mom_update", rule, weight, grad, states, lr=lr, wd=wd, scale=rescale_grad, clip=clip_gradient)
 
 
-@update("mp_sgd_update", aux="weight32", lazy=True)
+@update("mp_sgd_update", aux="weight32")
 def mp_sgd_update(
     weight: Tensor,
     grad: Tensor,
@@ -138,6 +142,7 @@ def mp_sgd_update(
     wd: Float32 = 0.0,
     rescale_grad: Float32 = 1.0,
     clip_gradient: Float32 = -1.0,
+    lazy_update: bool = True,
 ) -> Tensors:
     """`sgd_update` on a float32 copy."""
     return step(
@@ -154,7 +159,7 @@ def mp_sgd_update(
     )
 
 
-@update("mp_sgd_mom_update", aux="mom weight32", lazy=True)
+@update("mp_sgd_mom_update", aux="mom weight32")
 def mp_sgd_mom_update(
     weight: Tensor,
     grad: Tensor,
@@ -166,6 +171,7 @@ def mp_sgd_mom_update(
     wd: Float32 = 0.0,
     rescale_grad: Float32 = 1.0,
     clip_gradient: Float32 = -1.0,
+    lazy_update: bool = True,
 ) -> Tensors:
     """`sgd_mom_update` on a float32 copy."""
     return step(
@@ -264,7 +270,7 @@ def signum_update(
     return step("signum_update", rule, weight, grad, states, lr=lr, wd=wd, scale=rescale_grad, clip=clip_gradient)
 
 
-@update("adam_update", "_sparse_adam_update", aux="mean var", lazy=True)
+@update("adam_update", "_sparse_adam_update", aux="mean var")
 def adam_update(
     weight: Tensor,
     grad: Tensor,
@@ -278,6 +284,7 @@ def adam_update(
     wd: Float32 = 0.0,
     rescale_grad: Float32 = 1.0,
     clip_gradient: Float32 = -1.0,
+    lazy_update: bool = True,
 ) -> Tensors:
     """Adam without correction of the moments, which belongs into `lr`; see `updates.adam`."""
     rule = functools.partial(updates.adam, beta1=beta1, beta2=beta2, epsilon=epsilon)
@@ -442,3 +449,38 @@ def group_adagrad_update(
         clip=clip_gradient,
         states_fit=False,
     )
+
+
+def _rows_of(data: Data, rows: Tensor) -> Tensor:
+    if isinstance(data, Tensor):
+        return data.detach().index_select(0, rows)
+    dense = data.dense()
+    return dense.index_select(0, rows)
+
+
+def _by_rows(op: Operator, *, is_lazy: Callable[..., bool]) -> None:
+    """Declare that a row_sparse gradient updates the rows that it holds, where `is_lazy(weight, attributes)`."""
+
+    def rule(weight: Data, grad: Data, *states: Data, **attrs: Any) -> RowUpdate:
+        if not isinstance(grad, RowStorage) or not is_lazy(weight, attrs):
+            result: RowUpdate = NotImplemented
+            return result
+        if tuple(grad.shape) != tuple(weight.shape):
+            raise InputError(
+                f"{op.name}: shapes differ: expected the shape of weight, {tuple(weight.shape)}, "
+                f"got grad={tuple(grad.shape)}."
+            )
+        rows = grad.indices
+        held = [_rows_of(state, rows) for state in states]
+        new = op.forward(_rows_of(weight, rows), grad.values.detach(), *held, **attrs)
+        value, *moved = (new,) if isinstance(new, Tensor) else new
+        return RowUpdate(rows, value, tuple(moved))
+
+    op.sparse(rule, is_recorded=True)
+
+
+for _op in (sgd_update, sgd_mom_update, adam_update):
+    _by_rows(_op, is_lazy=lambda weight, attrs: attrs["lazy_update"])
+for _op in (adagrad_update, group_adagrad_update):
+    _by_rows(_op, is_lazy=lambda weight, attrs: True)
+_by_rows(ftrl_update, is_lazy=lambda weight, attrs: isinstance(weight, RowStorage))

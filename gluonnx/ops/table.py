@@ -61,7 +61,8 @@ class SparseRule:
     """What an operator does with sparse storage.
 
     Attributes:
-        rule: Takes storages (`gluonnx.ops.storage`) or tensors; returns either, or NotImplemented for dense forms.
+        rule: Takes storages (`gluonnx.ops.storage`) or tensors; returns either, a `RowUpdate`, or NotImplemented for
+            dense forms.
         keywords: Attributes that it reads.
         is_recorded: Whether it looks after gradients itself.
         takes_dense: Whether it is called for dense inputs too.
