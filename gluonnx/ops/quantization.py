@@ -32,7 +32,8 @@ Triple = tuple[Tensor, Tensor, Tensor]
 Values = tuple[Value, Value, Value]
 
 
-def _check_range(name: str, minimum: Tensor, maximum: Tensor) -> None:
+def check_range(name: str, minimum: Tensor, maximum: Tensor) -> None:
+    """Raise InputError unless a range is two float32 arrays of one element."""
     for label, value in (("min_range", minimum), ("max_range", maximum)):
         if value.numel() != 1 or value.dtype is not torch.float32:
             raise InputError(
@@ -41,7 +42,8 @@ def _check_range(name: str, minimum: Tensor, maximum: Tensor) -> None:
             )
 
 
-def _byte_name(name: str, data: Tensor) -> Byte:
+def byte_name(name: str, data: Tensor) -> Byte:
+    """Return the dtype of 8-bit data; raises InputTypeError for another."""
     found: Byte | None = {torch.int8: "int8", torch.uint8: "uint8"}.get(data.dtype)  # type: ignore[assignment]
     if found is None:
         raise InputTypeError(
@@ -51,7 +53,7 @@ def _byte_name(name: str, data: Tensor) -> Byte:
     return found
 
 
-def _extent(minimum: Tensor, maximum: Tensor) -> Tensor:
+def extent(minimum: Tensor, maximum: Tensor) -> Tensor:
     """The larger absolute value, (1,)."""
     return torch.maximum(minimum.abs(), maximum.abs()).reshape(1)
 
@@ -64,13 +66,13 @@ def _range_of(out_type: Byte, minimum: Tensor, maximum: Tensor) -> tuple[Tensor,
     """The range that goes with the result: both sides alike for int8."""
     if out_type == "uint8":
         return minimum.reshape(1).clone(), maximum.reshape(1).clone()
-    extent = _extent(minimum, maximum)
-    return -extent, extent
+    top = extent(minimum, maximum)
+    return -top, top
 
 
 def _quantized(data: Tensor, minimum: Tensor, maximum: Tensor, out_type: Byte, steps: Mapping[str, float]) -> Triple:
     low, high = _range_of(out_type, minimum, maximum)
-    return _to_byte(data, steps[out_type] / _extent(minimum, maximum), out_type), low, high
+    return _to_byte(data, steps[out_type] / extent(minimum, maximum), out_type), low, high
 
 
 def _check_float(name: str, data: Tensor) -> None:
@@ -100,7 +102,7 @@ def _resolved(out_type: AutoByte, minimum: float | None) -> Byte:
 def quantize(data: Tensor, min_range: Tensor, max_range: Tensor, *, out_type: Byte = "uint8") -> Triple:
     """Quantize float32 `data` by a range (1,), (1,); gives the integers and their range."""
     _check_float("_contrib_quantize", data)
-    _check_range("_contrib_quantize", min_range, max_range)
+    check_range("_contrib_quantize", min_range, max_range)
     return _quantized(data, min_range, max_range, out_type, STEPS)
 
 
@@ -131,9 +133,9 @@ def dequantize(
     data: Tensor, min_range: Tensor, max_range: Tensor, *, out_type: Literal["float32"] = "float32"
 ) -> Tensor:
     """The float32 numbers that int8 or uint8 `data` with its range (1,), (1,) stands for."""
-    _check_range("_contrib_dequantize", min_range, max_range)
-    steps = WIDE_STEPS[_byte_name("_contrib_dequantize", data)]
-    return data.to(torch.float32) * (_extent(min_range, max_range) / steps)
+    check_range("_contrib_dequantize", min_range, max_range)
+    steps = WIDE_STEPS[byte_name("_contrib_dequantize", data)]
+    return data.to(torch.float32) * (extent(min_range, max_range) / steps)
 
 
 @operator("_contrib_requantize", outputs="output min_output max_output", gradient="none", source=SOURCE)
@@ -152,9 +154,9 @@ def requantize(
             "_contrib_requantize: input `data` has a wrong dtype: expected int32, "
             f"got {str(data.dtype).removeprefix('torch.')}."
         )
-    _check_range("_contrib_requantize", min_range, max_range)
+    check_range("_contrib_requantize", min_range, max_range)
     chosen = _resolved(out_type, min_calib_range)
-    real = data.to(torch.float32) * (_extent(min_range, max_range) / INT32_STEPS)
+    real = data.to(torch.float32) * (extent(min_range, max_range) / INT32_STEPS)
     if _calibrated("_contrib_requantize", min_calib_range, max_calib_range):
         minimum, maximum = real.new_tensor([min_calib_range]), real.new_tensor([max_calib_range])
     else:
@@ -162,19 +164,20 @@ def requantize(
     return _quantized(real, minimum, maximum, chosen, STEPS)
 
 
-def _lower_extent(g: GraphBuilder, minimum: Value, maximum: Value) -> Value:
+def lower_extent(g: GraphBuilder, minimum: Value, maximum: Value) -> Value:
+    """The larger absolute value of a range, (1,)."""
     return g.op("Reshape", g.op("Max", g.op("Abs", minimum), g.op("Abs", maximum)), g.ints([1]))
 
 
 def _lower_quantized(
     g: GraphBuilder, data: Value, minimum: Value, maximum: Value, out_type: Byte, steps: Mapping[str, float]
 ) -> Values:
-    extent = _lower_extent(g, minimum, maximum)
-    factor = g.op("Div", g.scalar(steps[out_type], data), extent)
+    top = lower_extent(g, minimum, maximum)
+    factor = g.op("Div", g.scalar(steps[out_type], data), top)
     low, high = (g.scalar(bound, data) for bound in BOUNDS[out_type])
     integers = g.cast(g.op("Clip", g.op("Round", g.op("Mul", data, factor)), low, high), out_type)
     if out_type == "int8":
-        return integers, g.op("Neg", extent), extent
+        return integers, g.op("Neg", top), top
     one = g.ints([1])
     return integers, g.op("Reshape", minimum, one), g.op("Reshape", maximum, one)
 
@@ -205,8 +208,8 @@ def _(
 
 @dequantize.onnx
 def _(g: GraphBuilder, data: Value, min_range: Value, max_range: Value) -> Value:
-    extent = _lower_extent(g, min_range, max_range)
-    scale = g.op("Div", extent, g.scalar(WIDE_STEPS[g.dtype(data)], extent))
+    top = lower_extent(g, min_range, max_range)
+    scale = g.op("Div", top, g.scalar(WIDE_STEPS[g.dtype(data)], top))
     return g.op("Mul", g.cast(data, "float32"), scale)
 
 
@@ -221,8 +224,8 @@ def _(
     min_calib_range: float | None,
     max_calib_range: float | None,
 ) -> Values:
-    extent = _lower_extent(g, min_range, max_range)
-    real = g.op("Mul", g.cast(data, "float32"), g.op("Div", extent, g.scalar(INT32_STEPS, extent)))
+    top = lower_extent(g, min_range, max_range)
+    real = g.op("Mul", g.cast(data, "float32"), g.op("Div", top, g.scalar(INT32_STEPS, top)))
     minimum, maximum = _lower_range(g, real, min_calib_range, max_calib_range)
     return _lower_quantized(g, real, minimum, maximum, _resolved(out_type, min_calib_range), STEPS)
 
@@ -230,8 +233,8 @@ def _(
 @operator("_contrib_quantized_flatten", outputs="output min_output max_output", gradient="none", source=SOURCE)
 def quantized_flatten(data: Tensor, min_data: Tensor, max_data: Tensor) -> Triple:
     """`Flatten` of 8-bit data, (N, ...) to (N, -1); the range stays."""
-    _byte_name("_contrib_quantized_flatten", data)
-    _check_range("_contrib_quantized_flatten", min_data, max_data)
+    byte_name("_contrib_quantized_flatten", data)
+    check_range("_contrib_quantized_flatten", min_data, max_data)
     return data.flatten(1).clone(), min_data.clone(), max_data.clone()
 
 
@@ -262,8 +265,8 @@ def quantized_embedding(
             "_contrib_quantized_embedding: wrong shape of weight: expected "
             f"({input_dim}, {output_dim}), got weight={tuple(weight.shape)}."
         )
-    _byte_name("_contrib_quantized_embedding", weight)
-    _check_range("_contrib_quantized_embedding", min_weight, max_weight)
+    byte_name("_contrib_quantized_embedding", weight)
+    check_range("_contrib_quantized_embedding", min_weight, max_weight)
     rows = data.to(torch.int64).clamp(0, input_dim - 1)
     return F.embedding(rows, weight), min_weight.clone(), max_weight.clone()
 
