@@ -82,4 +82,26 @@ SAMPLES += [
     _sample(
         "mp_lamb_update_phase1", "clip", (NORMAL, POSITIVE), {"wd": 0.1, "t": 1, "clip_gradient": 0.3}, master=True
     ),
+    Sample(
+        "_sparse_adagrad_update",
+        "rows",
+        (Array((3, 4)), Array((3, 4), stype="row_sparse"), Array((3, 4), kind=POSITIVE)),
+        {"lr": 0.1, "rescale_grad": 0.5, "clip_gradient": 0.3},
+        grad=False,
+        onnx=TRAINS,
+        batch=(),
+        out=(0,),
+        in_place=True,
+    ),
+    Sample(
+        "_contrib_group_adagrad_update",
+        "rows",
+        (Array((3, 4)), Array((3, 4), stype="row_sparse"), Array((3, 1), kind=POSITIVE)),
+        {"lr": 0.1, "rescale_grad": 0.5, "clip_gradient": 0.3},
+        grad=False,
+        onnx=TRAINS,
+        batch=(),
+        out=(0,),
+        in_place=True,
+    ),
 ]

@@ -74,6 +74,7 @@ class Sample:
             Empty where the operator's meaning or the sample ties axis 0 down.
         derivative: None where MXNet's gradient is the derivative, which finite differences show; otherwise why not.
         out: Positions of inputs of which MXNet fills copies, for operators that cannot make their outputs there.
+        in_place: Whether it fills those inputs themselves, because it takes nothing else.
         parameters: None where the inputs have the declared parameter shapes; otherwise why others will do too.
         rtol, atol: Override of the tolerance table, with the reason in `why`.
     """
@@ -88,6 +89,7 @@ class Sample:
     batch: Tuple[int, ...] = (0,)
     derivative: Optional[str] = None
     out: Tuple[int, ...] = ()
+    in_place: bool = False
     parameters: Optional[str] = None
     rtol: Optional[float] = None
     atol: Optional[float] = None
