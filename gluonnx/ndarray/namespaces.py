@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from gluonnx.ndarray import random, sparse
+from gluonnx.ndarray import random, sparse, updates
 from gluonnx.ndarray.ndarray import install_operators
 from gluonnx.ndarray.register import attach_methods, function
 from gluonnx.ops.names import fill
@@ -13,3 +13,5 @@ def install(package: ModuleType) -> None:
     install_operators()
     attach_methods()
     fill(package, function, {"random": random, "sparse": sparse})
+    for name in updates.__all__:
+        setattr(package.contrib, name, getattr(updates, name))

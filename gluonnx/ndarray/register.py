@@ -157,7 +157,7 @@ def _binary(op: Operator) -> Function:
 def _general(op: Operator) -> Function:
     cache: dict[Any, Bound] = {}
     find = cache.get
-    is_simple = op.is_single_output and not op.view and not op.auxiliary
+    is_simple = op.is_single_output and not op.view and not op.has_state
     is_training = op.runtime == {"training"}
     runtime = op.runtime
     last: tuple[int, dict[str, Any], Bound] | None = None
@@ -327,6 +327,8 @@ def _run(op: Operator, inputs: list[NDArray], parsed: dict[str, Any], given: Ite
     home = inputs[0].context if inputs else _context(ctx)
     if op.takes_dense or any(isinstance(a, BaseSparseNDArray) for a in inputs):
         result = _run_sparse(op, inputs, parsed)
+        if isinstance(result, storage.RowUpdate):
+            return _deliver_rows(op, inputs, parsed, result, out)
         if result is not NotImplemented:
             array = stored(result, home)
             if array._s.graph is not None if isinstance(array, BaseSparseNDArray) else array._t.requires_grad:
@@ -339,7 +341,10 @@ def _run(op: Operator, inputs: list[NDArray], parsed: dict[str, Any], given: Ite
     if op.runtime and not inputs:
         home.check_available()
     try:
-        result = bound.call(*tensors, **runtime_arguments(op, home.torch_device))
+        given = runtime_arguments(op, home.torch_device)
+        if "into" in op.runtime and isinstance(out, NDArray):
+            given["into"] = out._plain()
+        result = bound.call(*tensors, **given)
     except TORCH_ERRORS as err:
         raise explain(op, tensors, err) from err
     found = _finish(bound, inputs, tensors, result)
@@ -421,6 +426,20 @@ def _deliver(result: NDArray, out: Any) -> NDArray:
         if result._t.requires_grad and out._t.requires_grad:
             out._made = result._origin()
     return out
+
+
+def _deliver_rows(
+    op: Operator, inputs: Sequence[NDArray], parsed: Mapping[str, Any], update: storage.RowUpdate, out: Any
+) -> NDArray:
+    """Store the new rows of the states and fill `out`, in place where it is the first input."""
+    for position, state in zip(op.auxiliary_positions(parsed), update.states, strict=True):
+        inputs[position]._writable().index_copy_(0, update.rows, state)
+    first = inputs[0]
+    if out is first:
+        first._writable().index_copy_(0, update.rows, update.values)
+        return inputs[0]
+    whole = first._plain().index_copy(0, update.rows, update.values)
+    return _deliver(on_context(whole, first.context), out)
 
 
 def explain(op: Operator, tensors: Sequence[torch.Tensor], err: Exception) -> Exception:

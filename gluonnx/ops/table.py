@@ -1,8 +1,9 @@
 """The operator table: an operator is declared once, and everything else is computed from the declaration.
 
 The signature of the torch function is the schema. Positional parameters are inputs (`= None`: optional, `*data`: any
-number), keyword-only parameters are typed attributes, and three reserved keywords are what an operator may ask of its
-caller: `training` (bool), `generator` (the random generator of the device) and `device` (where to create arrays).
+number), keyword-only parameters are typed attributes, and reserved keywords are what an operator may ask of its caller:
+`training` (bool), `generator` (the random generator of the device), `device` (where to create arrays) and `into` (what
+the array to fill holds, None for a new one).
 
     @operator("FullyConnected", source="MXNet 1.9.1 src/operator/nn/fully_connected-inl.h")
     def fully_connected(data, weight, bias=None, *, num_hidden: int, no_bias: bool = False, flatten: bool = True):
@@ -27,7 +28,7 @@ from typing import Any, Literal, TypeVar
 from gluonnx.errors import AttributeValueError, InputError, LoweringError, UnknownOperatorError
 from gluonnx.ops.attributes import REQUIRED, Attribute, attribute, to_text
 
-RUNTIME_KEYWORDS = frozenset({"training", "generator", "device"})
+RUNTIME_KEYWORDS = frozenset({"training", "generator", "device", "into"})
 """Keywords of a torch function that its caller fills in; they are not attributes."""
 
 Attrs = Mapping[str, Any]
@@ -62,7 +63,8 @@ class SparseRule:
     """What an operator does with sparse storage.
 
     Attributes:
-        rule: Takes storages (`gluonnx.ops.storage`) or tensors; returns either, or NotImplemented for dense forms.
+        rule: Takes storages (`gluonnx.ops.storage`) or tensors; returns either, a `RowUpdate`, or NotImplemented for
+            dense forms.
         keywords: Attributes that it reads.
         is_recorded: Whether it looks after gradients itself.
         takes_dense: Whether it is called for dense inputs too.
@@ -110,6 +112,7 @@ class Operator:
     is_open = False
 
     __slots__ = (
+        "_auxiliary_rule",
         "_dtype_rule",
         "_gradient",
         "_lowering",
@@ -142,7 +145,7 @@ class Operator:
         aliases: Sequence[str],
         *,
         source: str,
-        aux: str,
+        aux: str | Callable[[Attrs], Sequence[int]],
         outputs: str | Callable[[Attrs], Sequence[str]],
         visible: int | Callable[[Attrs], int] | None,
         unread: int | Callable[[Attrs], int],
@@ -174,8 +177,9 @@ class Operator:
         self.sparse_rule: SparseRule | None = None
         self._parameter_rule: tuple[Callable[..., Any], tuple[str, ...], frozenset[str]] | None = None
         self._dtype_rule: tuple[Callable[..., Any], tuple[str, ...], frozenset[str]] | None = None
-        hints = typing.get_type_hints(forward)
-        auxiliary = frozenset(aux.split())
+        hints = typing.get_type_hints(forward, include_extras=True)
+        self._auxiliary_rule = aux if callable(aux) else None
+        auxiliary = frozenset(() if callable(aux) else aux.split())
         inputs: list[Input] = []
         attributes: dict[str, Attribute] = {}
         runtime: set[str] = set()
@@ -324,13 +328,18 @@ class Operator:
         return isinstance(self._outputs, str) and " " not in self._outputs
 
     @property
-    def auxiliary(self) -> tuple[int, ...]:
-        """Positions of auxiliary inputs. The torch function returns their new values (or None) after its outputs."""
-        return tuple(i for i, spec in enumerate(self.inputs) if spec.auxiliary)
+    def has_state(self) -> bool:
+        """Whether the operator may have auxiliary inputs."""
+        return self._auxiliary_rule is not None or any(spec.auxiliary for spec in self.inputs)
 
     def auxiliary_positions(self, attrs: Attrs) -> tuple[int, ...]:
-        """Return the positions of auxiliary inputs of a node with these attributes."""
-        return self.auxiliary
+        """Return the positions of auxiliary inputs of a node with these attributes.
+
+        The torch function returns their new values (or None) after its outputs.
+        """
+        if self._auxiliary_rule is not None:
+            return tuple(self._auxiliary_rule(attrs))
+        return tuple(i for i, spec in enumerate(self.inputs) if spec.auxiliary)
 
     @property
     def unsupported_reason(self) -> str | None:
@@ -478,7 +487,7 @@ def operator(
     name: str,
     *aliases: str,
     source: str = "",
-    aux: str = "",
+    aux: str | Callable[[Attrs], Sequence[int]] = "",
     outputs: str | Callable[[Attrs], Sequence[str]] = "output",
     visible: int | Callable[[Attrs], int] | None = None,
     unread: int | Callable[[Attrs], int] = 0,
@@ -497,7 +506,8 @@ def operator(
         name: MXNet's registered name.
         aliases: Further registered names.
         source: Where the semantics are stated.
-        aux: Inputs that hold state (space-separated). The torch function returns their new values after its outputs.
+        aux: Inputs that hold state (space-separated), or their positions as a function of the attributes. The torch
+            function returns their new values after its outputs.
         outputs: Output names, space-separated, or a function of the attributes.
         visible: How many outputs a caller sees, if not all.
         unread: How many more outputs MXNet's node has, which nothing can read; they count in `node_row_ptr`.

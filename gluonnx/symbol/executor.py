@@ -215,7 +215,7 @@ def _step(node: Node, slots: Mapping[tuple[int, int], int], kept: set[int]) -> _
         node,
         inputs,
         outputs,
-        op.is_single_output,
+        op.is_single_output and not op.has_state,
         op.runtime,
         tuple(updates),
         dead,

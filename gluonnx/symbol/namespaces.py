@@ -3,7 +3,7 @@
 from types import ModuleType
 
 from gluonnx.ops.names import fill
-from gluonnx.symbol import random
+from gluonnx.symbol import random, updates
 from gluonnx.symbol.register import attach_methods, function
 from gluonnx.symbol.symbol import install_operators
 
@@ -13,3 +13,5 @@ def install(package: ModuleType) -> None:
     install_operators()
     attach_methods()
     fill(package, function, {"random": random})
+    for name in updates.__all__:
+        setattr(package.contrib, name, getattr(updates, name))

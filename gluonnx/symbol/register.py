@@ -94,7 +94,11 @@ def compose(
         given: dict[str, Symbol] = {spec.name: s for spec, s in zip(specs, inputs, strict=False) if s is not None}
         names = {spec.name for spec in active}
         if any(n not in names for n in given):
-            op.check_count(len(active) + 1, typed)
+            present = [s for s in inputs[: len(active)] if s is not None]
+            if not len(present) == len(given) == len(active):
+                op.check_count(len(active) + 1, typed)
+            # By position, inputs that are left out do not keep their place.
+            given = {spec.name: s for spec, s in zip(active, present, strict=True)}
         entries = []
         for spec in active:
             symbol = given.get(spec.name)

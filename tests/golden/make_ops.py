@@ -45,7 +45,8 @@ def record(sample):
     before = [a.asnumpy() for a in arrays]
     fn = function(sample.op)
     with mx.autograd.record(train_mode=sample.train):
-        result = fn(*arrays, **sample.attrs)
+        filled = {"out": [arrays[i] if sample.in_place else arrays[i].copy() for i in sample.out]} if sample.out else {}
+        result = fn(*arrays, **filled, **sample.attrs)
     outputs = list(result) if isinstance(result, (list, tuple)) else [result]
     answer = {}
     for i, out in enumerate(outputs):
@@ -57,6 +58,8 @@ def record(sample):
             if wanted:
                 answer["grad%d" % i] = array.grad.asnumpy()
     for i, array in enumerate(arrays):
+        if sample.in_place and i in sample.out:
+            continue
         if not np.array_equal(array.asnumpy(), before[i], equal_nan=True):
             answer["aux%d" % i] = array.asnumpy()
     return answer
