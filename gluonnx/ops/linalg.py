@@ -12,6 +12,7 @@ from torch import Tensor
 from gluonnx.errors import InputError, InputTypeError
 from gluonnx.ops import elimination
 from gluonnx.ops.builder import GraphBuilder, Value
+from gluonnx.ops.derivative import once_differentiable
 from gluonnx.ops.table import operator
 
 # ruff: noqa: N803 - MXNet's names of the inputs are A, B and C.
@@ -337,6 +338,7 @@ class _Eigen(torch.autograd.Function):
         return rows, values
 
     @staticmethod
+    @once_differentiable("_linalg_syevd")
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
         grad_rows, grad_values = grads
         rows, values = ctx.saved_tensors
