@@ -223,14 +223,16 @@ class CompositeEvalMetric(EvalMetric):
             )
         return self.metrics[index]
 
-    def update_dict(self, label: Mapping[str, NDArray], pred: Mapping[str, NDArray]) -> None:
+    def update_dict(  # type: ignore[override] # MXNet's names differ from those of its base class
+        self, labels: Mapping[str, NDArray], preds: Mapping[str, NDArray]
+    ) -> None:
         """Update every metric from arrays by name."""
         if self.label_names is not None:
-            label = {n: a for n, a in label.items() if n in self.label_names}
+            labels = {n: a for n, a in labels.items() if n in self.label_names}
         if self.output_names is not None:
-            pred = {n: a for n, a in pred.items() if n in self.output_names}
+            preds = {n: a for n, a in preds.items() if n in self.output_names}
         for metric in self.metrics:
-            metric.update_dict(label, pred)
+            metric.update_dict(labels, preds)
 
     def update(self, labels: Any, preds: Any) -> None:
         """Update every metric."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 from gluonnx.context import gpu_memory_info, num_gpus
-from gluonnx.errors import NotSupportedError
+from gluonnx.errors import ArgumentError, NotSupportedError
 
 __all__ = [
     "get_gpu_count",
@@ -221,6 +221,21 @@ def set_module(module: str) -> Callable[[Decorated], Decorated]:
         return func
 
     return decorate
+
+
+def getenv_int(name: str, default: int) -> int:
+    """Return the whole number in an environment variable, `default` if it is not set.
+
+    Raises:
+        ArgumentError: It is no whole number.
+    """
+    text = os.environ.get(name)
+    if text is None:
+        return default
+    try:
+        return int(text)
+    except ValueError:
+        raise ArgumentError(f"environment: expected a whole number, got {name}={text!r}. Change or unset it.") from None
 
 
 def getenv(name: str) -> str | None:
