@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gluonnx.errors import AttributeValueError, InputError
-from gluonnx.ops.attributes import DTypeName
+from gluonnx.ops.attributes import DTypeName, Shape
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.dtypes import torch_dtype
 from gluonnx.ops.onnx_types import refuse_float64
@@ -125,6 +125,11 @@ def _along_channels(gamma: Tensor, rank: int) -> Tensor:
     return gamma.view(-1, *(1,) * (rank - 2))
 
 
+@leaky_relu.output_shapes
+def _(data: Shape, gamma: Shape | None = None, *, act_type: str) -> tuple[Shape] | None:
+    return (data,) if act_type != "rrelu" and gamma is None else None
+
+
 @leaky_relu.onnx
 def _(
     g: GraphBuilder,
@@ -189,6 +194,11 @@ def softmax(
     steps = torch.arange(data.shape[axis], device=data.device)
     beyond = steps.view(-1, *(1,) * (data.dim() - 1 - axis % data.dim())) >= length.unsqueeze(axis)
     return torch.softmax(x.masked_fill(beyond, -torch.inf), axis, dtype=as_type).masked_fill(beyond, 0.0)
+
+
+@softmax.output_shapes
+def _(data: Shape, length: Shape | None = None, *, axis: int) -> tuple[Shape] | None:
+    return (data,) if length is None and -len(data) <= axis < len(data) else None
 
 
 @softmax.dtypes
@@ -256,6 +266,10 @@ def _without_length(name: str, op_type: str, negate: bool, doc: str) -> Operator
     along_axis.__name__ = name
     along_axis.__doc__ = doc
     op = operator(name, method=name, source="MXNet 1.9.1 src/operator/nn/softmax-inl.h", shapes="same")(along_axis)
+
+    @op.output_shapes
+    def _(data: Shape, *, axis: int, use_length: bool) -> tuple[Shape] | None:
+        return (data,) if -len(data) <= axis < len(data) and not use_length else None
 
     @op.onnx
     def _(g: GraphBuilder, data: Value, *, axis: int, temperature: float | None, dtype: str | None) -> Value:

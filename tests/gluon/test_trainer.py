@@ -121,7 +121,7 @@ def test_one_context_needs_no_kvstore():
     trainer = mx.gluon.Trainer([x], "sgd", kvstore="dist_sync")
     with pytest.raises(MXNetError, match=r"not built yet: .* got name='dist_sync'"):
         trainer.step(1)
-    with pytest.raises(TypeError, match="kvstore must be KVStore, str or None: got int"):
+    with pytest.raises(TypeError, match="kvstore must be KVStore, str or None: got kvstore=3"):
         mx.gluon.Trainer([x], "sgd", kvstore=3).step(1)
 
 
