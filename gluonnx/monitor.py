@@ -34,6 +34,8 @@ class Monitor:
         >>> [(name, text.strip()) for step, name, text in monitor.toc()]
         [('fc_output', '2.0')]
 
+    Differs: what the backward pass computes on the way is not watched.
+
     Source: MXNet 1.9.1 python/mxnet/monitor.py.
     """
 
@@ -117,4 +119,4 @@ def _text(name: str, statistic: Any) -> str:
                 f"Monitor: the statistic of `{name}`: expected an NDArray or a list of them, got "
                 f"{type(value).__name__}. Return what operators of mx.nd give."
             )
-    return "".join(f"{v.asscalar() if v.shape == (1,) else v.asnumpy()}\t" for v in values)
+    return "".join(str(v.asscalar() if v.shape == (1,) else v.asnumpy()) + "\t" for v in values)
