@@ -9,7 +9,14 @@ from typing import Any
 from gluonnx.model import BatchEndParam, save_checkpoint
 from gluonnx.symbol import Symbol
 
-__all__ = ["LogValidationMetricsCallback", "ProgressBar", "Speedometer", "do_checkpoint", "log_train_metric", "module_checkpoint"]
+__all__ = [
+    "LogValidationMetricsCallback",
+    "ProgressBar",
+    "Speedometer",
+    "do_checkpoint",
+    "log_train_metric",
+    "module_checkpoint",
+]
 
 
 def do_checkpoint(prefix: str, period: int = 1) -> Callable[..., None]:

@@ -223,9 +223,7 @@ class CompositeEvalMetric(EvalMetric):
             )
         return self.metrics[index]
 
-    def update_dict(  # type: ignore[override] # MXNet's names differ from those of its base class
-        self, labels: Mapping[str, NDArray], preds: Mapping[str, NDArray]
-    ) -> None:
+    def update_dict(self, labels: Mapping[str, NDArray], preds: Mapping[str, NDArray]) -> None:
         """Update every metric from arrays by name."""
         if self.label_names is not None:
             labels = {n: a for n, a in labels.items() if n in self.label_names}
@@ -699,6 +697,10 @@ class _Moments:
 class PCC(EvalMetric):
     """Correlation of labels (N,) and predicted classes, (N,) or scores (N, C): Matthews correlation for many classes.
 
+    Attributes:
+        lcm: How often each (predicted class, class) occurred since `reset_local`.
+        gcm: The same since `reset`.
+
     Source: Gorodkin, Comparing two K-category assignments by a K-category correlation coefficient (2004).
     """
 
@@ -709,9 +711,12 @@ class PCC(EvalMetric):
         label_names: Sequence[str] | None = None,
         has_global_stats: bool = True,
     ) -> None:
-        self._counts: Array = numpy.zeros((2, 2))
-        self._global_counts: Array = numpy.zeros((2, 2))
         super().__init__(name, output_names, label_names, has_global_stats=has_global_stats)
+
+    @property
+    def k(self) -> int:
+        """Number of classes seen, at least 2."""
+        return len(self.lcm)
 
     def update(self, labels: Any, preds: Any) -> None:
         """Take labels and predictions in."""
@@ -722,30 +727,30 @@ class PCC(EvalMetric):
             chosen = scores.astype("int64") if scores.shape == classes.shape else scores.argmax(axis=1)
             check_label_shapes(classes.ravel(), chosen.ravel())
             size = int(max(chosen.max(), classes.max())) + 1
-            self._counts = _grown(self._counts, size)
-            self._global_counts = _grown(self._global_counts, size)
-            for counts in (self._counts, self._global_counts):
+            self.lcm = _grown(self.lcm, size)
+            self.gcm = _grown(self.gcm, size)
+            for counts in (self.lcm, self.gcm):
                 numpy.add.at(counts, (chosen.ravel(), classes.ravel()), 1)
         self._add(0.0, 1)
 
     def get(self) -> tuple[str, float]:
         """Return (name, correlation)."""
-        return self.name, float("nan") if self.num_inst == 0 else _category_correlation(self._counts)
+        return self.name, float("nan") if self.num_inst == 0 else _category_correlation(self.lcm)
 
     def get_global(self) -> tuple[str, float]:
         """Return (name, correlation) since `reset`."""
         if not self._has_global_stats:
             return self.get()
-        return self.name, float("nan") if self.global_num_inst == 0 else _category_correlation(self._global_counts)
+        return self.name, float("nan") if self.global_num_inst == 0 else _category_correlation(self.gcm)
 
     def reset(self) -> None:
         """Forget everything."""
-        self._global_counts = numpy.zeros((2, 2))
+        self.gcm: Array = numpy.zeros((2, 2))
         super().reset()
 
     def reset_local(self) -> None:
         """Forget what the local value is made of."""
-        self._counts = numpy.zeros((2, 2))
+        self.lcm: Array = numpy.zeros((2, 2))
         super().reset_local()
 
 

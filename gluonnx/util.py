@@ -12,12 +12,15 @@ import threading
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
-from gluonnx.context import gpu_memory_info, num_gpus
+import torch
+
+from gluonnx.context import Context, gpu_memory_info, num_gpus
 from gluonnx.errors import ArgumentError, NotSupportedError
 
 __all__ = [
     "get_gpu_count",
     "get_gpu_memory",
+    "get_cuda_compute_capability",
     "getenv",
     "is_np_array",
     "is_np_shape",
@@ -221,6 +224,22 @@ def set_module(module: str) -> Callable[[Decorated], Decorated]:
         return func
 
     return decorate
+
+
+def get_cuda_compute_capability(ctx: Context) -> int:
+    """Return the compute capability of a GPU, such as 90 for sm_90.
+
+    Raises:
+        ArgumentError: The context is no GPU.
+        DeviceError: This machine has no such GPU.
+    """
+    if ctx.device_type != "gpu":
+        raise ArgumentError(
+            f"get_cuda_compute_capability: Expecting a gpu context to get cuda compute capability: got ctx={ctx}."
+        )
+    ctx.check_available()
+    major, minor = torch.cuda.get_device_capability(ctx.torch_device)
+    return 10 * major + minor
 
 
 def getenv_int(name: str, default: int) -> int:

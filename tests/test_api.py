@@ -58,7 +58,11 @@ def _arguments(function, bound):
 def _same_default(theirs, ours):
     """An object of MXNet's (`Uniform()`) is made at each call here, and None says so; a list is a tuple."""
     is_object = theirs.isidentifier() and theirs not in ("None", "True", "False")
-    return ours == theirs or (is_object and ours == "None") or ours.translate({91: 40, 93: 41}) == theirs.translate({91: 40, 93: 41})
+    return (
+        ours == theirs
+        or (is_object and ours == "None")
+        or ours.translate({91: 40, 93: 41}) == theirs.translate({91: 40, 93: 41})
+    )
 
 
 def _arguments_differ(theirs, function, bound=False):

@@ -7,6 +7,7 @@ import math
 import os
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from gluonnx import ndarray
@@ -118,7 +119,7 @@ def replace_file(src: "str | os.PathLike[str]", dst: "str | os.PathLike[str]") -
     Raises:
         OSError: They are on different file systems, or may not be moved.
     """
-    os.replace(src, dst)
+    Path(src).replace(dst)
 
 
 def indent(text: str, spaces: int) -> str:

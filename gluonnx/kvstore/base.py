@@ -50,11 +50,15 @@ class KVStoreBase:
 
     def save_optimizer_states(self, fname: str, dump_optimizer: bool = False) -> None:
         """Write the states of the optimizer, and its settings too if asked for."""
-        raise NotImplementedError(f"{type(self).__name__}: a kvstore with optimizers must define save_optimizer_states.")
+        raise NotImplementedError(
+            f"{type(self).__name__}: a kvstore with optimizers must define save_optimizer_states."
+        )
 
     def load_optimizer_states(self, fname: str) -> None:
         """Read them."""
-        raise NotImplementedError(f"{type(self).__name__}: a kvstore with optimizers must define load_optimizer_states.")
+        raise NotImplementedError(
+            f"{type(self).__name__}: a kvstore with optimizers must define load_optimizer_states."
+        )
 
     @property
     def type(self) -> str:

@@ -117,8 +117,10 @@ def update_params(
             assert param_names is not None
             kvstore.pushpull(param_names[position], grads, out=grads, priority=-position)
         for k, (weight, grad) in enumerate(zip(weights, grads, strict=True)):
-            for column, value in zip(updates[k], (position * num_device + k, grad, weight), strict=True):
-                column.append(value)
+            indices, all_grads, all_weights = updates[k]
+            indices.append(position * num_device + k)
+            all_grads.append(grad)
+            all_weights.append(weight)
     for indices, all_grads, all_weights in updates:
         if indices:
             updater(indices, all_grads, all_weights)

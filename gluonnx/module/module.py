@@ -29,6 +29,7 @@ from gluonnx.symbol import Symbol
 
 __all__ = ["Module"]
 
+
 class Module(BaseModule):
     """A symbol that is trained on the batches of an iterator.
 

@@ -16,7 +16,9 @@ __all__ = ["PythonLossModule", "PythonModule"]
 
 
 class PythonModule(BaseModule):
-    """A module without parameters; a subclass defines `forward`, `backward`, `get_outputs` and `_compute_output_shapes`.
+    """A module without parameters.
+
+    A subclass defines `forward`, `backward`, `get_outputs` and `_compute_output_shapes`.
 
     Args:
         data_names: Names of the data.
@@ -126,7 +128,10 @@ class PythonModule(BaseModule):
             raise ArgumentError(
                 f"PythonModule.bind: Python module only support write gradient: expected 'write', got {grad_req!r}."
             )
-        for names, shapes, kind in ((self._data_names, data_shapes, "data"), (self._label_names, label_shapes, "label")):
+        for names, shapes, kind in (
+            (self._data_names, data_shapes, "data"),
+            (self._label_names, label_shapes, "label"),
+        ):
             found = [shape[0] for shape in shapes or ()]
             if shapes is not None and found != (names or []):
                 raise ArgumentError(f"PythonModule.bind: wrong {kind}_shapes: expected {names}, got {found}.")
@@ -225,9 +230,7 @@ class PythonLossModule(PythonModule):
 
     def _merged(self, merge_multi_context: bool, value: Any) -> Any:
         if not merge_multi_context:
-            raise ArgumentError(
-                "PythonLossModule: runs on one context: expected merge_multi_context=True, got False."
-            )
+            raise ArgumentError("PythonLossModule: runs on one context: expected merge_multi_context=True, got False.")
         return value
 
     def install_monitor(self, mon: Any) -> None:

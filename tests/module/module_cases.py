@@ -1,6 +1,6 @@
 """Modules made of modules, and monitors: cases that MXNet 1.9.1 and gluonnx both run; Python 3.8 reads this."""
 
-import os
+import pathlib
 import tempfile
 
 import numpy as np
@@ -101,9 +101,9 @@ def buckets_bound_again(mx):
 def buckets_from_a_checkpoint(mx):
     mod, _ = trained(mx)
     with tempfile.TemporaryDirectory() as folder:
-        prefix = os.path.join(folder, "b")
+        prefix = folder + "/b"
         mod.save_checkpoint(prefix, 3)
-        files = sorted(os.listdir(folder))
+        files = sorted(path.name for path in pathlib.Path(folder).iterdir())
         again = mx.mod.BucketingModule.load(prefix, 3, by_length(mx), default_bucket_key=6)
     before = again.params_initialized, again.binded
     again.bind([("data", (2, 6))], [("softmax_label", (2,))], for_training=False)
@@ -170,7 +170,14 @@ def chain_described(mx):
     mod.forward(one)
     mod.backward()
     shapes = [list(s[1]) for s in (*mod.data_shapes, *mod.label_shapes, *mod.output_shapes)]
-    return mod.data_names, mod.output_names, shapes, mod._modules[0].get_input_grads(), empty.data_names, empty.output_names
+    return (
+        mod.data_names,
+        mod.output_names,
+        shapes,
+        mod._modules[0].get_input_grads(),
+        empty.data_names,
+        empty.output_names,
+    )
 
 
 @CASES
@@ -186,9 +193,7 @@ def chain_with_unknown_meta(mx):
 @CASES
 def chain_with_a_name_twice(mx):
     def linear():
-        return mx.mod.Module(
-            mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=4, name="fc"), label_names=None
-        )
+        return mx.mod.Module(mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=4, name="fc"), label_names=None)
 
     mod = mx.mod.SequentialModule().add(linear()).add(linear(), auto_wiring=True)
     mod.bind([("data", (2, 4))])

@@ -43,7 +43,7 @@ def test_toc_print(caplog):
 
 class TestRefuses:
     def test_buckets(self, tmp_path):
-        with pytest.raises(ArgumentError, match="BucketingModule: no default key: .* got default_bucket_key=None"):
+        with pytest.raises(ArgumentError, match=r"BucketingModule: no default key: .* got default_bucket_key=None"):
             mx.mod.BucketingModule(by_length(mx))
         with pytest.raises(ModuleStateError, match=r"BucketingModule: not ready: expected binded=True.* Call bind\(\)"):
             mx.mod.BucketingModule(by_length(mx), 6).forward(batch(mx, np.random.RandomState(0), 6))
@@ -61,14 +61,14 @@ class TestRefuses:
             mx.mod.BucketingModule.load("b", 0, default_bucket_key=6)
 
     def test_chains(self):
-        with pytest.raises(ArgumentError, match='Unknown meta "take_label", a typo.* take_labels, auto_wiring'):
+        with pytest.raises(ArgumentError, match=r'Unknown meta "take_label", a typo.* take_labels, auto_wiring'):
             mx.mod.SequentialModule().add(chain(mx), take_label=True)
-        with pytest.raises(ArgumentError, match="Attempting to bind an empty SequentialModule: .* Call `add` first"):
+        with pytest.raises(ArgumentError, match=r"Attempting to bind an empty SequentialModule: .* Call `add` first"):
             mx.mod.SequentialModule().bind([("data", (2, 3))])
         mod, batches = chain(mx), iterator(mx)
-        with pytest.raises(ArgumentError, match="gradients of the data need training"):
+        with pytest.raises(ArgumentError, match=r"gradients of the data need training"):
             mod.bind(batches.provide_data, for_training=False, inputs_need_grad=True)
-        with pytest.raises(ArgumentError, match="Shared module is not supported: expected None, got SequentialModule"):
+        with pytest.raises(ArgumentError, match=r"Shared module is not supported: expected None, got SequentialModule"):
             mod.bind(batches.provide_data, shared_module=mod)
         mod.bind(batches.provide_data, batches.provide_label)
         with pytest.raises(ArgumentError, match=r"values of no parameter: expected some of fc1_.*, got fc9_weight\."):
@@ -82,23 +82,23 @@ class TestRefuses:
     def test_losses(self):
         with pytest.raises(ArgumentError, match=r"expected one name of data .* got data_names=\['a', 'b'\]"):
             mx.mod.PythonLossModule(data_names=("a", "b"))
-        with pytest.raises(ArgumentError, match="expected a function, got grad_func=3"):
+        with pytest.raises(ArgumentError, match=r"expected a function, got grad_func=3"):
             mx.mod.PythonLossModule(grad_func=3)
         loss = mx.mod.PythonLossModule()
         with pytest.raises(ArgumentError, match=r"wrong data_shapes: expected \['data'\], got \['x'\]"):
             loss.bind([("x", (2, 3))])
-        with pytest.raises(ArgumentError, match="only support write gradient: expected 'write', got 'add'"):
+        with pytest.raises(ArgumentError, match=r"only support write gradient: expected 'write', got 'add'"):
             loss.bind([("data", (2, 3))], grad_req="add")
         loss.bind([("data", (2, 3))], [("softmax_label", (2,))])
-        with pytest.raises(ArgumentError, match="out_grads should be None"):
+        with pytest.raises(ArgumentError, match=r"out_grads should be None"):
             loss.backward([mx.nd.ones((2, 3))])
-        with pytest.raises(NotImplementedError, match="expected grad_func, or a subclass with _backward_impl"):
+        with pytest.raises(NotImplementedError, match=r"expected grad_func, or a subclass with _backward_impl"):
             loss.backward()
-        with pytest.raises(ArgumentError, match="expected merge_multi_context=True, got False"):
+        with pytest.raises(ArgumentError, match=r"expected merge_multi_context=True, got False"):
             loss.get_outputs(merge_multi_context=False)
-        with pytest.raises(ArgumentError, match="does not support presliced labels"):
+        with pytest.raises(ArgumentError, match=r"does not support presliced labels"):
             loss.update_metric(mx.metric.Accuracy(), [], pre_sliced=True)
-        with pytest.raises(NotImplementedError, match="PythonLossModule: a module must define `install_monitor`"):
+        with pytest.raises(NotImplementedError, match=r"PythonLossModule: a module must define `install_monitor`"):
             loss.install_monitor(mx.mon.Monitor(1))
 
     def test_statistics(self):
@@ -107,5 +107,5 @@ class TestRefuses:
         monitor.install(exe)
         monitor.tic()
         exe.forward()
-        with pytest.raises(InputTypeError, match="the statistic of `.*`: expected an NDArray .*, got float"):
+        with pytest.raises(InputTypeError, match=r"the statistic of `.*`: expected an NDArray .*, got float"):
             monitor.toc()
