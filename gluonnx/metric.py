@@ -704,6 +704,9 @@ class PCC(EvalMetric):
     Source: Gorodkin, Comparing two K-category assignments by a K-category correlation coefficient (2004).
     """
 
+    lcm: Array
+    gcm: Array
+
     def __init__(
         self,
         name: str = "pcc",
@@ -745,12 +748,12 @@ class PCC(EvalMetric):
 
     def reset(self) -> None:
         """Forget everything."""
-        self.gcm: Array = numpy.zeros((2, 2))
+        self.gcm = numpy.zeros((2, 2))
         super().reset()
 
     def reset_local(self) -> None:
         """Forget what the local value is made of."""
-        self.lcm: Array = numpy.zeros((2, 2))
+        self.lcm = numpy.zeros((2, 2))
         super().reset_local()
 
 

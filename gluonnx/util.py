@@ -18,9 +18,9 @@ from gluonnx.context import Context, gpu_memory_info, num_gpus
 from gluonnx.errors import ArgumentError, NotSupportedError
 
 __all__ = [
+    "get_cuda_compute_capability",
     "get_gpu_count",
     "get_gpu_memory",
-    "get_cuda_compute_capability",
     "getenv",
     "is_np_array",
     "is_np_shape",

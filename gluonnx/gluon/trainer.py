@@ -20,6 +20,7 @@ from gluonnx.optimizer.updater import STATES_LIMIT
 
 __all__ = ["Trainer"]
 
+
 class Trainer:
     """Applies an optimizer to parameters after each backward.
 

@@ -43,10 +43,13 @@ __all__ = [
     "moveaxis",
     "multiply",
     "not_equal",
+    "onehot_encode",
     "ones",
     "power",
     "reset_arrays",
     "subtract",
+    "to_dlpack_for_read",
+    "to_dlpack_for_write",
     "true_divide",
     "waitall",
     "zeros",
@@ -235,6 +238,22 @@ def _axis(axis: int, rank: int) -> int:
     if not -rank <= axis < rank:
         raise ArgumentError(f"nd.moveaxis: no such axis: expected one of {-rank} to {rank - 1}, got axis={axis}.")
     return axis % rank
+
+
+def onehot_encode(indices: NDArray, out: NDArray) -> NDArray:
+    """Write rows of zeros with a one at each index (N,) into `out` (N, depth), and return it."""
+    out[:] = function("one_hot")(indices, depth=out.shape[1])
+    return out
+
+
+def to_dlpack_for_read(data: NDArray) -> Any:
+    """Return a DLPack capsule of an array's memory, for reading."""
+    return data.to_dlpack_for_read()
+
+
+def to_dlpack_for_write(data: NDArray) -> Any:
+    """Return a DLPack capsule of an array's memory, for writing."""
+    return data.to_dlpack_for_write()
 
 
 def _home(ctx: Context | str | None) -> Context:

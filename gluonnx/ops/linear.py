@@ -48,9 +48,7 @@ def fully_connected(
 
 
 @fully_connected.output_shapes
-def _(
-    data: Shape, weight: Shape, bias: Shape | None = None, *, num_hidden: int, flatten: bool
-) -> tuple[Shape] | None:
+def _(data: Shape, weight: Shape, bias: Shape | None = None, *, num_hidden: int, flatten: bool) -> tuple[Shape] | None:
     if len(data) < 2 or bias not in (None, (num_hidden,)):
         return None
     units = math.prod(data[1:]) if flatten else data[-1]

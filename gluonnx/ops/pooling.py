@@ -180,8 +180,8 @@ def _(
         return None
     if global_pool:
         return ((*data[:2], *(1 for _ in data[2:])),)
-    _check(len(data), kernel, pooling_convention)
-    windows = _windows(data[2:], kernel, stride, pad, pooling_convention == "full")
+    _check(len(data), kernel, pooling_convention, pool_type, pad)
+    windows = _windows(data[2:], kernel, stride, pad, pooling_convention)
     return ((*data[:2], *(len(axis.starts) for axis in windows)),)
 
 

@@ -57,7 +57,7 @@ def linspace(
     return function("_linspace")(start=start, stop=stop, num=num, endpoint=endpoint, name=name, dtype=dtype)
 
 
-def eye(N: int, M: int = 0, k: int = 0, dtype: Any = None, **kwargs: Any) -> Symbol:
+def eye(N: int, M: int = 0, k: int = 0, dtype: Any = None, **kwargs: Any) -> Symbol:  # noqa: N803
     """Return a symbol (N, M), M the same as N if 0, of ones on the k-th diagonal and zeros elsewhere."""
     return function("_eye")(N=N, M=M, k=k, dtype=as_dtype(dtype or "float32").name, **kwargs)
 
@@ -97,4 +97,4 @@ def power(base: Any, exp: Any) -> Any:
     return _power(base, exp)
 
 
-pow = power  # noqa: A001 - MXNet's name
+pow = power

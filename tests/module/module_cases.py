@@ -234,7 +234,7 @@ def monitored(mx, **kwargs):
     net = mx.sym.BatchNorm(net, name="bn", fix_gamma=False, momentum=1.0)
     exe = net.simple_bind(mx.cpu(), data=(2, 4))
     draw = np.random.RandomState(6)
-    for name, array in sorted(exe.arg_dict.items()):
+    for _, array in sorted(exe.arg_dict.items()):
         array[:] = draw.uniform(-1, 1, array.shape)
     monitor = mx.mon.Monitor(kwargs.pop("interval", 1), **kwargs)
     monitor.install(exe)
