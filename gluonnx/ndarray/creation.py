@@ -199,6 +199,16 @@ def from_dlpack(dlpack: Any) -> NDArray:
     return NDArray(torch.utils.dlpack.from_dlpack(dlpack))
 
 
+def to_dlpack_for_read(data: NDArray) -> Any:
+    """Return a DLPack capsule that shares an array's memory."""
+    return data.to_dlpack_for_read()
+
+
+def to_dlpack_for_write(data: NDArray) -> Any:
+    """Return a DLPack capsule that shares an array's memory, to be written through."""
+    return data.to_dlpack_for_write()
+
+
 def from_numpy_state(values: npt.NDArray[Any], dtype: str, ctx: Context) -> NDArray:
     """Rebuild an array that was pickled by its user."""
     return array(values, ctx, dtype)
