@@ -256,16 +256,6 @@ def onehot_encode(indices: NDArray, out: NDArray) -> NDArray:
     return out
 
 
-def to_dlpack_for_read(data: NDArray) -> Any:
-    """Return a DLPack capsule of an array's memory, for reading."""
-    return data.to_dlpack_for_read()
-
-
-def to_dlpack_for_write(data: NDArray) -> Any:
-    """Return a DLPack capsule of an array's memory, for writing."""
-    return data.to_dlpack_for_write()
-
-
 def _home(ctx: Context | str | None) -> Context:
     if ctx is None:
         return current_context()
