@@ -5,8 +5,8 @@
 `nd` owns arrays, `autograd` gradients, `sym` graphs, `gluon` blocks and training, `onnx` the way to ONNX and back,
 `init`, `optimizer`, `lr_scheduler`, `metric` and `kvstore` what training needs, `executor` bound graphs, `operator`
 operators of one's own, `context` devices, `random` random state; `test_utils`, `viz`, `profiler`, `runtime`, `util`,
-`engine`, `callback`, `io`, `module`, `model` and `log` are what MXNet has under these names. `install_as_mxnet` lets
-programs that `import mxnet` run unchanged.
+`engine`, `callback`, `monitor`, `io`, `module`, `model` and `log` are what MXNet has under these names.
+`install_as_mxnet` lets programs that `import mxnet` run unchanged.
 """
 
 from gluonnx import (
@@ -29,6 +29,7 @@ from gluonnx import (
     metric,
     model,
     module,
+    monitor,
     name,
     ndarray,
     onnx,
@@ -46,6 +47,7 @@ from gluonnx import (
 from gluonnx import initializer as init
 from gluonnx import kvstore as kv
 from gluonnx import module as mod
+from gluonnx import monitor as mon
 from gluonnx import ndarray as nd
 from gluonnx import numpy as np
 from gluonnx import numpy_extension as npx
@@ -106,6 +108,8 @@ __all__ = [
     "mod",
     "model",
     "module",
+    "mon",
+    "monitor",
     "name",
     "nd",
     "ndarray",

@@ -7,7 +7,7 @@ networks that are defined already, `utils` data splitting, clipping and download
 
 from gluonnx.gluon import contrib, loss, model_zoo, nn, utils
 from gluonnx.gluon.block import Block, HybridBlock, SymbolBlock
-from gluonnx.gluon.parameter import Constant, DeferredInitializationError, Parameter, ParameterDict
+from gluonnx.gluon.parameter import Constant, DeferredInitializationError, Parameter, ParameterDict, tensor_types
 from gluonnx.gluon.trainer import Trainer
 
 __all__ = [
@@ -23,5 +23,6 @@ __all__ = [
     "loss",
     "model_zoo",
     "nn",
+    "tensor_types",
     "utils",
 ]

@@ -19,7 +19,14 @@ from gluonnx.ndarray.ndarray import NDArray, check_same_context, on_context
 from gluonnx.ndarray.provenance import note, note_outputs
 from gluonnx.ndarray.sparse_array import BaseSparseNDArray, stored
 from gluonnx.ops import storage
-from gluonnx.ops.signature import INPLACE_METHODS, arrange, document, signature, split_inplace
+from gluonnx.ops.signature import (
+    INPLACE_METHODS,
+    arrange,
+    document,
+    signature,
+    signature_with_inplace,
+    split_inplace,
+)
 from gluonnx.ops.table import TABLE, Operator
 
 MAX_CACHED_CALLS = 512
@@ -78,6 +85,7 @@ def _with_inplace(op: Operator, fn: Function, name: str) -> Function:
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"{fn.__doc__}\n\nWith `inplace=True` the result shares memory with the array."
+    method.__signature__ = signature_with_inplace(op, name)  # type: ignore[attr-defined]
     return method
 
 

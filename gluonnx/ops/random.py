@@ -151,6 +151,8 @@ def random_negative_binomial(
     """Draws from the negative binomial distribution: successes before `k` failures of probability `p`.
 
     The mean is `k * (1 - p) / p`.
+
+    Differs: a `p` of 0, for which there is no distribution, is an error; MXNet gives -2147483648.
     """
     _check("_random_negative_binomial", k >= 0, "k", "a number of at least 0", k)
     _check("_random_negative_binomial", 0 < p <= 1, "p", "a probability above 0", p)

@@ -152,6 +152,15 @@ def document(op: Operator) -> str:
     return "\n".join(lines).strip()
 
 
+def signature_with_inplace(op: Operator, name: str) -> inspect.Signature:
+    """Return the signature of a method that takes `inplace` after its attributes."""
+    known = list(signature(op).parameters.values())
+    data, attributes = known[0], known[1 : 1 + INPLACE_METHODS[name]]
+    needed = [p.replace(default=p.empty) if op.attributes[p.name].required else p for p in attributes]
+    inplace = inspect.Parameter("inplace", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False)
+    return inspect.Signature([data.replace(name="self", default=data.empty), *needed, inplace, *known[-2:]])
+
+
 def split_inplace(name: str, args: tuple[Any, ...], inplace: bool) -> tuple[tuple[Any, ...], bool]:
     """Return the attributes a method is given by position, and `inplace`, which may follow them."""
     count = INPLACE_METHODS[name]

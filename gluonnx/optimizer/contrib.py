@@ -1,4 +1,4 @@
-"""MXNet's name of the optimizers it keeps apart. Source: MXNet 1.9.1 python/mxnet/optimizer/contrib.py."""
+"""Optimizers that MXNet calls contributed: `mx.optimizer.contrib`."""
 
 from gluonnx.optimizer.adaptive import GroupAdaGrad
 

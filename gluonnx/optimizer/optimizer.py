@@ -10,15 +10,18 @@ import torch
 from torch import Tensor
 
 from gluonnx.errors import ArgumentError, RegistryError
+from gluonnx.moved import names_of
 from gluonnx.ndarray.leaf import SPARSE_TYPES
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ndarray.sparse_array import CSRNDArray, RowSparseNDArray
 from gluonnx.ops.updates import Batch
+from gluonnx.util import getenv_int
 
 __all__ = ["Batch", "BatchOptimizer", "Optimizer", "create", "register"]
 
 AGGREGATE_NUM = 1 << 20
-"""Parameters that the optimizers of this package update in one call: all of them."""
+"""Parameters that the optimizers of this package update in one call: all of them, unless the environment variable
+`MXNET_OPTIMIZER_AGGREGATION_SIZE` says how many."""
 
 FLOAT16_WARNING = (
     "Accumulating with float16 in optimizer can lead to poor accuracy or slow convergence. "
@@ -299,7 +302,7 @@ class BatchOptimizer(Optimizer):
         super().__init__(**kwargs)
         own = (type(self).update, type(self).update_multi_precision)
         if own == (BatchOptimizer.update, BatchOptimizer.update_multi_precision):
-            self.aggregate_num = AGGREGATE_NUM
+            self.aggregate_num = getenv_int("MXNET_OPTIMIZER_AGGREGATION_SIZE", AGGREGATE_NUM)
 
     def _master_state(self, index: Any, master: NDArray) -> Any:
         inner = self.create_state(index, master)
@@ -431,3 +434,6 @@ def _columns(states: Sequence[Any]) -> list[list[Tensor]]:
     if isinstance(first, NDArray):
         return [[s._t for s in states]]
     return [[a._t for a in column] for column in zip(*states, strict=True) if column[0] is not None]
+
+
+__getattr__ = names_of(__name__, "gluonnx.optimizer")

@@ -17,6 +17,9 @@ Shape = tuple[int, ...]
 Kind = tuple[Shape, str]
 """Shape and canonical dtype name."""
 
+PLAIN_DTYPES = {"float32", "float64"}
+"""Dtypes that operators without a `dtype` attribute give where all their inputs have them."""
+
 KEPT_ANSWERS = 4096
 """Calls of operators (attributes, shapes and dtypes of the inputs) whose outputs are remembered."""
 
@@ -320,7 +323,17 @@ def _outputs_of(node: Node, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
 
 @functools.lru_cache(maxsize=KEPT_ANSWERS)
 def _run_on_meta(op: Operator, attrs: tuple[tuple[str, str], ...], kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
-    """Run an operator's torch function on meta tensors; a graph asks the same again and again, and it is slow."""
+    """Run an operator's torch function on meta tensors; a graph asks the same again and again, and it is slow.
+
+    Where the table tells the shapes, and there is one dtype of floating point, nothing is run.
+    """
+    typed = op.parse(dict(attrs))
+    dtypes = {dtype for _, dtype in kinds}
+    if len(dtypes) == 1 and dtypes <= PLAIN_DTYPES and typed.get("dtype") is None:
+        told = op.told_shapes([shape for shape, _ in kinds], typed)
+        if told is not None:
+            dtype = dtypes.pop()
+            return tuple((shape, dtype) for shape in told)
     tensors = [torch.empty(shape, dtype=torch_dtype(dtype), device="meta") for shape, dtype in kinds]
     runtime: dict[str, object] = {}
     if "training" in op.runtime:
@@ -330,7 +343,7 @@ def _run_on_meta(op: Operator, attrs: tuple[tuple[str, str], ...], kinds: tuple[
     if "device" in op.runtime:
         runtime["device"] = torch.device("meta")
     with torch.no_grad():
-        result = op.forward(*tensors, **op.parse(dict(attrs)), **runtime)
+        result = op.forward(*tensors, **typed, **runtime)
     outputs = result if isinstance(result, (tuple, list)) else (result,)
     return tuple((tuple(t.shape), BY_TORCH[t.dtype].name) for t in outputs if t is not None)
 

@@ -6,7 +6,14 @@ from typing import Any
 from gluonnx import name as naming
 from gluonnx.attribute import HIDDEN_KEYS, annotations
 from gluonnx.errors import AttributeValueError, GraphError
-from gluonnx.ops.signature import INPLACE_METHODS, arrange, document, signature, split_inplace
+from gluonnx.ops.signature import (
+    INPLACE_METHODS,
+    arrange,
+    document,
+    signature,
+    signature_with_inplace,
+    split_inplace,
+)
 from gluonnx.ops.table import TABLE, Operator
 from gluonnx.symbol.graph import Entry, Node
 from gluonnx.symbol.symbol import Symbol
@@ -29,21 +36,23 @@ def attach_methods() -> None:
     for op in TABLE.operators():
         for name in op.method:
             if name not in Symbol.__dict__:
-                setattr(Symbol, name, _method(function(name if name in op.names else op.name), name))
+                setattr(Symbol, name, _method(op, function(name if name in op.names else op.name), name))
 
 
-def _method(fn: Function, name: str) -> Function:
+def _method(op: Operator, fn: Function, name: str) -> Function:
     def method(self: Symbol, *args: Any, **kwargs: Any) -> Symbol:
         return fn(self, *args, **kwargs)
 
     def with_inplace(self: Symbol, *args: Any, inplace: bool = False, **kwargs: Any) -> Symbol:
         return fn(self, *split_inplace(name, args, inplace)[0], **kwargs)
 
-    if name in INPLACE_METHODS:
+    is_inplace = name in INPLACE_METHODS
+    if is_inplace:
         method = with_inplace
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = fn.__doc__
+    method.__signature__ = signature_with_inplace(op, name) if is_inplace else signature(op)  # type: ignore[attr-defined]
     return method
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from gluonnx.attribute import HIDDEN_KEYS, annotations
 from gluonnx.errors import ArgumentError, GraphError, InputError, InputTypeError, NotImplementedForSymbol
+from gluonnx.moved import names_of
 from gluonnx.ops.attributes import to_text
 from gluonnx.ops.dtypes import BY_NAME, as_dtype
 from gluonnx.symbol import inference
@@ -371,6 +372,10 @@ class Symbol:
         """Raise: a symbol has no values."""
         raise self._needs_values("copy")
 
+    def as_in_context(self) -> None:
+        """Raise: a symbol is on no context."""
+        raise self._needs_values("as_in_context")
+
     def detach(self) -> None:
         """Raise: a symbol has no values."""
         raise self._needs_values("detach")
@@ -394,6 +399,16 @@ class Symbol:
         if "shape" not in kwargs:
             kwargs["shape"] = shape[0] if len(shape) == 1 else shape
         return _op("reshape")(self, **kwargs)
+
+
+def _in_place(sign: str) -> Callable[[Symbol, Any], Symbol]:
+    def refuse(self: Symbol, other: Any) -> Symbol:
+        raise NotImplementedForSymbol(
+            f"Symbol: `{sign}=` is in place: expected an NDArray, got a Symbol, whose value others may read. "
+            f"Write `a = a {sign} b`."
+        )
+
+    return refuse
 
 
 def _written(found: inference.Inference, entry: Entry) -> Shape | None:
@@ -527,6 +542,11 @@ def install_operators() -> None:
         ("le", "_lesser_equal", "_lesser_equal_scalar"),
     ):
         setattr(Symbol, f"__{name}__", _arithmetic(pair_op, scalar_op))
+    for name, sign in (("add", "+"), ("sub", "-"), ("mul", "*"), ("truediv", "/")):
+        setattr(Symbol, f"__i{name}__", _in_place(sign))
     setattr(Symbol, "__neg__", lambda self: _op("_MulScalar")(self, scalar=-1.0))  # noqa: B010
     setattr(Symbol, "__abs__", lambda self: _op("abs")(self))  # noqa: B010
     setattr(Symbol, "__hash__", lambda self: id(self) // 16)  # noqa: B010
+
+
+__getattr__ = names_of(__name__, "gluonnx.symbol")

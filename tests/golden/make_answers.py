@@ -27,6 +27,7 @@ FILES = {
     "executor": "executor_cases.py",
     "custom": "custom_cases.py",
     "updates": "update_cases.py",
+    "module": "module/module_cases.py",
 }
 
 
