@@ -39,8 +39,8 @@ def _default_boxes(
         step_y, step_x = single(1) / single(height), single(1) / single(width)
     y = (np.arange(height, dtype=single) + single(offsets[0])) * step_y
     x = (np.arange(width, dtype=single) + single(offsets[1])) * step_x
-    first = np.sqrt(single(ratios[0])) if ratios[0] > 0 else single(1)
-    roots = [first] * len(sizes) + [np.sqrt(single(r)) for r in ratios[1:]]
+    first, *others = (np.sqrt(single(r)) for r in ratios)
+    roots = [first] * len(sizes) + others
     scales = [single(s) for s in sizes] + [single(sizes[0])] * (len(ratios) - 1)
     half_x = np.array([s * height / width * r / 2 for s, r in zip(scales, roots, strict=True)], dtype=single)
     half_y = np.array([s / r / 2 for s, r in zip(scales, roots, strict=True)], dtype=single)
@@ -56,9 +56,9 @@ def _check_prior(
     name = "_contrib_MultiBoxPrior"
     if len(shape) != 4:
         raise InputError(f"{name}: wrong rank of data: expected (N, C, H, W), got data={tuple(shape)}.")
-    if not sizes or not ratios or ratios[0] == 0 or 0 in sizes or any(r <= 0 for r in ratios[1:]):
+    if not sizes or not ratios or min(ratios) <= 0:
         raise AttributeValueError(
-            f"{name}: no boxes follow: expected at least one size and one positive ratio, got sizes={sizes}, "
+            f"{name}: no boxes follow: expected at least one size and positive ratios, got sizes={sizes}, "
             f"ratios={ratios}."
         )
     if len(steps) != 2 or steps[0] * steps[1] < 0:
@@ -90,9 +90,11 @@ def multibox_prior(
     positive `steps` they are 1 / H and 1 / W. A box has the height s / sqrt(r) and the width s sqrt(r) H / W, for each
     size with the first ratio, then for the first size with each other ratio. `clip` cuts off what leaves the image.
 
+    Differs: a ratio that is not positive is refused, where MXNet's boxes are NaN.
+
     Raises:
         InputError: `data` does not have four dimensions or is not float32.
-        AttributeValueError: There is no size or ratio, or steps or offsets are not two.
+        AttributeValueError: There is no size or positive ratio, or steps or offsets are not two.
     """
     _check_prior(data.shape, sizes, ratios, steps, offsets)
     check_float32("_contrib_MultiBoxPrior", data=data)

@@ -246,7 +246,7 @@ def check_numeric_gradient(
     _, out_shapes, _ = sym.infer_shape(**{name: value.shape for name, value in arguments.items()})
     weights = np.random.rand(*out_shapes[0]) + 0.1
     projection = symbol.Variable("__random_proj")
-    weighted = symbol.make_loss(symbol.sum(symbol.elemwise_mul(sym.astype(dtype), projection)))
+    weighted = symbol.make_loss(symbol.elemwise_mul(sym.astype(dtype), projection))
     everything = {**arguments, "__random_proj": array(weights, ctx=ctx, dtype=dtype)}
     before = {name: np.random.normal(0, 0.01, size=arguments[name].shape) for name in requests}
     grads = {name: array(value, ctx=ctx, dtype=arguments[name].dtype) for name, value in before.items()}

@@ -66,7 +66,6 @@ SAMPLES = [
     _prior("sizes", sizes=(0.75, 0.5, 0.25)),
     _prior("ratios", ratios=(1, 2, 0.5)),
     _prior("both", sizes=(0.5, 0.25), ratios=(2, 0.5)),
-    _prior("negative_ratio", ratios=(-1, 2)),
     _prior("clip", sizes=(0.9, 0.3), ratios=(1, 2), clip=True),
     _prior("steps", steps=(0.4, 0.3), offsets=(0.2, 0.7)),
     _prior("one", shape=(1, 1, 1, 1)),
