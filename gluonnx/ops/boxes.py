@@ -23,21 +23,23 @@ UNROLLED_MATCHES = 512
 
 
 def check_floats(name: str, **inputs: Tensor) -> None:
-    """Raise InputError for inputs of integers, which detection operators do not take."""
+    """Raise InputError unless all inputs are of one floating-point dtype, as detection operators need."""
     for label, value in inputs.items():
         if not value.is_floating_point():
             raise InputError(
                 f"{name}: wrong dtype of {label}: expected a floating-point dtype, got {label}={value.dtype}. Cast it."
             )
+    if len({value.dtype for value in inputs.values()}) > 1:
+        given = ", ".join(f"{label}={value.dtype}" for label, value in inputs.items())
+        raise InputError(f"{name}: dtypes differ: expected one, got {given}. Cast one.")
 
 
-def check_float32(name: str, **inputs: Tensor) -> None:
-    """Raise InputError for inputs of any dtype but float32."""
-    for label, value in inputs.items():
-        if value.dtype != torch.float32:
-            raise InputError(
-                f"{name}: wrong dtype of {label}: expected float32, got {label}={value.dtype}. Cast it."
-            )
+def require_float32(g: GraphBuilder, name: str, value: Value) -> None:
+    """Raise LoweringError for anything but float32, in which ONNX Runtime suppresses and compares."""
+    if g.dtype(value) != "float32":
+        raise LoweringError(
+            f"{name}: has no ONNX form for this dtype: expected float32, got dtype={g.dtype(value)}. Cast the net."
+        )
 
 
 class _StraightThrough(torch.autograd.Function):
@@ -101,11 +103,10 @@ def box_iou(lhs: Tensor, rhs: Tensor, *, format: Format = "corner") -> Tensor:
                 f"_contrib_box_iou: wrong shape of {label}: expected boxes (..., 4) of at least 2 dimensions, "
                 f"got {label}={tuple(value.shape)}."
             )
-    if lhs.dtype != rhs.dtype:
-        raise InputError(f"_contrib_box_iou: dtypes differ: expected one, got lhs={lhs.dtype}, rhs={rhs.dtype}.")
     shape = (*lhs.shape[:-1], *rhs.shape[:-1])
     a, b = lhs.detach().reshape(-1, 4), rhs.detach().reshape(-1, 4)
-    ratio = overlaps(to_corners(a, format), to_corners(b, format), _area(a, format), _area(b, format))
+    rows = [to_corners(boxes, format).T.contiguous() for boxes in (a, b)]
+    ratio = overlaps(*rows, _area(a, format), _area(b, format))
     return ratio.reshape(shape)
 
 
@@ -318,7 +319,15 @@ def box_encode(
     Raises:
         InputError: Shapes do not fit each other.
     """
-    check_floats("_contrib_box_encode", samples=samples, anchors=anchors, refs=refs)
+    check_floats(
+        "_contrib_box_encode",
+        samples=samples,
+        matches=matches,
+        anchors=anchors,
+        refs=refs,
+        means=means,
+        stds=stds,
+    )
     if (
         samples.dim() != 2
         or matches.shape != samples.shape

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gluonnx.errors import AttributeValueError, InputError, LoweringError
 from gluonnx.ops.attributes import Floats
-from gluonnx.ops.boxes import UNROLLED_MATCHES, check_float32, lower_best_pairs
+from gluonnx.ops.boxes import UNROLLED_MATCHES, check_floats, lower_best_pairs, require_float32
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.suppression import areas, lower_ranks, lower_rows, lower_suppress, overlaps, rounded, suppress
 from gluonnx.ops.table import no_effect, operator
@@ -90,24 +90,26 @@ def multibox_prior(
     positive `steps` they are 1 / H and 1 / W. A box has the height s / sqrt(r) and the width s sqrt(r) H / W, for each
     size with the first ratio, then for the first size with each other ratio. `clip` cuts off what leaves the image.
 
-    Differs: a ratio that is not positive is refused, where MXNet's boxes are NaN.
+    Differs: takes every floating-point dtype, where MXNet takes float32 only. A ratio that is not positive is refused,
+    where MXNet's boxes are NaN.
 
     Raises:
-        InputError: `data` does not have four dimensions or is not float32.
+        InputError: `data` does not have four dimensions or holds integers.
         AttributeValueError: There is no size or positive ratio, or steps or offsets are not two.
     """
     _check_prior(data.shape, sizes, ratios, steps, offsets)
-    check_float32("_contrib_MultiBoxPrior", data=data)
+    check_floats("_contrib_MultiBoxPrior", data=data)
     if data.device.type == "meta":
         return data.new_empty((1, data.shape[2] * data.shape[3] * (len(sizes) + len(ratios) - 1), 4))
     boxes = _default_boxes(data.shape[2], data.shape[3], sizes, ratios, clip, steps, offsets)
-    return torch.tensor(boxes, device=data.device)
+    return torch.tensor(boxes, device=data.device, dtype=data.dtype)
 
 
 @multibox_prior.onnx
 def _(
     g: GraphBuilder, data: Value, *, sizes: Floats, ratios: Floats, clip: bool, steps: Floats, offsets: Floats
 ) -> Value:
+    require_float32(g, "_contrib_MultiBoxPrior", data)
     shape = g.dims(data)
     _check_prior(shape, sizes, ratios, steps, offsets)
     height, width = shape[2:]
@@ -162,13 +164,15 @@ def multibox_detection(
     their class (of any class under `force_suppress`) by at least that much have class -1, as have all after the first
     `nms_topk`, if that is positive. Anchors that show nothing are rows of -1 at the end.
 
+    Differs: takes every floating-point dtype, where MXNet takes float32 only.
+
     Raises:
-        InputError: Shapes do not fit each other, or an input is not float32.
+        InputError: Shapes do not fit each other, or dtypes differ or are integers.
         AttributeValueError: `variances` are not four.
     """
     name = "_contrib_MultiBoxDetection"
     _check_detection(cls_prob.shape, loc_pred.shape, anchor.shape)
-    check_float32(name, cls_prob=cls_prob, loc_pred=loc_pred, anchor=anchor)
+    check_floats(name, cls_prob=cls_prob, loc_pred=loc_pred, anchor=anchor)
     _check_variances(name, variances)
     batch, classes, count = cls_prob.shape
     if classes < 2 or cls_prob.device.type == "meta":
@@ -227,6 +231,7 @@ def _(
     variances: Floats,
     nms_topk: int,
 ) -> Value:
+    require_float32(g, "_contrib_MultiBoxDetection", cls_prob)
     _check_detection(g.dims(cls_prob), g.dims(loc_pred), g.dims(anchor))
     _check_variances("_contrib_MultiBoxDetection", variances)
     classes, count = g.dims(cls_prob)[1:]
@@ -350,13 +355,15 @@ def multibox_target(
         its box, 0 for other anchors; v are `variances`. loc_mask (B, 4 N): 1 for positive anchors. cls_target (B, N):
         class + 1 of positive anchors, 0 of negative ones, `ignore_label` of others and of images without boxes.
 
+    Differs: takes every floating-point dtype, where MXNet takes float32 only.
+
     Raises:
-        InputError: Shapes do not fit each other, an input is not float32, or too few anchors can be negative.
+        InputError: Shapes do not fit each other, dtypes differ or are integers, or too few anchors can be negative.
         AttributeValueError: `variances` are not four, or `negative_mining_thresh` is not positive.
     """
     name = "_contrib_MultiBoxTarget"
     _check_target(anchor.shape, label.shape, cls_pred.shape)
-    check_float32(name, anchor=anchor, label=label, cls_pred=cls_pred)
+    check_floats(name, anchor=anchor, label=label, cls_pred=cls_pred)
     _check_mining(negative_mining_ratio, negative_mining_thresh, variances)
     batch, count = label.shape[0], anchor.shape[1]
     if anchor.device.type == "meta":
@@ -370,7 +377,7 @@ def multibox_target(
         boxes, anchors = label[..., 1:5], anchor[0]
         is_box = (label[..., 0] != -1).to(torch.uint8).cumprod(1).bool()
         flat = boxes.reshape(-1, 4)
-        shared = overlaps(anchors, flat, areas(anchors), areas(flat)).view(count, batch, -1).transpose(0, 1)
+        shared = overlaps(anchors.T.contiguous(), flat.T.contiguous(), areas(anchors), areas(flat)).view(count, batch, -1).transpose(0, 1)
         shared = shared.masked_fill(~is_box.unsqueeze(1), -1)
         own, match = _give_anchors(shared, int(is_box.sum(1).max()))
         most, nearest = shared.max(2)
@@ -453,6 +460,7 @@ def _(
     negative_mining_thresh: float,
     variances: Floats,
 ) -> tuple[Value, Value, Value]:
+    require_float32(g, "_contrib_MultiBoxTarget", anchor)
     _check_target(g.dims(anchor), g.dims(label), g.dims(cls_pred))
     _check_mining(negative_mining_ratio, negative_mining_thresh, variances)
     count, boxes = g.dims(anchor)[1], g.dims(label)[1]

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from gluonnx.errors import AttributeValueError, InputError, LoweringError
+from gluonnx.ops.boxes import check_floats
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.onnx_types import refuse_float64
-from gluonnx.ops.regions import bins, check_regions, check_same, image_of, round_away
+from gluonnx.ops.regions import bins, check_regions, image_of, round_away
 from gluonnx.ops.table import operator
 from gluonnx.ops.weighted_rows import LARGEST_BAGS, corners, lower_corners, lower_sum_rows, sum_rows
 
@@ -80,7 +81,7 @@ def psroi_pooling(
     """
     name, group = "_contrib_PSROIPooling", group_size or pooled_size
     _check(name, data.shape, rois.shape, spatial_scale, output_dim, pooled_size, group)
-    check_same(name, data, rois)
+    check_floats(name, data=data, rois=rois)
     if data.device.type == "meta":
         return data.new_empty((rois.shape[0], output_dim, pooled_size, pooled_size))
     height, width = data.shape[2:]
@@ -243,7 +244,7 @@ def deformable_psroi_pooling(
     """
     name = "_contrib_DeformablePSROIPooling"
     _check(name, data.shape, rois.shape, spatial_scale, output_dim, pooled_size, group_size)
-    check_same(name, data, rois)
+    check_floats(name, data=data, rois=rois, **({} if no_trans or trans is None else {"trans": trans}))
     _check_samples(sample_per_part, part_size)
     part = part_size or pooled_size
     classes = 1 if no_trans or trans is None else _check_parts(data.shape, trans.shape, output_dim, part)

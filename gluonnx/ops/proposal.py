@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gluonnx.errors import AttributeValueError, InputError, LoweringError
 from gluonnx.ops.attributes import Floats
-from gluonnx.ops.boxes import check_float32
+from gluonnx.ops.boxes import check_floats, require_float32
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.suppression import lower_ranks, lower_rows, lower_suppress, suppress
 from gluonnx.ops.table import Attrs, operator
@@ -86,7 +86,7 @@ def _propose(
     iou_loss: bool,
 ) -> tuple[Tensor, Tensor]:
     _check(name, cls_prob.shape, bbox_pred.shape, im_info.shape, scales, ratios)
-    check_float32(name, cls_prob=cls_prob, bbox_pred=bbox_pred, im_info=im_info)
+    check_floats(name, cls_prob=cls_prob, bbox_pred=bbox_pred, im_info=im_info)
     _check_attributes(name, post_nms, stride)
     batch, _, height, width = cls_prob.shape
     if cls_prob.device.type == "meta":
@@ -102,7 +102,7 @@ def _propose(
         kinds = len(scales) * len(ratios)
         score = cls_prob[:, kinds:].permute(0, 2, 3, 1).clone()
         moves = bbox_pred.view(batch, kinds, 4, height, width).permute(0, 3, 4, 1, 2)
-        anchors = torch.tensor(_anchors(height, width, stride, scales, ratios), device=cls_prob.device)
+        anchors = torch.tensor(_anchors(height, width, stride, scales, ratios), device=cls_prob.device, dtype=cls_prob.dtype)
         boxes = _clip(anchors + moves if iou_loss else _move(anchors, moves), im_info)
         for place, (rows, columns) in enumerate(real.tolist()):
             score[place, rows:] = -1
@@ -221,8 +221,10 @@ def multi_proposal(
     `rpn_post_nms_top_n` are the result, repeated where there are less. A region is image, left, top, right, bottom;
     scores are shown under `output_score`. No gradient passes.
 
+    Differs: takes every floating-point dtype, where MXNet takes float32 only.
+
     Raises:
-        InputError: Shapes do not fit each other, an input is not float32, or an image is larger than its scores.
+        InputError: Shapes do not fit each other, dtypes differ or are integers, or an image is larger than its scores.
         AttributeValueError: `rpn_post_nms_top_n` is negative, or `feature_stride` is not positive.
     """
     return _propose(
@@ -256,6 +258,7 @@ def _lower(
     stride: int,
     iou_loss: bool,
 ) -> tuple[Value, Value]:
+    require_float32(g, name, cls_prob)
     _check(name, g.dims(cls_prob), g.dims(bbox_pred), g.dims(im_info), scales, ratios)
     _check_attributes(name, post_nms, stride)
     height, width = g.dims(cls_prob)[2:]

@@ -35,13 +35,6 @@ def check_regions(
         raise AttributeValueError(f"{name}: wrong scale: expected 0 to 1, got spatial_scale={scale}.")
 
 
-def check_same(name: str, data: Tensor, rois: Tensor) -> None:
-    """Raise InputError unless both inputs have one floating-point dtype."""
-    check_floats(name, data=data, rois=rois)
-    if data.dtype != rois.dtype:
-        raise InputError(f"{name}: dtypes differ: expected one, got data={data.dtype}, rois={rois.dtype}. Cast one.")
-
-
 def round_away(values: Tensor) -> Tensor:
     """Round halves away from zero, as C does."""
     whole = values.trunc()
@@ -84,7 +77,7 @@ def roi_pooling(data: Tensor, rois: Tensor, *, pooled_size: Shape, spatial_scale
         AttributeValueError: `pooled_size` is not two positive sizes, or `spatial_scale` is not in [0, 1].
     """
     check_regions("ROIPooling", data.shape, rois.shape, pooled_size, spatial_scale)
-    check_same("ROIPooling", data, rois)
+    check_floats("ROIPooling", data=data, rois=rois)
     count, channels, height, width = data.shape
     out_shape = (rois.shape[0], channels, *pooled_size)
     if data.device.type == "meta":
@@ -305,7 +298,7 @@ def roi_align(
     """
     name = "_contrib_ROIAlign"
     check_regions(name, data.shape, rois.shape, pooled_size, spatial_scale)
-    check_same(name, data, rois)
+    check_floats(name, data=data, rois=rois)
     _check_sensitive(data.shape, pooled_size, position_sensitive)
     area = math.prod(pooled_size)
     channels = data.shape[1] // area if position_sensitive else data.shape[1]
@@ -398,7 +391,7 @@ def rotated_roi_align(
     """
     name = "_contrib_RROIAlign"
     check_regions(name, data.shape, rois.shape, pooled_size, spatial_scale, width=6)
-    check_same(name, data, rois)
+    check_floats(name, data=data, rois=rois)
     if data.device.type == "meta":
         return data.new_empty((rois.shape[0], data.shape[1], *pooled_size))
     place = _widened(rois)

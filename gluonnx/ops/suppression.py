@@ -10,8 +10,11 @@ from gluonnx.ops.builder import GraphBuilder, Value
 
 BLOCK = 256
 """Boxes that are decided together."""
-CHUNK = 2048
-"""Boxes that a decided block is compared with at a time; a comparison's intermediate results stay in the cache."""
+CHUNK = 512
+"""Boxes that a decided block is compared with at a time, neighbours from left to right: those of the block that lie
+elsewhere are left out, and a comparison's intermediate results stay in the cache."""
+GROUPED = 1024
+"""Number of boxes above which groups are looked at one by one."""
 
 
 def areas(corners: Tensor) -> Tensor:
@@ -21,24 +24,25 @@ def areas(corners: Tensor) -> Tensor:
 
 
 def overlaps(a: Tensor, b: Tensor, area_a: Tensor, area_b: Tensor, gap: float = 0.0) -> Tensor:
-    """Intersection over union (A, B) of boxes (A, 4) and (B, 4) given by corners; 0 where they do not meet.
+    """Intersection over union (A, B) of boxes (4, A) and (4, B) given by corners; 0 where they do not meet.
 
     Args:
-        a: Boxes.
-        b: Boxes.
+        a: Boxes, a row for each coordinate.
+        b: Boxes, a row for each coordinate.
         area_a: Their areas (A,).
         area_b: Their areas (B,).
         gap: By how much a side is longer than the difference of its corners (1 for inclusive pixels).
     """
-    a = a.unsqueeze(1)
-    width = torch.minimum(a[..., 2], b[..., 2]).sub_(torch.maximum(a[..., 0], b[..., 0]))
-    height = torch.minimum(a[..., 3], b[..., 3]).sub_(torch.maximum(a[..., 1], b[..., 1]))
+    a = a.unsqueeze(2)
+    width = torch.minimum(a[2], b[2]).sub_(torch.maximum(a[0], b[0]))
+    height = torch.minimum(a[3], b[3]).sub_(torch.maximum(a[1], b[1]))
     if gap:
         width += gap
         height += gap
     shared = width.clamp_(min=0).mul_(height.clamp_(min=0))
     union = (area_a.unsqueeze(1) + area_b).sub_(shared)
-    return shared.div_(union.masked_fill_(shared <= 0, 1.0))
+    # Where the union is 0, so is the intersection.
+    return shared.div_(union.clamp_(min=torch.finfo(union.dtype).tiny))
 
 
 def rounded(number: float) -> float:
@@ -69,42 +73,68 @@ def suppress(
         gap: See `overlaps`.
         is_inclusive: Whether a box goes at the threshold already.
     """
+    if groups is not None and corners.shape[0] > GROUPED:
+        return _suppress_groups(corners, area, threshold, groups, is_inclusive)
     bound = rounded(threshold)
+    columns = corners.T.contiguous()
 
-    def competes(first: Tensor, second: Tensor) -> Tensor:
-        ratio = overlaps(corners[first], corners[second], area[first], area[second], gap)
-        if ratio.dtype == torch.float16:
-            ratio = ratio.float()
-        hit = ratio >= bound if is_inclusive else ratio > bound
+    def hits(first: Tensor, second: Tensor, *, is_any: bool) -> Tensor:
+        ratio = overlaps(columns[:, first], columns[:, second], area[first], area[second], gap)
         if groups is not None:
-            hit &= groups[first].unsqueeze(1) == groups[second]
-        return hit
+            ratio.masked_fill_(groups[first].unsqueeze(1) != groups[second], -math.inf)
+        ratio = ratio.amax(0) if is_any else ratio
+        ratio = ratio.float() if ratio.dtype == torch.float16 else ratio
+        return ratio >= bound if is_inclusive else ratio > bound
 
-    rest = torch.arange(corners.shape[0], device=corners.device)
+    left = columns[0]
+    right = columns[2].nan_to_num(-math.inf, math.inf, -math.inf) + gap
+    is_open = torch.ones(corners.shape[0], dtype=torch.bool, device=corners.device)
+    by_side = torch.argsort(left)
+    size = BLOCK if corners.shape[0] > 2 * BLOCK else 2 * BLOCK
     kept: list[Tensor] = []
     found = 0
-    while rest.numel() and (limit is None or found < limit):
-        block, rest = rest[:BLOCK], rest[BLOCK:]
-        block = block[_settle(competes(block, block).triu_(1))]
+    while limit is None or found < limit:
+        block = torch.nonzero(is_open).squeeze(1)[:size]
+        if not block.numel():
+            break
+        is_open[block] = False
+        block = block[_settle(hits(block, block, is_any=False))]
         kept.append(block)
         found += block.numel()
-        if rest.numel():
-            rest = torch.cat([part[~competes(block, part).any(0)] for part in rest.split(CHUNK)])
-    if not kept:
-        return rest
-    return torch.cat(kept)[:limit]
+        by_side = by_side[is_open[by_side]]
+        for part in by_side.split(CHUNK) if by_side.numel() else ():
+            near = block
+            if bound >= 0:
+                near = block[(right[block] >= left[part[0]]) & (left[block] <= right[part].max())]
+            if near.numel():
+                is_open[part[hits(near, part, is_any=True)]] = False
+    return torch.cat(kept)[:limit] if kept else by_side
+
+
+def _suppress_groups(
+    corners: Tensor, area: Tensor, threshold: float, groups: Tensor, is_inclusive: bool
+) -> Tensor:
+    """The same for each group by itself."""
+    order = torch.sort(groups, stable=True).indices
+    counts = torch.unique_consecutive(groups[order], return_counts=True)[1].tolist()
+    kept = [
+        part[suppress(corners[part], area[part], threshold, is_inclusive=is_inclusive)] if len(part) > 1 else part
+        for part in order.split(counts)
+    ]
+    return torch.cat(kept).sort().values if kept else order
 
 
 def _settle(hits: Tensor) -> Tensor:
-    """Which of N boxes (bool) stay, if box i removes the boxes j with `hits[i, j]`; `hits` is strictly upper triangular.
+    """Which of N boxes (bool) stay, if an earlier box i that stays removes the boxes j with `hits[i, j]`.
 
     What is known to stay in round k is right for the first k boxes at least, so the rounds end; mostly after a few.
     """
-    keep = torch.ones(hits.shape[0], dtype=torch.bool, device=hits.device)
+    removes = hits.float().triu_(1).T
+    keep = torch.ones(hits.shape[0], device=hits.device)
     while True:
-        settled = ~(hits & keep.unsqueeze(1)).any(0)
+        settled = (torch.mv(removes, keep) == 0).float()
         if torch.equal(settled, keep):
-            return keep
+            return keep.bool()
         keep = settled
 
 
