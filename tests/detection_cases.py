@@ -27,7 +27,8 @@ def single_shot(mx):
         def hybrid_forward(self, F, x):
             scores, moves, boxes = [], [], []
             x = self.stem(x)
-            for level, (classes, shifts) in enumerate(zip(self.classes, self.moves)):
+            for level in (0, 1):
+                classes, shifts = self.classes[level], self.moves[level]
                 x = x if level == 0 else self.down(x)
                 sizes = (0.2, 0.3) if level == 0 else (0.5, 0.7)
                 boxes.append(F.contrib.MultiBoxPrior(x, sizes=sizes, ratios=(1, 2, 0.5), clip=True))
@@ -111,6 +112,8 @@ def prepared(mx, name):
     net.initialize()
     net(*(mx.nd.array(a) for a in inputs(1)))
     for key, param in net.collect_params().items():
-        value = _rng(key).normal(size=param.shape) * (0.3 if len(param.shape) == 1 else 1.5 / np.sqrt(np.prod(param.shape[1:])))
+        value = _rng(key).normal(size=param.shape) * (
+            0.3 if len(param.shape) == 1 else 1.5 / np.sqrt(np.prod(param.shape[1:]))
+        )
         param.set_data(mx.nd.array(value.astype("float32")))
     return net

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gluonnx.errors import AttributeValueError, InputError, LoweringError
+from gluonnx.errors import InputError, LoweringError
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.onnx_types import refuse_float64
 from gluonnx.ops.suppression import areas, lower_ranks, lower_rows, lower_suppress, overlaps, rounded, suppress
@@ -105,8 +105,8 @@ def box_iou(lhs: Tensor, rhs: Tensor, *, format: Format = "corner") -> Tensor:
             )
     shape = (*lhs.shape[:-1], *rhs.shape[:-1])
     a, b = lhs.detach().reshape(-1, 4), rhs.detach().reshape(-1, 4)
-    rows = [to_corners(boxes, format).T.contiguous() for boxes in (a, b)]
-    ratio = overlaps(*rows, _area(a, format), _area(b, format))
+    rows_a, rows_b = (to_corners(boxes, format).T.contiguous() for boxes in (a, b))
+    ratio = overlaps(rows_a, rows_b, _area(a, format), _area(b, format))
     return ratio.reshape(shape)
 
 

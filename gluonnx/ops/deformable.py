@@ -33,7 +33,9 @@ class _Kernel:
 
     __slots__ = ("dilate", "out", "pad", "size", "stride")
 
-    def __init__(self, name: str, image: tuple[int, int], kernel: Shape, stride: Shape, dilate: Shape, pad: Shape):
+    def __init__(
+        self, name: str, image: tuple[int, int], kernel: Shape, stride: Shape, dilate: Shape, pad: Shape
+    ) -> None:
         self.size, self.stride, self.dilate, self.pad = kernel, stride or (1, 1), dilate or (1, 1), pad or (0, 0)
         axes = zip(image, self.size, self.stride, self.dilate, self.pad, strict=True)
         self.out = tuple((extent + 2 * p - d * (k - 1) - 1) // s + 1 for extent, k, s, d, p in axes)
@@ -246,9 +248,7 @@ def _(
     num_deformable_group: int,
 ) -> dict[str, tuple[int, ...]]:
     name = "_contrib_DeformableConvolution"
-    return _parameters(
-        name, data, False, kernel, stride, dilate, pad, num_filter, num_group, num_deformable_group
-    )
+    return _parameters(name, data, False, kernel, stride, dilate, pad, num_filter, num_group, num_deformable_group)
 
 
 @deformable_convolution.onnx
@@ -292,7 +292,11 @@ def _(
         move = g.op("Gather", split, g.const(axis, "int64"), axis=3)
         base = g.const(place, dtype)
         position = g.op("Add", move, base)
-        held = g.op("And", g.op("GreaterOrEqual", position, g.scalar(0, position)), g.op("Less", position, g.scalar(size, position)))
+        held = g.op(
+            "And",
+            g.op("GreaterOrEqual", position, g.scalar(0, position)),
+            g.op("Less", position, g.scalar(size, position)),
+        )
         inside = held if inside is None else g.op("And", inside, held)
         last = g.scalar(size - 1, position)
         kept = g.op("Where", g.op("Greater", position, last), g.op("Sub", last, base), move)

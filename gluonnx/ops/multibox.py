@@ -50,9 +50,7 @@ def _default_boxes(
     return np.asarray(boxes.clip(0, 1) if clip else boxes, dtype=single)
 
 
-def _check_prior(
-    shape: tuple[int | None, ...], sizes: Floats, ratios: Floats, steps: Floats, offsets: Floats
-) -> None:
+def _check_prior(shape: tuple[int | None, ...], sizes: Floats, ratios: Floats, steps: Floats, offsets: Floats) -> None:
     name = "_contrib_MultiBoxPrior"
     if len(shape) != 4:
         raise InputError(f"{name}: wrong rank of data: expected (N, C, H, W), got data={tuple(shape)}.")
@@ -308,8 +306,8 @@ def _check_target(
         fits = fits and cls_pred[2] == anchor[1] and cls_pred[0] == label[0]
     if not fits:
         raise InputError(
-            "_contrib_MultiBoxTarget: inputs do not fit each other: expected anchor (1, N, 4), label (B, M, 5 or more), "
-            f"cls_pred (B, classes, N), got anchor={tuple(anchor)}, label={tuple(label)}, cls_pred={tuple(cls_pred)}."
+            "_contrib_MultiBoxTarget: inputs do not fit each other: expected anchor (1, N, 4), label (B, M, 5 or "
+            f"more), cls_pred (B, classes, N), got anchor={tuple(anchor)}, label={tuple(label)}, cls_pred={tuple(cls_pred)}."
         )
 
 
@@ -367,8 +365,10 @@ def multibox_target(
     _check_mining(negative_mining_ratio, negative_mining_thresh, variances)
     batch, count = label.shape[0], anchor.shape[1]
     if anchor.device.type == "meta":
-        return anchor.new_empty((batch, 4 * count)), anchor.new_empty((batch, 4 * count)), anchor.new_empty(
-            (batch, count)
+        return (
+            anchor.new_empty((batch, 4 * count)),
+            anchor.new_empty((batch, 4 * count)),
+            anchor.new_empty((batch, count)),
         )
     if not count or not label.shape[1]:
         nothing = anchor.new_zeros((batch, 4 * count))
@@ -377,7 +377,11 @@ def multibox_target(
         boxes, anchors = label[..., 1:5], anchor[0]
         is_box = (label[..., 0] != -1).to(torch.uint8).cumprod(1).bool()
         flat = boxes.reshape(-1, 4)
-        shared = overlaps(anchors.T.contiguous(), flat.T.contiguous(), areas(anchors), areas(flat)).view(count, batch, -1).transpose(0, 1)
+        shared = (
+            overlaps(anchors.T.contiguous(), flat.T.contiguous(), areas(anchors), areas(flat))
+            .view(count, batch, -1)
+            .transpose(0, 1)
+        )
         shared = shared.masked_fill(~is_box.unsqueeze(1), -1)
         own, match = _give_anchors(shared, int(is_box.sum(1).max()))
         most, nearest = shared.max(2)

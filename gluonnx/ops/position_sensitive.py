@@ -69,8 +69,8 @@ def psroi_pooling(
 
     A region of `rois` (R, 5) is image, left, top, right, bottom; corners are rounded, the last pixel is inside, and
     `spatial_scale` is applied. It is at least 0.1 wide and high. A bin reaches from the floor to the ceil of its ends.
-    With G = `group_size` (`pooled_size` if 0), channel c of bin (i, j) reads channel (c G + i G / pooled_size) G + j G /
-    pooled_size of `data`, rounded down. A bin that holds nothing, or an image that there is not, gives 0. `rois` have
+    With G = `group_size` (`pooled_size` if 0), channel c of bin (i, j) reads channel (c G + i G / pooled_size) G + j G
+    / pooled_size of `data`, rounded down. A bin that holds nothing, or an image that there is not, gives 0. `rois` have
     no gradient.
 
     Differs: too few channels are refused, where MXNet reads memory that is not its own.
@@ -97,7 +97,7 @@ def psroi_pooling(
     parts = []
     tall, wide = ((int(v.max()) if v.numel() else 0) for v in (bottom - top, right - left))
     size = max(LARGEST_BAGS // max(tall * wide * pooled_size**2, 1), 1)
-    for part in torch.arange(len(rois), device=data.device).split(size):
+    for part in torch.split(torch.arange(len(rois), device=data.device), size):
         y = top[part].unsqueeze(2) + torch.arange(max(tall, 0), device=data.device)
         x = left[part].unsqueeze(2) + torch.arange(max(wide, 0), device=data.device)
         on_y, on_x = y < bottom[part].unsqueeze(2), x < right[part].unsqueeze(2)
@@ -206,7 +206,8 @@ def _check_parts(data: tuple[int | None, ...], trans: tuple[int | None, ...], ou
 def _part_of_bin(pooled: int, part: int) -> npt.NDArray[np.int64]:
     """Which part of the region a bin belongs to, rounded down in single precision."""
     share = np.arange(pooled, dtype=np.float32) / np.float32(pooled) * np.float32(part)
-    return np.floor(share).astype(np.int64)
+    part_of: npt.NDArray[np.int64] = np.floor(share).astype(np.int64)
+    return part_of
 
 
 @operator(

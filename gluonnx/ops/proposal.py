@@ -53,8 +53,8 @@ def _check(
     fits = fits and tuple(moves) == (scores[0], 4 * kinds, *scores[2:]) and tuple(info) == (scores[0], 3)
     if not fits:
         raise InputError(
-            f"{name}: inputs do not fit each other: expected cls_prob (N, 2 A, H, W), bbox_pred (N, 4 A, H, W), im_info "
-            f"(N, 3) with A={kinds} scales times ratios, got cls_prob={tuple(scores)}, bbox_pred={tuple(moves)}, "
+            f"{name}: inputs do not fit each other: expected cls_prob (N, 2 A, H, W), bbox_pred (N, 4 A, H, W), "
+            f"im_info (N, 3) with A={kinds} scales times ratios, got cls_prob={tuple(scores)}, bbox_pred={tuple(moves)}, "
             f"im_info={tuple(info)}."
         )
 
@@ -102,7 +102,9 @@ def _propose(
         kinds = len(scales) * len(ratios)
         score = cls_prob[:, kinds:].permute(0, 2, 3, 1).clone()
         moves = bbox_pred.view(batch, kinds, 4, height, width).permute(0, 3, 4, 1, 2)
-        anchors = torch.tensor(_anchors(height, width, stride, scales, ratios), device=cls_prob.device, dtype=cls_prob.dtype)
+        anchors = torch.tensor(
+            _anchors(height, width, stride, scales, ratios), device=cls_prob.device, dtype=cls_prob.dtype
+        )
         boxes = _clip(anchors + moves if iou_loss else _move(anchors, moves), im_info)
         for place, (rows, columns) in enumerate(real.tolist()):
             score[place, rows:] = -1
@@ -394,5 +396,3 @@ def _(
         feature_stride,
         iou_loss,
     )
-
-

@@ -4,6 +4,7 @@ Source: Girshick 2015, Fast R-CNN; He et al. 2017, Mask R-CNN; Ma et al. 2018, r
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +17,24 @@ from gluonnx.ops.boxes import check_floats
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.onnx_types import refuse_float64
 from gluonnx.ops.table import operator
-from gluonnx.ops.weighted_rows import LARGEST_BAGS, as_table, corners, lower_corners, lower_sum_rows, lower_table, sum_rows
+from gluonnx.ops.weighted_rows import (
+    LARGEST_BAGS,
+    as_table,
+    corners,
+    lower_corners,
+    lower_sum_rows,
+    lower_table,
+    sum_rows,
+)
 
 
 def check_regions(
-    name: str, data: tuple[int | None, ...], rois: tuple[int | None, ...], pooled_size: Shape, scale: float, width: int = 5
+    name: str,
+    data: tuple[int | None, ...],
+    rois: tuple[int | None, ...],
+    pooled_size: Shape,
+    scale: float,
+    width: int = 5,
 ) -> None:
     """Raise for wrong ranks or widths (InputError), or a wrong pooled size or scale (AttributeValueError)."""
     if len(data) != 4:
@@ -123,7 +137,7 @@ class _Windows:
         columns = [v.unsqueeze(1).expand(shape).reshape(-1) for v in (left, right)]
         images, there = (v.view(-1, 1, 1).expand(shape).reshape(-1) for v in (image, is_there))
         is_held = there & (rows[1] > rows[0]) & (columns[1] > columns[0])
-        return cls(images, *rows, *columns, is_held)
+        return cls(images, rows[0], rows[1], columns[0], columns[1], is_held)
 
 
 def _maxima(data: Tensor, windows: _Windows, pixels: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -182,28 +196,29 @@ class _Maxima:
     def doubled(self, axis: int, side: int) -> "_Maxima":
         """Maxima of windows of twice the `side` along `axis`; none if the axis is too short."""
         count = max(self.values.shape[axis] - side, 0)
-        halves = [
-            _Maxima(*(None if v is None else v.narrow(axis, min(start, v.shape[axis] - count), count) for v in self.fields))  # type: ignore[arg-type]
+        first, second = (
+            self._each(lambda v, start=start: v.narrow(axis, min(start, v.shape[axis] - count), count))
             for start in (0, side)
-        ]
-        return halves[0].joined(halves[1])
+        )
+        return first.joined(second)
 
-    @property
-    def fields(self) -> tuple[Tensor, Tensor | None]:
-        """Both tensors."""
-        return self.values, self.pixels
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "_Maxima":
+        return _Maxima(change(self.values), None if self.pixels is None else change(self.pixels))
 
     def best(self, windows: _Windows, chosen: Tensor, tall: int, wide: int) -> "_Maxima":
         """Maxima (B, C) of the chosen windows, each covered by four of the size that these are of."""
         _, height, width, channels = self.values.shape
-        flat = [None if v is None else v.reshape(-1, channels) for v in self.fields]
+        flat = self._each(lambda v: v.reshape(-1, channels))
         image = windows.image[chosen] * height
-        tops, lefts = (windows.top[chosen], windows.bottom[chosen] - tall), (windows.left[chosen], windows.right[chosen] - wide)
+        tops, lefts = (
+            (windows.top[chosen], windows.bottom[chosen] - tall),
+            (windows.left[chosen], windows.right[chosen] - wide),
+        )
         result: _Maxima | None = None
         for top in tops:
             for left in lefts:
                 rows = (image + top) * width + left
-                part = _Maxima(*(None if v is None else v.index_select(0, rows) for v in flat))  # type: ignore[arg-type]
+                part = flat._each(lambda v, rows=rows: v.index_select(0, rows))
                 result = part if result is None else result.joined(part)
         assert result is not None
         return result
@@ -310,8 +325,12 @@ def roi_align(
         extent = extent.clamp(min=1)
     image, is_there = image_of(rois, data.shape[0])
     parts = []
-    size = max(LARGEST_BAGS // (4 * area * _largest_ratio(extent.flip(1), pooled_size, sample_ratio)), 1) if len(rois) else 1
-    for part in torch.arange(len(rois), device=data.device).split(size):
+    size = (
+        max(LARGEST_BAGS // (4 * area * _largest_ratio(extent.flip(1), pooled_size, sample_ratio)), 1)
+        if len(rois)
+        else 1
+    )
+    for part in torch.split(torch.arange(len(rois), device=data.device), size):
         y, on_y, count_y = _grid(place[part, 1], extent[part, 1], pooled_size[0], sample_ratio)
         x, on_x, count_x = _grid(place[part, 0], extent[part, 0], pooled_size[1], sample_ratio)
         shape = (len(part), *pooled_size, y.shape[2], x.shape[2])
@@ -400,9 +419,13 @@ def rotated_roi_align(
     angle = place[:, 5] * math.pi / 180
     image, is_there = image_of(rois, data.shape[0])
     area = math.prod(pooled_size)
-    size = max(LARGEST_BAGS // (4 * area * _largest_ratio(extent.flip(1), pooled_size, sampling_ratio)), 1) if len(rois) else 1
+    size = (
+        max(LARGEST_BAGS // (4 * area * _largest_ratio(extent.flip(1), pooled_size, sampling_ratio)), 1)
+        if len(rois)
+        else 1
+    )
     parts = []
-    for part in torch.arange(len(rois), device=data.device).split(size):
+    for part in torch.split(torch.arange(len(rois), device=data.device), size):
         y, on_y, count_y = _grid(-extent[part, 1] / 2, extent[part, 1], pooled_size[0], sampling_ratio)
         x, on_x, count_x = _grid(-extent[part, 0] / 2, extent[part, 0], pooled_size[1], sampling_ratio)
         shape = (len(part), *pooled_size, y.shape[2], x.shape[2])

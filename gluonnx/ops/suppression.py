@@ -102,7 +102,7 @@ def suppress(
         kept.append(block)
         found += block.numel()
         by_side = by_side[is_open[by_side]]
-        for part in by_side.split(CHUNK) if by_side.numel() else ():
+        for part in torch.split(by_side, CHUNK) if by_side.numel() else ():
             near = block
             if bound >= 0:
                 near = block[(right[block] >= left[part[0]]) & (left[block] <= right[part].max())]
@@ -111,15 +111,13 @@ def suppress(
     return torch.cat(kept)[:limit] if kept else by_side
 
 
-def _suppress_groups(
-    corners: Tensor, area: Tensor, threshold: float, groups: Tensor, is_inclusive: bool
-) -> Tensor:
+def _suppress_groups(corners: Tensor, area: Tensor, threshold: float, groups: Tensor, is_inclusive: bool) -> Tensor:
     """The same for each group by itself."""
     order = torch.sort(groups, stable=True).indices
     counts = torch.unique_consecutive(groups[order], return_counts=True)[1].tolist()
     kept = [
         part[suppress(corners[part], area[part], threshold, is_inclusive=is_inclusive)] if len(part) > 1 else part
-        for part in order.split(counts)
+        for part in torch.split(order, counts)
     ]
     return torch.cat(kept).sort().values if kept else order
 
@@ -151,7 +149,13 @@ def lower_rows(g: GraphBuilder, rows: Value, positions: Value) -> Value:
 
 
 def lower_suppress(
-    g: GraphBuilder, boxes: Value, scores: Value, threshold: float, *, is_center: bool = False, is_inclusive: bool = False
+    g: GraphBuilder,
+    boxes: Value,
+    scores: Value,
+    threshold: float,
+    *,
+    is_center: bool = False,
+    is_inclusive: bool = False,
 ) -> Value:
     """Which boxes stay, (B, N) of bool.
 

@@ -194,7 +194,9 @@ def test_two_dtypes_are_refused():
 
 
 def test_an_image_larger_than_its_scores_is_refused():
-    with pytest.raises(InputError, match=r"^_contrib_Proposal: .* at most \(64, 64\) at feature_stride=16, got im_info"):
+    with pytest.raises(
+        InputError, match=r"^_contrib_Proposal: .* at most \(64, 64\) at feature_stride=16, got im_info"
+    ):
         run("_contrib_Proposal", [(1, 2, 4, 4), (1, 4, 4, 4), (1, 3)], PROPOSE, value=90.0)
 
 
@@ -342,7 +344,7 @@ def test_negative_overlaps_are_refused_in_onnx():
     builder = matrix.ModelBuilder((1, 1))
     shapes = [(1, 2, 4, 4), (1, 4, 4, 4), (1, 3)]
     inputs = [builder.variable(f"x{i}", "float32", (s, s)) for i, s in enumerate(shapes)]
-    with pytest.raises(LoweringError, match="^_contrib_Proposal: .*got .*threshold=-0.5"):
+    with pytest.raises(LoweringError, match=r"^_contrib_Proposal: .*got .*threshold=-0.5"):
         op.lower(builder, inputs, op.parse({**PROPOSE, "threshold": -0.5}))
 
 

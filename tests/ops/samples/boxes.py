@@ -135,9 +135,7 @@ SAMPLES = [
     _nms("float64", BOXES, "float64", id_index=0),
     _nms("float64_topk_none", BOXES, "float64", topk=0),
     _nms("float16", BOXES, "float16", overlap_thresh=0.3),
-    Sample(
-        "_contrib_box_non_maximum_suppression", "alias", (given(BOXES),), {"overlap_thresh": 0.3, "id_index": 0}
-    ),
+    Sample("_contrib_box_non_maximum_suppression", "alias", (given(BOXES),), {"overlap_thresh": 0.3, "id_index": 0}),
     _match("default", _SCORES, threshold=0.1),
     _match("ascending", _SCORES, threshold=0.6, is_ascend=True),
     _match("threshold", _SCORES, threshold=0.7),

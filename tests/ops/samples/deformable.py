@@ -12,9 +12,7 @@ def _sample(op, id, data=(2, 4, 5, 6), filters=4, bias=True, dtype="float32", **
     if not bias:
         attrs["no_bias"] = True
     stride, dilate, pad = (attrs.get(k, d) for k, d in (("stride", (1, 1)), ("dilate", (1, 1)), ("pad", (0, 0))))
-    out = tuple(
-        (n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, d, p in zip(data[2:], kernel, stride, dilate, pad)
-    )
+    out = tuple((data[2 + i] + 2 * pad[i] - dilate[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i in (0, 1))
     taps = kernel[0] * kernel[1] * attrs.get("num_deformable_group", 1)
     inputs = [A(data, dtype), A((data[0], 2 * taps, *out), dtype)]
     if op == MODULATED:

@@ -14,7 +14,9 @@ def regions(seed, count=7, images=2, extent=160, turned=True):
     """Regions (count, 5), some of them partly outside, one of them one pixel, the first with its corners turned."""
     rng = np.random.RandomState(seed)
     low = rng.uniform(-20, extent, size=(count, 2))
-    rows = np.concatenate([rng.randint(0, images, size=(count, 1)), low, low + rng.uniform(1, extent, size=(count, 2))], 1)
+    rows = np.concatenate(
+        [rng.randint(0, images, size=(count, 1)), low, low + rng.uniform(1, extent, size=(count, 2))], 1
+    )
     rows[1, 3:] = rows[1, 1:3]
     if turned:
         rows[0, 3:] = rows[0, 1:3] - 30
@@ -59,9 +61,7 @@ def _rotated(id, seed=52, ratio=None, dtype="float32", onnx=None, scale=1 / 16):
     extent, angle = rng.uniform(1, 100, size=(6, 2)), rng.uniform(-180, 180, size=(6, 1))
     rois = np.concatenate([rng.randint(0, 2, size=(6, 1)), place, extent, angle], 1).astype(np.float32)
     attrs = {} if ratio is None else {"sampling_ratio": ratio}
-    return _align(
-        id, rois, dtype=dtype, op="_contrib_RROIAlign", attrs=attrs, scale=scale, grad=False, onnx=onnx
-    )
+    return _align(id, rois, dtype=dtype, op="_contrib_RROIAlign", attrs=attrs, scale=scale, grad=False, onnx=onnx)
 
 
 SAMPLES = [

@@ -42,6 +42,8 @@ class _Deformable(HybridBlock):
 
     _numbers_a_tap: ClassVar[int]
     _is_offset_first: ClassVar[bool]
+    deformable_conv_weight: Any
+    deformable_conv_bias: Any
 
     def __init__(
         self,
@@ -294,6 +296,4 @@ class ModulatedDeformableConvolution(_Deformable):
         found = self._find_offsets(F, x, offset_weight, offset_bias)
         offset = F.slice_axis(found, axis=1, begin=0, end=self._offset_channels)
         mask = F.sigmoid(F.slice_axis(found, axis=1, begin=self._offset_channels, end=None)) * 2
-        return self._convolve(
-            F, deformable_conv_bias, data=x, offset=offset, mask=mask, weight=deformable_conv_weight
-        )
+        return self._convolve(F, deformable_conv_bias, data=x, offset=offset, mask=mask, weight=deformable_conv_weight)
