@@ -3,7 +3,8 @@
 `table` owns what an operator is, `attributes` the codec between MXNet's text and typed values, `dtypes` the element
 types, `builder` what a lowering may ask of the ONNX graph, `onnx_types` which element types ONNX Runtime computes in,
 `names` and `signature` what Python calls an operator and how, `storage` what a sparse array holds and `sparse_rules`
-what operators do with it. The other modules declare operators.
+what operators do with it, `suppression` and `weighted_rows` what detection operators share. The other modules declare
+operators.
 """
 
 from gluonnx.ops import (
@@ -17,7 +18,9 @@ from gluonnx.ops import (
     elementwise,
     indexing,
     linear,
+    matching,
     multibox,
+    multibox_target,
     normalization,
     pooling,
     position_sensitive,
@@ -47,7 +50,9 @@ __all__ = [
     "elementwise",
     "indexing",
     "linear",
+    "matching",
     "multibox",
+    "multibox_target",
     "normalization",
     "pooling",
     "position_sensitive",

@@ -54,8 +54,8 @@ def _check(
     if not fits:
         raise InputError(
             f"{name}: inputs do not fit each other: expected cls_prob (N, 2 A, H, W), bbox_pred (N, 4 A, H, W), "
-            f"im_info (N, 3) with A={kinds} scales times ratios, got cls_prob={tuple(scores)}, bbox_pred={tuple(moves)}, "
-            f"im_info={tuple(info)}."
+            f"im_info (N, 3) with A={kinds} scales times ratios, got cls_prob={tuple(scores)}, "
+            f"bbox_pred={tuple(moves)}, im_info={tuple(info)}."
         )
 
 

@@ -6,6 +6,7 @@ Source: Girshick 2015, Fast R-CNN; He et al. 2017, Mask R-CNN; Ma et al. 2018, r
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -196,19 +197,17 @@ class _Maxima:
     def doubled(self, axis: int, side: int) -> "_Maxima":
         """Maxima of windows of twice the `side` along `axis`; none if the axis is too short."""
         count = max(self.values.shape[axis] - side, 0)
-        first, second = (
-            self._each(lambda v, start=start: v.narrow(axis, min(start, v.shape[axis] - count), count))
-            for start in (0, side)
-        )
+        last = self.values.shape[axis] - count
+        first, second = (self._each(torch.narrow, axis, min(start, last), count) for start in (0, side))
         return first.joined(second)
 
-    def _each(self, change: Callable[[Tensor], Tensor]) -> "_Maxima":
-        return _Maxima(change(self.values), None if self.pixels is None else change(self.pixels))
+    def _each(self, change: Callable[..., Tensor], *args: Any) -> "_Maxima":
+        return _Maxima(change(self.values, *args), None if self.pixels is None else change(self.pixels, *args))
 
     def best(self, windows: _Windows, chosen: Tensor, tall: int, wide: int) -> "_Maxima":
         """Maxima (B, C) of the chosen windows, each covered by four of the size that these are of."""
         _, height, width, channels = self.values.shape
-        flat = self._each(lambda v: v.reshape(-1, channels))
+        flat = self._each(torch.reshape, (-1, channels))
         image = windows.image[chosen] * height
         tops, lefts = (
             (windows.top[chosen], windows.bottom[chosen] - tall),
@@ -218,7 +217,7 @@ class _Maxima:
         for top in tops:
             for left in lefts:
                 rows = (image + top) * width + left
-                part = flat._each(lambda v, rows=rows: v.index_select(0, rows))
+                part = flat._each(torch.index_select, 0, rows)
                 result = part if result is None else result.joined(part)
         assert result is not None
         return result
