@@ -2,11 +2,13 @@
 
 A dimension is -1 while it is unknown, a shape None while its rank is. An operator tells by `Operator.shapes` how its
 shapes depend on each other; where it says `derived`, its torch function is run on meta tensors with three probe values
-in place of each unknown dimension: an output dimension that does not change is known, and one that changes by exactly
-as much as an unknown dimension differs from it by a constant.
+in place of each unknown dimension: an output dimension that does not change is known, one that changes by exactly as
+much as an unknown dimension differs from it by a constant, and one in proportion to it is a multiple of it.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
 
 from gluonnx.errors import InputError, MXNetError
 from gluonnx.symbol.graph import Node
@@ -63,6 +65,9 @@ class PartialShapes:
         if node.op.has_parameter_rule:
             self._apply_rule(node)
             inputs = [self.shapes.get((id(n), i)) for n, i in node.inputs]
+        if node.op.shapes == "elements":
+            self._count_elements(node, inputs[0], outputs[0])
+            inputs = [self.shapes.get((id(n), i)) for n, i in node.inputs]
         known = [s for s in inputs if s is not None]
         if len(known) != len(inputs):
             return
@@ -82,6 +87,15 @@ class PartialShapes:
         if merged is not None:
             for key in keys:
                 self._learn(key, merged, node)
+
+    def _count_elements(self, node: Node, taken: Partial | None, given: Partial | None) -> None:
+        """Find the one unknown dimension of the input from the number of elements of the output."""
+        if taken is None or given is None or UNKNOWN in given or taken.count(UNKNOWN) != 1:
+            return
+        others = math.prod(d for d in taken if d != UNKNOWN)
+        if others and not math.prod(given) % others:
+            found = math.prod(given) // others
+            self._learn((id(node.inputs[0][0]), node.inputs[0][1]), _with(taken, found), node)
 
     def _apply_rule(self, node: Node) -> None:
         """Take shapes of parameters from the operator's rule, as far as they do not depend on unknown dimensions."""
@@ -112,17 +126,31 @@ class PartialShapes:
                 except (MXNetError, RuntimeError, ValueError, IndexError, TypeError):
                     break
             if len(results) == PROBES:
-                self._learn_from_probes(node, groups, results)
+                self._learn_from_probes(node, groups, results, self._smallest(node, inputs))
                 return
 
+    def _smallest(self, node: Node, inputs: Sequence[Partial]) -> Sequence[Partial] | None:
+        """Outputs where unknown dimensions are 1: what large values hide, as a slice does that ends before them."""
+        try:
+            return self._run(node, [tuple(1 if d == UNKNOWN else d for d in shape) for shape in inputs])
+        except (MXNetError, RuntimeError, ValueError, IndexError, TypeError):
+            return None
+
     def _learn_from_probes(
-        self, node: Node, groups: Mapping[tuple[int, int], int], results: Sequence[Sequence[Partial]]
+        self,
+        node: Node,
+        groups: Mapping[tuple[int, int], int],
+        results: Sequence[Sequence[Partial]],
+        smallest: Sequence[Partial] | None,
     ) -> None:
         assert node.op is not None
         for index, shapes in enumerate(zip(*results, strict=True)):
             if len({len(s) for s in shapes}) != 1:
                 continue
             agreed = _agreed(shapes)
+            if smallest is not None and len(smallest[index]) == len(agreed):
+                pairs = zip(agreed, smallest[index], strict=True)
+                agreed = tuple(d if d in (UNKNOWN, least) else UNKNOWN for d, least in pairs)
             self._learn((id(node), index), agreed, node)
             told = self.shapes.get((id(node), index))
             if told is None or node.op.shapes == "broadcast" or len(told) != len(agreed):
@@ -132,8 +160,12 @@ class PartialShapes:
                     continue
                 for group in dict.fromkeys(groups.values()):
                     offsets = {shape[axis] - _value(group, probe) for probe, shape in enumerate(shapes)}
+                    factors = {Fraction(shape[axis], _value(group, probe)) for probe, shape in enumerate(shapes)}
                     if len(offsets) == 1:
                         self._assign(node, groups, group, dimension - offsets.pop())
+                        break
+                    if len(factors) == 1 and (factor := factors.pop()) and not dimension % factor:
+                        self._assign(node, groups, group, int(dimension / factor))
                         break
 
     def _assign(self, node: Node, groups: Mapping[tuple[int, int], int], group: int, dimension: int) -> None:
@@ -163,6 +195,10 @@ class PartialShapes:
 def is_complete(shape: Partial | None) -> bool:
     """Whether the rank and every dimension is known."""
     return shape is not None and UNKNOWN not in shape
+
+
+def _with(shape: Partial, dimension: int) -> Partial:
+    return tuple(dimension if d == UNKNOWN else d for d in shape)
 
 
 def _show(shape: Partial) -> str:
