@@ -108,7 +108,7 @@ def roi_pooling(data: Tensor, rois: Tensor, *, pooled_size: Shape, spatial_scale
         out = _maxima(data.permute(0, 2, 3, 1), windows)[0]
         return out.view(rois.shape[0], *pooled_size, channels).permute(0, 3, 1, 2).contiguous()
     with torch.no_grad():
-        pixels = torch.arange(height * width, device=data.device).view(1, height, width, 1)
+        pixels = torch.arange(height * width, device=data.device, dtype=torch.int32).view(1, height, width, 1)
         found = _maxima(data.permute(0, 2, 3, 1), windows, pixels.expand(count, -1, -1, channels))[1]
         plane = windows.image.unsqueeze(1) * channels + torch.arange(channels, device=data.device)
         flat = (plane * (height * width) + found).view(rois.shape[0], *pooled_size, channels).permute(0, 3, 1, 2)
@@ -153,7 +153,7 @@ def _maxima(data: Tensor, windows: _Windows, pixels: Tensor | None = None) -> tu
         pixels: Number of each pixel; the lowest one of equal maxima is found.
     """
     out = data.new_zeros((windows.image.shape[0], data.shape[3]))
-    found = torch.zeros(out.shape, dtype=torch.int64, device=data.device) if pixels is not None else out
+    found = torch.zeros_like(out, dtype=pixels.dtype) if pixels is not None else out
     levels = [
         torch.frexp((end - first).clamp(min=1).double())[1] - 1
         for first, end in ((windows.top, windows.bottom), (windows.left, windows.right))
@@ -274,6 +274,13 @@ def _average(data: Tensor, image: Tensor, y: Tensor, x: Tensor, weight: Tensor) 
     return sum_rows(as_table(data), rows.flatten(3), parts.flatten(3))
 
 
+def _joined(parts: list[Tensor], data: Tensor, pooled_size: Shape) -> Tensor:
+    """Parts (R, PH, PW, C) as one (R, C, PH, PW)."""
+    if not parts:
+        return data.new_zeros((0, data.shape[1], *pooled_size))
+    return (parts[0] if len(parts) == 1 else torch.cat(parts)).permute(0, 3, 1, 2)
+
+
 def _widened(values: Tensor) -> Tensor:
     return values.detach().float() if values.dtype == torch.float16 else values.detach()
 
@@ -337,7 +344,7 @@ def roi_align(
         weight = counted / (count_y * count_x).clamp(min=1).view(-1, 1, 1, 1, 1)
         points = (y[:, :, None, :, None].expand(shape), x[:, None, :, None, :].expand(shape), weight.expand(shape))
         parts.append(_average(data, image[part], *(v.flatten(3) for v in points)))
-    out = torch.cat(parts).permute(0, 3, 1, 2) if parts else data.new_zeros((0, data.shape[1], *pooled_size))
+    out = _joined(parts, data, pooled_size)
     if position_sensitive:
         return out.reshape(len(rois), channels, area, area).diagonal(dim1=2, dim2=3).reshape(-1, channels, *pooled_size)
     return out.contiguous()
@@ -435,7 +442,7 @@ def rotated_roi_align(
         middle = center[part].view(-1, 1, 1, 1, 1, 2)
         points = (up * cosine - across * sine + middle[..., 1], across * cosine + up * sine + middle[..., 0], weight)
         parts.append(_average(data, image[part], *(v.flatten(3) for v in points)))
-    out = torch.cat(parts).permute(0, 3, 1, 2) if parts else data.new_zeros((0, data.shape[1], *pooled_size))
+    out = _joined(parts, data, pooled_size)
     return out.contiguous()
 
 

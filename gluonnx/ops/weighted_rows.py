@@ -12,6 +12,8 @@ from gluonnx.ops.builder import GraphBuilder, Value
 
 LARGEST_BAGS = 1 << 21
 """Rows that are summed at a time; bounds the memory for their numbers and weights."""
+LEAST_SPARSE = 16
+"""Size of a bag from which on rows of weight 0 are left out: they fill up bags of regions of different sizes."""
 
 
 def sum_rows(table: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
@@ -23,9 +25,13 @@ def sum_rows(table: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
     if not rows.numel() or not table.numel():
         return table.new_zeros((*rows.shape[:-1], table.shape[1]))
     wide = table.float() if table.dtype in (torch.float16, torch.bfloat16) else table
-    bags = F.embedding_bag(
-        rows.reshape(-1, count), wide, mode="sum", per_sample_weights=weights.reshape(-1, count).to(wide.dtype)
-    )
+    weights = weights.to(wide.dtype)
+    if count < LEAST_SPARSE or weights.requires_grad:
+        bags = F.embedding_bag(rows.reshape(-1, count), wide, mode="sum", per_sample_weights=weights.reshape(-1, count))
+    else:
+        held = weights != 0
+        sizes = held.reshape(-1, count).sum(1)
+        bags = F.embedding_bag(rows[held], wide, sizes.cumsum(0) - sizes, mode="sum", per_sample_weights=weights[held])
     return bags.to(table.dtype).view(*rows.shape[:-1], table.shape[1])
 
 
