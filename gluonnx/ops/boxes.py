@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gluonnx.errors import InputError, LoweringError
 from gluonnx.ops.builder import GraphBuilder, Value
+from gluonnx.ops.derivative import once_differentiable
 from gluonnx.ops.onnx_types import refuse_float64
 from gluonnx.ops.suppression import areas, lower_ranks, lower_rows, lower_suppress, overlaps, rounded, suppress
 from gluonnx.ops.table import operator
@@ -47,6 +48,7 @@ class _StraightThrough(torch.autograd.Function):
         return values.clone()
 
     @staticmethod
+    @once_differentiable("box_nms with converted coordinates")
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         return grads[0], None
 
