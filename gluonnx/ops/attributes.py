@@ -1,9 +1,9 @@
 """Operator attributes: one codec between MXNet's text (`"(3, 3)"`, `"True"`, `"None"`) and typed Python values.
 
 The annotation of a torch function's keyword is the attribute's type. The types are `int`, `float`, `bool`, `str`,
-`Float32` (rounded to it),
-`Shape` (a tuple of ints), `Floats32` (a tuple of floats, rounded), `OpenShape` (a tuple of ints and Nones),
-`DTypeName` (a canonical dtype name), a `Literal` of strings, and any of these `| None`.
+`Float32` (rounded to it), `Shape` (a tuple of ints), `Floats` (a tuple of floats), `Floats32` (the same, rounded),
+`OpenShape` (a tuple of ints and Nones), `DTypeName` (a canonical dtype name), a `Literal` of strings, and any of these
+`| None`.
 """
 
 import operator as _operator
@@ -21,6 +21,8 @@ from gluonnx.ops.dtypes import as_dtype
 
 Shape = tuple[int, ...]
 """A tuple of ints; a lone int means a tuple of one."""
+Floats = tuple[float, ...]
+"""A tuple of floats; a lone number means a tuple of one."""
 OpenShape = tuple[int | None, ...]
 """A tuple whose items may be None, as the bounds of a slice."""
 Float32 = Annotated[float, "float32"]
@@ -105,6 +107,8 @@ def _codec(annotation: Any) -> tuple[str, Callable[[Any], Any]]:
         return "one of " + ", ".join(repr(c) for c in choices), _choice(choices)
     if annotation == Shape:
         return "a tuple of ints", _parse_shape
+    if annotation == Floats:
+        return "a tuple of floats", _parse_floats
     if annotation == OpenShape:
         return "a tuple of ints and Nones", _parse_open_shape
     if annotation == Floats32:
@@ -197,6 +201,10 @@ def _parse_str(value: Any) -> str:
 
 def _parse_shape(value: Any) -> Shape:
     return tuple(_parse_int(item) for item in _items(value))
+
+
+def _parse_floats(value: Any) -> Floats:
+    return tuple(_parse_float(item) for item in _items(value))
 
 
 def _parse_open_shape(value: Any) -> OpenShape:

@@ -138,6 +138,7 @@ def signatures():
     found = {}
     modules = (mx.gluon.nn, mx.gluon.nn), (mx.gluon.loss, mx.gluon.loss), (mx.gluon.utils, mx.gluon.utils)
     modules += ((mx.gluon.contrib.nn, mx.gluon.contrib.nn.basic_layers),)
+    modules += ((mx.gluon.contrib.cnn, mx.gluon.contrib.cnn.conv_layers),)
     for namespace, module in modules:
         names = getattr(module, "__all__", None) or [n for n in dir(module) if n[0].isupper()]
         for name in names:
