@@ -102,6 +102,7 @@ class Operator:
         source: Where its semantics are stated.
         sparse_rule: What it does with sparse storage; None: it computes on dense forms.
         is_open: Whether its inputs and attributes depend on the call (`Custom`).
+        named: For a variadic operator, the names of its inputs where attributes fix their number, else none.
     """
 
     is_open = False
@@ -123,6 +124,7 @@ class Operator:
         "inputs",
         "method",
         "name",
+        "named",
         "runtime",
         "shapes",
         "source",
@@ -151,8 +153,10 @@ class Operator:
         variable_init: Mapping[str, str],
         shapes: Shapes = "derived",
         gradient: Gradient | Callable[[Attrs], Gradient] = "chain",
+        named: Callable[[Attrs], Sequence[str]] = lambda attrs: (),
     ) -> None:
         self.name = name
+        self.named = named
         self.aliases = tuple(aliases)
         self.forward = forward
         self.source = source
@@ -291,6 +295,8 @@ class Operator:
             count: Number of inputs of a variadic operator.
         """
         if self.variadic:
+            if names := self.named(attrs):
+                return tuple(Input(name) for name in names)
             fixed, pattern = self.inputs[:-1], self.inputs[-1]
             repeat = (count or 0) - len(fixed)
             return (*fixed, *(Input(f"{pattern.name}{i}") for i in range(repeat)))
@@ -412,7 +418,7 @@ class Operator:
 
     def check_count(self, given: int, attrs: Attrs) -> None:
         """Raise InputError unless `given` inputs fit the operator."""
-        if self.variadic:
+        if self.variadic and not self.named(attrs):
             if given < len(self.inputs):
                 raise InputError(f"{self.name}: too few inputs: expected at least {len(self.inputs)}, got {given}.")
             return
@@ -478,6 +484,7 @@ def operator(
     variable_init: Mapping[str, str] | None = None,
     shapes: Shapes = "derived",
     gradient: Gradient | Callable[[Attrs], Gradient] = "chain",
+    named: Callable[[Attrs], Sequence[str]] = lambda attrs: (),
 ) -> Callable[[Callable[..., Any]], Operator]:
     """Declare an operator; the decorated torch function becomes its `Operator`.
 
@@ -497,6 +504,7 @@ def operator(
         variable_init: For an input that symbols make up, the description of its initializer (`["zero", {}]`).
         shapes: How unknown dimensions follow from known ones.
         gradient: What the operator does with the gradient that comes in.
+        named: For a variadic operator, the names of its inputs where attributes (as given or typed) fix their number.
     """
 
     def declare(forward: Callable[..., Any]) -> Operator:
@@ -517,6 +525,7 @@ def operator(
             variable_init=variable_init or {},
             shapes=shapes,
             gradient=gradient,
+            named=named,
         )
         TABLE.add(op)
         return op
