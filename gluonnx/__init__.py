@@ -19,6 +19,7 @@ from gluonnx import (
     engine,
     executor,
     gluon,
+    image,
     initializer,
     io,
     kvstore,
@@ -35,6 +36,7 @@ from gluonnx import (
     optimizer,
     profiler,
     random,
+    recordio,
     registry,
     runtime,
     symbol,
@@ -42,6 +44,7 @@ from gluonnx import (
     util,
     visualization,
 )
+from gluonnx import image as img
 from gluonnx import initializer as init
 from gluonnx import kvstore as kv
 from gluonnx import module as mod
@@ -89,6 +92,8 @@ __all__ = [
     "gluon",
     "gpu",
     "gpu_memory_info",
+    "image",
+    "img",
     "init",
     "initializer",
     "install_as_mxnet",
@@ -118,6 +123,7 @@ __all__ = [
     "optimizer",
     "profiler",
     "random",
+    "recordio",
     "registry",
     "rnd",
     "runtime",

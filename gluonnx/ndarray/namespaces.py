@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from gluonnx.ndarray import random, sparse
+from gluonnx.ndarray import decoding, random, sparse
 from gluonnx.ndarray.ndarray import install_operators
 from gluonnx.ndarray.register import attach_methods, function
 from gluonnx.ops.names import fill
@@ -13,3 +13,6 @@ def install(package: ModuleType) -> None:
     install_operators()
     attach_methods()
     fill(package, function, {"random": random, "sparse": sparse})
+    package.__dict__["imdecode"] = decoding.imdecode
+    for name in ("_cvimdecode", "_cvimread"):
+        setattr(package.__dict__["_internal"], name, getattr(decoding, name))
