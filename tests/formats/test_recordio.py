@@ -72,11 +72,12 @@ def test_damage_is_an_error_or_other_records(data):
     golden = write_all(RECORDS)
     place = data.draw(st.integers(0, len(golden) - 1))
     damaged = golden[:place] + bytes([golden[place] ^ data.draw(st.integers(1, 255))]) + golden[place + 1 :]
-    for given in (golden[:place], damaged):
+    for changed in (golden[:place], damaged):
         try:
-            read_all(given)
-        except FormatError as err:
-            assert str(err).startswith("file: record at 0x")
+            found = read_all(changed)
+        except FormatError:
+            continue
+        assert all(isinstance(record, bytes) for record in found)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_damaged_files(tmp_path, data, message):
     (tmp_path / "bad.rec").write_bytes(data)
     with (
         mx.recordio.MXRecordIO(str(tmp_path / "bad.rec"), "r") as file,
-        pytest.raises(FormatError, match=rf"bad.rec: {message}"),
+        pytest.raises(FormatError, match=rf"bad.rec: .*{message}"),
     ):
         file.read()
 
