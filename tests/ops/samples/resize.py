@@ -53,6 +53,7 @@ NEAREST = {"sample_type": "nearest"}
 SAMPLES += [
     Sample(UP, "nearest", (A((2, 3, 2, 3)),), dict(NEAREST, scale=2)),
     Sample(UP, "nearest_three", (A((1, 2, 1, 3)),), dict(NEAREST, scale=3)),
+    Sample(UP, "nearest_many", (A((1, 1, 2, 1)),), dict(NEAREST, scale=41)),
     Sample(UP, "nearest_one", (A((1, 2, 1, 3)),), dict(NEAREST, scale=1)),
     Sample(
         UP,
