@@ -21,6 +21,7 @@ from gluonnx import (
     engine,
     executor,
     gluon,
+    image,
     initializer,
     io,
     kvstore,
@@ -38,6 +39,7 @@ from gluonnx import (
     optimizer,
     profiler,
     random,
+    recordio,
     registry,
     runtime,
     symbol,
@@ -45,6 +47,7 @@ from gluonnx import (
     util,
     visualization,
 )
+from gluonnx import image as img
 from gluonnx import initializer as init
 from gluonnx import kvstore as kv
 from gluonnx import module as mod
@@ -95,6 +98,8 @@ __all__ = [
     "gluon",
     "gpu",
     "gpu_memory_info",
+    "image",
+    "img",
     "init",
     "initializer",
     "install_as_mxnet",
@@ -126,6 +131,7 @@ __all__ = [
     "optimizer",
     "profiler",
     "random",
+    "recordio",
     "registry",
     "rnd",
     "runtime",

@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from gluonnx.ndarray import random, sparse, updates
+from gluonnx.ndarray import decoding, random, sparse, updates
 from gluonnx.ndarray.ndarray import install_operators
 from gluonnx.ndarray.register import attach_methods, function
 from gluonnx.ops.names import fill
@@ -15,3 +15,6 @@ def install(package: ModuleType) -> None:
     fill(package, function, {"random": random, "sparse": sparse})
     for name in updates.__all__:
         setattr(package.contrib, name, getattr(updates, name))
+    package.__dict__["imdecode"] = decoding.imdecode
+    for name in ("_cvimdecode", "_cvimread"):
+        setattr(package.__dict__["_internal"], name, getattr(decoding, name))

@@ -40,6 +40,9 @@ def arrange(
         pattern = op.inputs[-1].name
         while f"{pattern}{len(slots)}" in rest:
             slots.append(rest.pop(f"{pattern}{len(slots)}"))
+        slots += [rest.pop(name, None) for name in op.named(rest)[len(slots) :]]
+        while slots and slots[-1] is None:
+            slots.pop()
         if op.count_attribute is not None and all(isinstance(s, handle) for s in slots):
             rest.setdefault(op.count_attribute, sum(len(s) if hasattr(s, "_heads") else 1 for s in slots))
     else:

@@ -107,6 +107,7 @@ class Operator:
         source: Where its semantics are stated.
         sparse_rule: What it does with sparse storage; None: it computes on dense forms.
         is_open: Whether its inputs and attributes depend on the call (`Custom`).
+        named: For a variadic operator, the names of its inputs where attributes fix their number, else none.
     """
 
     is_open = False
@@ -130,6 +131,7 @@ class Operator:
         "inputs",
         "method",
         "name",
+        "named",
         "runtime",
         "shapes",
         "source",
@@ -158,8 +160,10 @@ class Operator:
         variable_init: Mapping[str, str],
         shapes: Shapes = "derived",
         gradient: Gradient | Callable[[Attrs], Gradient] = "chain",
+        named: Callable[[Attrs], Sequence[str]] = lambda attrs: (),
     ) -> None:
         self.name = name
+        self.named = named
         self.aliases = tuple(aliases)
         self.forward = forward
         self.source = source
@@ -310,6 +314,8 @@ class Operator:
             count: Number of inputs of a variadic operator.
         """
         if self.variadic:
+            if names := self.named(attrs):
+                return tuple(Input(name) for name in names)
             fixed, pattern = self.inputs[:-1], self.inputs[-1]
             repeat = (count or 0) - len(fixed)
             return (*fixed, *(Input(f"{pattern.name}{i}") for i in range(repeat)))
@@ -461,7 +467,7 @@ class Operator:
 
     def check_count(self, given: int, attrs: Attrs) -> None:
         """Raise InputError unless `given` inputs fit the operator."""
-        if self.variadic:
+        if self.variadic and not self.named(attrs):
             if given < len(self.inputs):
                 raise InputError(f"{self.name}: too few inputs: expected at least {len(self.inputs)}, got {given}.")
             return
@@ -527,6 +533,7 @@ def operator(
     variable_init: Mapping[str, str] | None = None,
     shapes: Shapes = "derived",
     gradient: Gradient | Callable[[Attrs], Gradient] = "chain",
+    named: Callable[[Attrs], Sequence[str]] = lambda attrs: (),
 ) -> Callable[[Callable[..., Any]], Operator]:
     """Declare an operator; the decorated torch function becomes its `Operator`.
 
@@ -547,6 +554,7 @@ def operator(
         variable_init: For an input that symbols make up, the description of its initializer (`["zero", {}]`).
         shapes: How unknown dimensions follow from known ones.
         gradient: What the operator does with the gradient that comes in.
+        named: For a variadic operator, the names of its inputs where attributes (as given or typed) fix their number.
     """
 
     def declare(forward: Callable[..., Any]) -> Operator:
@@ -567,6 +575,7 @@ def operator(
             variable_init=variable_init or {},
             shapes=shapes,
             gradient=gradient,
+            named=named,
         )
         TABLE.add(op)
         return op

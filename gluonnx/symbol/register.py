@@ -96,6 +96,7 @@ def compose(
         if op.count_attribute is not None:
             text.setdefault(op.count_attribute, str(len(entries)))
             typed = op.parse(text)
+        entries += [_missing(op, missing, name, text, notes) for missing in op.named(typed)[len(entries) :]]
         op.check_count(len(entries), typed)
     else:
         active = op.active_inputs(typed)

@@ -161,9 +161,10 @@ def test_meta_tensors_infer_shape_and_dtype(sample):
 def test_declared_parameter_shapes_are_the_real_ones(sample):
     op = operator_of(sample)
     attrs = op.parse(sample.attrs)
-    real = {spec.name: array.shape for spec, array in zip(op.active_inputs(attrs), sample.inputs, strict=False)}
+    specs = op.active_inputs(attrs, len(sample.inputs))
+    real = {spec.name: array.shape for spec, array in zip(specs, sample.inputs, strict=False)}
     declared = op.parameter_shapes(real, attrs)
-    assert declared.keys() <= {spec.name for spec in op.inputs}
+    assert declared.keys() <= {spec.name for spec in (*op.inputs, *specs)}
     given = {name: shape for name, shape in declared.items() if name in real}
     agree = given == {name: real[name] for name in given}
     assert agree == (sample.parameters is None), f"declared {given}, real {real}"
