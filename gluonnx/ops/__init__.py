@@ -8,6 +8,7 @@ what operators do with it. The other modules declare operators.
 
 from gluonnx.ops import (
     activation,
+    attention,
     binary,
     convolution,
     creation,
@@ -32,6 +33,7 @@ __all__ = [
     "Operator",
     "Unsupported",
     "activation",
+    "attention",
     "binary",
     "convolution",
     "creation",
