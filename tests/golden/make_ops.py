@@ -25,6 +25,9 @@ NAMESPACES = (
     ("_sparse_", mx.nd.sparse),
 )
 
+WRITE_INTO_FIRST = ("_scatter_set_nd",)
+"""Operators that MXNet lets write into their first input only."""
+
 
 def function(op):
     for prefix, module in NAMESPACES:
@@ -45,7 +48,11 @@ def record(sample):
     before = [a.asnumpy() for a in arrays]
     fn = function(sample.op)
     with mx.autograd.record(train_mode=sample.train):
-        result = fn(*arrays, **sample.attrs)
+        if sample.op in WRITE_INTO_FIRST:
+            first = arrays[0].copy()
+            result = fn(first, *arrays[1:], out=first, **sample.attrs)
+        else:
+            result = fn(*arrays, **sample.attrs)
     outputs = list(result) if isinstance(result, (list, tuple)) else [result]
     answer = {}
     for i, out in enumerate(outputs):
