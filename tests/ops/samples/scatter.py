@@ -14,7 +14,9 @@ PLACES = index(0, 1, 0, 1, 2, 1, shape=(2, 3), dtype="int32")
 SAMPLES = [
     Sample("scatter_nd", "rows", (A((2, 3)), index(1, 0, shape=(1, 2))), {"shape": (3, 3)}, batch=()),
     Sample("scatter_nd", "blocks", (A((2, 2, 2)), index(0, 1, 2, 3, shape=(1, 2, 2))), {"shape": (4, 2)}, batch=()),
-    Sample("scatter_nd", "whole", (A((2,)), index(0, 1, 1, 0, shape=(2, 2), dtype="int64")), {"shape": (2, 2)}, batch=()),
+    Sample(
+        "scatter_nd", "whole", (A((2,)), index(0, 1, 1, 0, shape=(2, 2), dtype="int64")), {"shape": (2, 2)}, batch=()
+    ),
     Sample("scatter_nd", "one", (A((1,)), index(0, shape=(1, 1))), {"shape": (1,)}, batch=()),
     Sample("scatter_nd", "float64", (A((2,), "float64"), index(2, 0, shape=(1, 2))), {"shape": (4,)}, batch=()),
     Sample("scatter_nd", "float16", (A((2,), "float16"), index(2, 0, shape=(1, 2))), {"shape": (4,)}, batch=()),
@@ -79,7 +81,9 @@ SAMPLES = [
         grad=False,
         batch=(0, 1),
     ),
-    Sample("_slice_assign", "whole", (A((2, 2)), A((2, 2))), {"begin": (None,), "end": (None,)}, grad=False, batch=(0, 1)),
+    Sample(
+        "_slice_assign", "whole", (A((2, 2)), A((2, 2))), {"begin": (None,), "end": (None,)}, grad=False, batch=(0, 1)
+    ),
     Sample(
         "_slice_assign",
         "ints",
@@ -95,9 +99,7 @@ SAMPLES = [
         {"scalar": 2.5, "begin": (None, 2, -1), "end": (None, 0, None), "step": (None, -1, 1)},
         grad=False,
     ),
-    Sample(
-        "_slice_assign_scalar", "empty", (X,), {"scalar": 2.5, "begin": (None, 1), "end": (None, 1)}, grad=False
-    ),
+    Sample("_slice_assign_scalar", "empty", (X,), {"scalar": 2.5, "begin": (None, 1), "end": (None, 1)}, grad=False),
     Sample("_slice_assign_scalar", "whole", (X,), {"scalar": -1.0, "begin": (None,), "end": (None,)}, grad=False),
     Sample(
         "_slice_assign_scalar",
@@ -106,7 +108,12 @@ SAMPLES = [
         {"scalar": 2.5, "begin": (None, 0), "end": (None, 3), "step": (1, 2)},
     ),
     Sample(
-        "_slice_assign_scalar", "float64", (A((2, 3), "float64"),), {"scalar": 0.1, "begin": (0,), "end": (1,)}, grad=False, batch=()
+        "_slice_assign_scalar",
+        "float64",
+        (A((2, 3), "float64"),),
+        {"scalar": 0.1, "begin": (0,), "end": (1,)},
+        grad=False,
+        batch=(),
     ),
     Sample("fill_element_0index", "plain", (A((3, 4)), A((3,)), index(0, 3, 1.7)), grad=False, batch=(0, 1, 2)),
     Sample("fill_element_0index", "one", (A((1, 1)), A((1,)), index(0)), grad=False, batch=(0, 1, 2)),
