@@ -2,7 +2,7 @@
 
 The annotation of a torch function's keyword is the attribute's type. The types are `int`, `float`, `bool`, `str`,
 `Shape` (a tuple of ints), `OpenShape` (a tuple of ints and Nones), `DTypeName` (a canonical dtype name), a `Literal` of
-strings, and any of these `| None`.
+strings, `Floats` (a tuple of floats), and any of these `| None`.
 """
 
 import operator as _operator
@@ -20,6 +20,8 @@ from gluonnx.ops.dtypes import as_dtype
 
 Shape = tuple[int, ...]
 """A tuple of ints; a lone int means a tuple of one."""
+Floats = tuple[float, ...]
+"""A tuple of floats; a lone number means a tuple of one."""
 OpenShape = tuple[int | None, ...]
 """A tuple whose items may be None, as the bounds of a slice."""
 DTypeName = NewType("DTypeName", str)
@@ -98,6 +100,8 @@ def _codec(annotation: Any) -> tuple[str, Callable[[Any], Any]]:
         return "one of " + ", ".join(repr(c) for c in choices), _choice(choices)
     if annotation == Shape:
         return "a tuple of ints", _parse_shape
+    if annotation == Floats:
+        return "a tuple of floats", _parse_floats
     if annotation == OpenShape:
         return "a tuple of ints and Nones", _parse_open_shape
     if annotation is DTypeName:
@@ -177,6 +181,10 @@ def _parse_str(value: Any) -> str:
 
 def _parse_shape(value: Any) -> Shape:
     return tuple(_parse_int(item) for item in _items(value))
+
+
+def _parse_floats(value: Any) -> Floats:
+    return tuple(_parse_float(item) for item in _items(value))
 
 
 def _parse_open_shape(value: Any) -> OpenShape:

@@ -207,7 +207,7 @@ def _infer_variables(
 def _infer_outputs(node: Node, found: Inference, default_dtype: str) -> None:
     """Find shapes and dtypes of an operator's outputs, if those of its inputs are known."""
     inputs = [found.shape(e) for e in node.inputs]
-    if any(s is None for s in inputs):
+    if any(s is None for s in inputs) or (node.op is not None and node.op.shapes == "values"):
         return
     kinds = tuple(
         (s, found.dtype(e) or default_dtype) for s, e in zip(inputs, node.inputs, strict=True) if s is not None

@@ -76,6 +76,9 @@ def test_graphs_infer_shape_and_dtype(sample):
     symbol, names = matrix.as_symbol(sample)
     shapes = {n: a.shape for n, a in zip(names, arrays, strict=True)}
     found = infer(symbol._heads, shapes, {n: a.dtype.name for n, a in zip(names, arrays, strict=True)})
+    if op.shapes == "values":
+        assert [found.shape(e) for e in symbol._heads] == [None] * len(eager)
+        return
     assert [found.shape(e) for e in symbol._heads] == [tuple(o.shape) for o in eager]
     assert [found.dtype(e) for e in symbol._heads] == matrix.dtype_names(eager)
 
@@ -146,7 +149,7 @@ def test_onnx_runtime_gives_the_eager_answer(sample):
             assert_same(answer, output.numpy(), sample, f"y{i} for {[a.shape for a in given]}")
 
 
-@over(SAMPLES)
+@over([s for s in SAMPLES if s.op in TABLE and TABLE[s.op].shapes != "values"])
 def test_meta_tensors_infer_shape_and_dtype(sample):
     op = operator_of(sample)
     attrs = op.parse(sample.attrs)
