@@ -17,6 +17,7 @@ from gluonnx.ops import (
     elementwise,
     indexing,
     linear,
+    loss_layers,
     normalization,
     pooling,
     positions,
@@ -28,6 +29,7 @@ from gluonnx.ops import (
     sequence_loss,
     shaping,
     sparse,
+    straight_through,
 )
 from gluonnx.ops.table import TABLE, Operator, Unsupported
 
@@ -45,6 +47,7 @@ __all__ = [
     "elementwise",
     "indexing",
     "linear",
+    "loss_layers",
     "normalization",
     "pooling",
     "positions",
@@ -56,4 +59,5 @@ __all__ = [
     "sequence_loss",
     "shaping",
     "sparse",
+    "straight_through",
 ]
