@@ -318,8 +318,8 @@ class Operator:
 
     @property
     def is_single_output(self) -> bool:
-        """Whether the operator has exactly one output whatever its attributes."""
-        return isinstance(self._outputs, str) and " " not in self._outputs
+        """Whether the torch function returns one tensor whatever its attributes."""
+        return isinstance(self._outputs, str) and " " not in self._outputs and not self.auxiliary
 
     @property
     def auxiliary(self) -> tuple[int, ...]:
