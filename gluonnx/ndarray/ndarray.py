@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["NDArray"]
 
 ALL = slice(None)
+py_slice = slice
+"""The builtin, under the name that MXNet programs import, whose operators shadow it."""
 MAX_RESHAPES = 1024
 """Shapes that `NDArray.reshape` remembers."""
 _RESHAPES: dict[tuple[Any, ...], Callable[[torch.Tensor], torch.Tensor]] = {}

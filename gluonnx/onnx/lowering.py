@@ -11,7 +11,7 @@ from gluonnx.onnx.arrays import Array, as_array, dtype_name
 from gluonnx.onnx.builder import IR_VERSION, OPSET, Call, GraphValue, ModelBuilder, Shapes, live_calls
 from gluonnx.onnx.model import LoweredModel
 from gluonnx.symbol.graph import Entry, Node, topological
-from gluonnx.symbol.inference import Inference, Shape, infer
+from gluonnx.symbol.inference import Inference, Shape, infer, wanted_shape
 
 PRODUCER = "gluonnx"
 _PROBES = (11, 13, 17, 19, 23, 29, 31, 37)
@@ -192,7 +192,7 @@ class _Lowering:
             refused = self.builder.refuse(inputs, node.output_count)
             given: tuple[GraphValue, ...] = ()
             try:
-                given = node.op.lower(self.builder, inputs, node.typed)
+                given = self._lower_open(node) or node.op.lower(self.builder, inputs, node.typed)
                 for index, value in enumerate(given):
                     self._bind(node, index, value)
             except LoweringError as err:
@@ -212,6 +212,39 @@ class _Lowering:
             found = self._found((node, index))
             if found is not None:
                 value.settle(*found)
+
+    def _lower_open(self, node: Node) -> tuple[GraphValue, ...]:
+        """Lower an operator whose `shape` the operators after it decide; () if it is not one.
+
+        Raises:
+            LoweringError: The shape depends on the batch size, and not as a multiple of it.
+        """
+        if wanted_shape(node) is None:
+            return ()
+        assert node.op is not None
+        found = self._found((node, 0))
+        if found is None:
+            raise LoweringError("its shape is unknown: expected one that the inputs' shapes decide. Pass `shape=`.")
+        first, second = (inference.shapes[id(node), 0] for inference in self.inferences)
+        fixed = tuple(a if a == b else 1 for a, b in zip(first, second, strict=True))
+        (value,) = node.op.lower(self.builder, (), {**node.typed, "shape": fixed})
+        if first == second:
+            return (value,)
+        assert self.batch is not None
+        one, other = self.batch
+        size = next(v for n, v in self.inputs.items() if self.shapes[n] and self.shapes[n][0] == one)
+        batch = self.builder.op("Gather", self.builder.shape(size), self.builder.ints([0]))
+        lengths = []
+        for a, b in zip(first, second, strict=True):
+            if a == b:
+                lengths.append(self.builder.ints([a]))
+            elif a % one == 0 and a * other == b * one:
+                lengths.append(self.builder.op("Mul", batch, self.builder.ints([a // one])) if a > one else batch)
+            else:
+                raise LoweringError(
+                    f"its shape is no multiple of the batch size: {first} for {one}, {second} for {other}"
+                )
+        return (self.builder.op("Expand", value, self.builder.op("Concat", *lengths, axis=0)),)
 
     def _refuse(self, node: Node, call: Call | None, reason: str) -> None:
         self.errors[id(call)] = f"{_label(node)}: {reason}"
