@@ -2,10 +2,10 @@
 
 from types import ModuleType
 
-from gluonnx.ndarray import random, sparse
-from gluonnx.ndarray.ndarray import install_operators
+from gluonnx.ndarray import internal, random, sparse
+from gluonnx.ndarray.ndarray import NDArray, install_operators
 from gluonnx.ndarray.register import attach_methods, function
-from gluonnx.ops.names import fill
+from gluonnx.ops.names import add, fill
 
 
 def install(package: ModuleType) -> None:
@@ -13,3 +13,6 @@ def install(package: ModuleType) -> None:
     install_operators()
     attach_methods()
     fill(package, function, {"random": random, "sparse": sparse})
+    add(package, {"": internal.MAIN, "contrib": internal.CONTRIB, "_internal": internal.INTERNAL})
+    for name, method in internal.METHODS.items():
+        setattr(NDArray, name, method)

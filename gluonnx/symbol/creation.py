@@ -1,5 +1,6 @@
 """Symbols that need no input, and elementwise functions that also take plain numbers."""
 
+import math
 import numbers
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +9,7 @@ from gluonnx.ops.dtypes import as_dtype
 from gluonnx.symbol.register import function
 from gluonnx.symbol.symbol import Symbol
 
-__all__ = ["arange", "full", "maximum", "minimum", "ones", "power", "zeros"]
+__all__ = ["arange", "eye", "full", "hypot", "linspace", "maximum", "minimum", "ones", "pow", "power", "zeros"]
 
 
 def zeros(shape: Any, dtype: Any = None, **kwargs: Any) -> Symbol:
@@ -47,6 +48,19 @@ def arange(
     )
 
 
+def eye(N: int, M: int = 0, k: int = 0, dtype: Any = None, **kwargs: Any) -> Symbol:  # noqa: N803 - MXNet's names
+    """Return a symbol of an (N, M) matrix with ones on the diagonal `k`; (N, N) if `M` is 0."""
+    return function("_eye")(N=N, M=M, k=k, dtype=as_dtype(dtype or "float32").name, **kwargs)
+
+
+def linspace(
+    start: float, stop: float, num: int, endpoint: bool = True, name: str | None = None, dtype: Any = None
+) -> Symbol:
+    """Return a symbol of `num` evenly spaced values from `start` to `stop`, which is the last one if `endpoint`."""
+    attrs = {"start": start, "stop": stop, "num": num, "endpoint": endpoint}
+    return function("_linspace")(**attrs, name=name, dtype=as_dtype(dtype or "float32").name)
+
+
 def _with_numbers(
     name: str, pair_op: str, scalar_op: str, rscalar_op: str, on_numbers: Callable[[Any, Any], Any]
 ) -> Callable[[Any, Any], Any]:
@@ -74,3 +88,5 @@ def _with_numbers(
 maximum = _with_numbers("maximum", "_Maximum", "_MaximumScalar", "_MaximumScalar", max)
 minimum = _with_numbers("minimum", "_Minimum", "_MinimumScalar", "_MinimumScalar", min)
 power = _with_numbers("power", "_Power", "_PowerScalar", "_RPowerScalar", lambda a, b: a**b)
+hypot = _with_numbers("hypot", "_Hypot", "_HypotScalar", "_HypotScalar", math.hypot)
+pow = power  # noqa: A001 - MXNet's name

@@ -2,10 +2,10 @@
 
 from types import ModuleType
 
-from gluonnx.ops.names import fill
-from gluonnx.symbol import random
+from gluonnx.ops.names import add, fill
+from gluonnx.symbol import internal, random
 from gluonnx.symbol.register import attach_methods, function
-from gluonnx.symbol.symbol import install_operators
+from gluonnx.symbol.symbol import Symbol, install_operators
 
 
 def install(package: ModuleType) -> None:
@@ -13,3 +13,6 @@ def install(package: ModuleType) -> None:
     install_operators()
     attach_methods()
     fill(package, function, {"random": random})
+    add(package, {"": internal.MAIN, "contrib": internal.CONTRIB})
+    for name, method in internal.METHODS.items():
+        setattr(Symbol, name, method)
