@@ -32,7 +32,7 @@ def _constant(op: Operator) -> None:
 
 
 def _known(name: str, shape: Shape) -> Shape:
-    if not shape or min(shape) < 0:
+    if any(size < 0 for size in shape):
         raise InputError(f"{name}: shape is unknown: expected known dimensions, got shape={shape}. Pass `shape=`.")
     return shape
 

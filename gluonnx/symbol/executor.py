@@ -256,3 +256,14 @@ def _explain(node: Node, arguments: Sequence[torch.Tensor | None], err: Exceptio
     given = ", ".join(str(tuple(t.shape)) for t in arguments if t is not None)
     kind = PositionError if isinstance(err, IndexError) else InputError
     return kind(f"{op.name} `{node.name}`: does not take inputs of shapes {given}: {err}")
+
+
+def apart(results: Sequence[torch.Tensor], inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Copy the results that share memory with inputs, or with each other."""
+    seen = {t.untyped_storage().data_ptr() for t in inputs}
+    apart = []
+    for result in results:
+        storage = result.untyped_storage().data_ptr()
+        apart.append(result.clone() if storage in seen else result)
+        seen.add(storage)
+    return apart
