@@ -6,6 +6,7 @@ in place of each unknown dimension: an output dimension that does not change is 
 much as an unknown dimension differs from it by a constant, and one in proportion to it is a multiple of it.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
@@ -74,6 +75,19 @@ class PartialShapes:
                 self._learn((id(node), index), shape, node)
         elif node.op.shapes != "known":
             self._probe(node, known)
+            if node.op.shapes == "elements":
+                self._count_elements(node)
+
+    def _count_elements(self, node: Node) -> None:
+        """Find the one unknown dimension of the first input from the number of elements of a known output."""
+        source, index = node.inputs[0]
+        given, told = self.shapes[id(source), index], self.shapes.get((id(node), 0))
+        if given.count(UNKNOWN) != 1 or told is None or not is_complete(told):
+            return
+        others = math.prod(d for d in given if d != UNKNOWN)
+        if others and math.prod(told) % others == 0:
+            missing = math.prod(told) // others
+            self._learn((id(source), index), tuple(missing if d == UNKNOWN else d for d in given), node)
 
     def _unify_all(self, node: Node) -> None:
         keys = [*((id(n), i) for n, i in node.inputs), *((id(node), i) for i in range(node.output_count))]
