@@ -194,6 +194,14 @@ def gamma_poisson(shapes: Tensor, scales: Tensor | float, generator: Generator) 
     return torch.poisson(standard_gamma(shapes, generator) * scales, generator)
 
 
+def _float(*, dtype: str | None) -> dict[str, str | None]:
+    return {"output": dtype or "float32"}
+
+
+def _integer(*, dtype: str | None) -> dict[str, str | None]:
+    return {"output": dtype or "int32"}
+
+
 for _op in (
     random_uniform,
     random_normal,
@@ -205,3 +213,4 @@ for _op in (
     random_generalized_negative_binomial,
 ):
     _op.no_onnx(UNCHECKABLE)
+    _op.dtypes(_integer if _op is random_randint else _float)

@@ -99,7 +99,9 @@ def infer(
             continue
         open_shape = wanted_shape(node)
         if open_shape is not None:
-            found.dtypes[id(node), 0] = node.typed["dtype"]
+            told = node.op.infer_dtypes({"output": None}, node.typed)["output"]
+            if told is not None:
+                found.dtypes[id(node), 0] = told
             if open_shape:
                 incomplete[id(node), 0] = open_shape
             continue
