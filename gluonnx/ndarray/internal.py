@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -43,14 +44,13 @@ def split_v2(
         attrs = {"indices": (0, *indices_or_sections)}
     else:
         raise ArgumentError(
-            "split_v2: indices_or_sections must either int or tuple of ints, "
-            f"got {type(indices_or_sections).__name__}."
+            f"split_v2: indices_or_sections must either int or tuple of ints, got {type(indices_or_sections).__name__}."
         )
     parts = function("_split_v2")(ary, axis=axis, squeeze_axis=squeeze_axis, **attrs)
     return parts[0] if isinstance(parts, list) and len(parts) == 1 else parts
 
 
-def histogram(a: NDArray, bins: int | NDArray = 10, range: tuple[float, float] | None = None) -> list[NDArray]:  # noqa: A002
+def histogram(a: NDArray, bins: int | NDArray = 10, range: tuple[float, float] | None = None) -> list[NDArray]:
     """Count the elements in bins.
 
     Args:
@@ -96,18 +96,20 @@ def set_value(src: float, out: NDArray) -> NDArray:
 
 def isinf(data: NDArray) -> NDArray:
     """1 where an element is infinite, else 0, in the dtype of the array."""
-    return data.abs() == np.inf
+    result: NDArray = function("abs")(data) == np.inf
+    return result
 
 
 def isfinite(data: NDArray) -> NDArray:
     """1 where an element is neither infinite nor NaN, else 0, in the dtype of the array."""
-    is_number, is_small = data == data, data.abs() != np.inf  # noqa: PLR0124 - NaN is not equal to itself
-    return is_number * is_small
+    result: NDArray = (function("abs")(data) != np.inf) * function("_equal")(data, data)
+    return result
 
 
 def isnan(data: NDArray) -> NDArray:
     """1 where an element is NaN, else 0, in the dtype of the array."""
-    return data != data  # noqa: PLR0124 - NaN is not equal to itself
+    result: NDArray = function("_not_equal")(data, data)
+    return result
 
 
 def rand_zipfian(
@@ -129,11 +131,12 @@ def rand_zipfian(
     """
     log_range = math.log(range_max + 1)
     drawn = random.uniform(0, log_range, shape=(num_sampled,), dtype="float64", ctx=ctx or current_context())
-    sampled = (drawn.exp() - 1).astype("int64") % range_max
+    sampled = (function("exp")(drawn) - 1).astype("int64") % range_max
 
     def expected(classes: NDArray) -> NDArray:
         wide = classes.as_in_context(sampled.context).astype("float64")
-        return ((wide + 2.0) / (wide + 1.0)).log() / log_range * num_sampled
+        count: NDArray = function("log")((wide + 2.0) / (wide + 1.0)) / log_range * num_sampled
+        return count
 
     return sampled, expected(true_classes), expected(sampled)
 
@@ -150,9 +153,18 @@ def slice_assign_scalar(self: NDArray, value: float, begin: Any, end: Any, step:
     return self
 
 
-MAIN = {"histogram": histogram, "onehot_encode": onehot_encode, "split_v2": split_v2}
-CONTRIB = {"isfinite": isfinite, "isinf": isinf, "isnan": isnan, "rand_zipfian": rand_zipfian}
-INTERNAL = {"_set_value": set_value}
+MAIN: dict[str, Callable[..., Any]] = {"histogram": histogram, "onehot_encode": onehot_encode, "split_v2": split_v2}
+CONTRIB: dict[str, Callable[..., Any]] = {
+    "isfinite": isfinite,
+    "isinf": isinf,
+    "isnan": isnan,
+    "rand_zipfian": rand_zipfian,
+}
+INTERNAL: dict[str, Callable[..., Any]] = {"_set_value": set_value}
 """What `nd`, `nd.contrib` and `nd._internal` have beside the operators of the table."""
-METHODS = {"slice_assign": slice_assign, "slice_assign_scalar": slice_assign_scalar, "split_v2": split_v2}
+METHODS: dict[str, Callable[..., Any]] = {
+    "slice_assign": slice_assign,
+    "slice_assign_scalar": slice_assign_scalar,
+    "split_v2": split_v2,
+}
 """Methods of NDArray beside those of the table."""

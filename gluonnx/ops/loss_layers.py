@@ -14,9 +14,7 @@ class _Svm(torch.autograd.Function):
     """The scores themselves; the gradient is that of the hinge loss, whatever comes in."""
 
     @staticmethod
-    def forward(
-        ctx: Any, data: Tensor, label: Tensor, margin: float, coefficient: float, use_linear: bool
-    ) -> Tensor:
+    def forward(ctx: Any, data: Tensor, label: Tensor, margin: float, coefficient: float, use_linear: bool) -> Tensor:
         ctx.save_for_backward(data, label)
         ctx.options = margin, coefficient, use_linear
         return data.clone()

@@ -208,9 +208,9 @@ def _split_count(indices: Shape, sections: int) -> int:
 def split_v2(
     data: Tensor, *, indices: Shape, axis: int = 1, squeeze_axis: bool = False, sections: int = 0
 ) -> tuple[Tensor, ...]:
-    """Cut `data` along `axis` into `sections` equal parts, or into parts that begin at `indices`, of which the first is 0.
+    """Cut `data` along `axis` into `sections` equal parts, or into parts that begin at `indices`.
 
-    `squeeze_axis` removes the axis, where parts have size 1.
+    The first of `indices` is 0. `squeeze_axis` removes the axis, where parts have size 1.
 
     Raises:
         InputError: The parts are not equal, not in order, not within the axis, or not of size 1 under `squeeze_axis`.
@@ -284,7 +284,7 @@ def histogram(
     bins: Tensor | None = None,
     *,
     bin_cnt: int | None = None,
-    range: Floats | None = None,  # noqa: A002 - MXNet's name
+    range: Floats | None = None,
 ) -> tuple[Tensor, Tensor]:
     """How many elements of `data` lie in each bin, int64, and the bounds of the bins, of the dtype of `data`.
 
@@ -326,7 +326,7 @@ def _(
     bins: Value | None = None,
     *,
     bin_cnt: int | None,
-    range: Floats | None,  # noqa: A002 - MXNet's name
+    range: Floats | None,
 ) -> tuple[Value, ...]:
     if bins is None:
         bins = g.const(np.array(_even_bounds(bin_cnt, range)), g.dtype(data))

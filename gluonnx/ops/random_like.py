@@ -60,7 +60,8 @@ def negative_binomial_like(data: Tensor, *, k: int = 1, p: float = 1.0, generato
     """Draws of successes before `k` failures of probability `p`; the mean is `k * (1 - p) / p`."""
     if not 0 < p <= 1:
         raise AttributeValueError(
-            f"_random_negative_binomial_like: attribute `p` has a wrong value: expected a probability above 0, got p={p}."
+            "_random_negative_binomial_like: attribute `p` has a wrong value: expected a probability above 0, "
+            f"got p={p}."
         )
     return gamma_poisson(_wide(data).fill_(k), (1 - p) / p, generator).to(data.dtype)
 

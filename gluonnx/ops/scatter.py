@@ -237,7 +237,7 @@ def _(g: GraphBuilder, data: Value, *, scalar: float, begin: OpenShape, end: Ope
     rank, sizes = g.rank(data), g.dims(data)
     mask = np.ones((1,) * rank, dtype=np.bool_)
     for axis, at in cut.items():
-        along = np.isin(np.arange(sizes[axis]), np.array(at, dtype=np.int64))
+        along = np.isin(np.arange(sizes[axis] or 0), np.array(at, dtype=np.int64))
         mask = mask & along.reshape([-1 if a == axis else 1 for a in range(rank)])
     return g.op("Where", g.const(mask), g.scalar(scalar, data), data)
 

@@ -114,9 +114,7 @@ def _codes(shape: Shape, target_shape: Shape, keep_highest: bool) -> Shape:
     return _legacy_codes(target_shape, keep_highest)
 
 
-@operator(
-    "Reshape", "reshape", method="reshape", view=True, source=SOURCE + ", InferReshapeShape", shapes="elements"
-)
+@operator("Reshape", "reshape", method="reshape", view=True, source=SOURCE + ", InferReshapeShape", shapes="elements")
 def reshape(
     data: Tensor,
     *,

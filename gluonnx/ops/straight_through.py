@@ -7,13 +7,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gluonnx.ops import sparse_rules
+from gluonnx.ops import (
+    elementwise,  # noqa: F401 - declares round and sign
+    sparse_rules,
+)
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.dtypes import in_range
-from gluonnx.ops.elementwise import TABLE
 from gluonnx.ops.onnx_types import FLOATS
 from gluonnx.ops.storage import CsrStorage, Data
-from gluonnx.ops.table import Operator, operator
+from gluonnx.ops.table import TABLE, Operator, operator
+
 
 class _StraightThrough(torch.autograd.Function):
     """A function whose gradient is the one that comes in."""
@@ -28,7 +31,7 @@ class _StraightThrough(torch.autograd.Function):
 
 
 def _straight_through(name: str, of: str, doc: str) -> Operator:
-    """Declare an operator that computes what the operator `of` does and passes the gradient on."""
+    """Declare an operator that computes what `of`, an operator of one array, does and passes the gradient on."""
     fn = TABLE[of].forward
 
     def straight_through(data: Tensor) -> Tensor:

@@ -89,4 +89,4 @@ maximum = _with_numbers("maximum", "_Maximum", "_MaximumScalar", "_MaximumScalar
 minimum = _with_numbers("minimum", "_Minimum", "_MinimumScalar", "_MinimumScalar", min)
 power = _with_numbers("power", "_Power", "_PowerScalar", "_RPowerScalar", lambda a, b: a**b)
 hypot = _with_numbers("hypot", "_Hypot", "_HypotScalar", "_HypotScalar", math.hypot)
-pow = power  # noqa: A001 - MXNet's name
+pow = power

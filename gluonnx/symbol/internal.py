@@ -1,6 +1,7 @@
 """Functions of `sym` and `sym.contrib` around operators."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from gluonnx.errors import ArgumentError
@@ -23,8 +24,7 @@ def split_v2(
         attrs = {"indices": (0, *indices_or_sections)}
     else:
         raise ArgumentError(
-            "split_v2: indices_or_sections must either int or tuple of ints, "
-            f"got {type(indices_or_sections).__name__}."
+            f"split_v2: indices_or_sections must either int or tuple of ints, got {type(indices_or_sections).__name__}."
         )
     return function("_split_v2")(ary, axis=axis, squeeze_axis=squeeze_axis, **attrs)
 
@@ -32,7 +32,7 @@ def split_v2(
 def histogram(
     a: Symbol,
     bins: int | Symbol = 10,
-    range: tuple[float, float] | None = None,  # noqa: A002 - MXNet's name
+    range: tuple[float, float] | None = None,
     **kwargs: Any,
 ) -> Symbol:
     """Count the elements in even bins over `range`, or between the bounds in a symbol; see `nd.histogram`.
@@ -61,18 +61,20 @@ def rand_zipfian(true_classes: Symbol, num_sampled: int, range_max: int) -> tupl
         raise ArgumentError(f"rand_zipfian: unexpected type: expected Symbol, got {type(true_classes).__name__}.")
     log_range = math.log(range_max + 1)
     drawn = random.uniform(0, log_range, shape=(num_sampled,), dtype="float64")
-    sampled = (function("exp")(drawn) - 1).astype("int64") % range_max
+    powers: Any = function("exp")(drawn)
+    sampled: Any = (powers - 1).astype("int64") % range_max
 
-    def expected(classes: Symbol) -> Symbol:
+    def expected(classes: Any) -> Symbol:
         wide = classes.astype("float64")
-        count: Symbol = function("log")((wide + 2.0) / (wide + 1.0)) / log_range * num_sampled
+        logarithm: Any = function("log")((wide + 2.0) / (wide + 1.0))
+        count: Symbol = logarithm / log_range * num_sampled
         return count
 
     return sampled, expected(true_classes), expected(sampled)
 
 
-MAIN = {"histogram": histogram, "split_v2": split_v2}
-CONTRIB = {"rand_zipfian": rand_zipfian}
+MAIN: dict[str, Callable[..., Any]] = {"histogram": histogram, "split_v2": split_v2}
+CONTRIB: dict[str, Callable[..., Any]] = {"rand_zipfian": rand_zipfian}
 """What `sym` and `sym.contrib` have beside the operators of the table."""
-METHODS = {"split_v2": split_v2}
+METHODS: dict[str, Callable[..., Any]] = {"split_v2": split_v2}
 """Methods of Symbol beside those of the table."""

@@ -56,11 +56,11 @@ def _samples():
         batch = tuple(range(len(makers)))
         for is_log in (False, True):
             for name, lead, rest in (("rows", (2,), (3,)), ("one", (1,), ()), ("block", (2, 2), (1, 2))):
-                arrays = (makers[0](lead + rest, "float32"),) + tuple(m(lead, "float32") for m in makers[1:])
+                arrays = (makers[0](lead + rest), *(m(lead) for m in makers[1:]))
                 ident = name + "_log" * is_log
                 yield Sample(op, ident, arrays, {"is_log": is_log}, batch=batch, derivative=reason)
         for dtype in ("float64", "float16"):
-            arrays = (makers[0]((2, 3), dtype),) + tuple(m((2,), dtype) for m in makers[1:])
+            arrays = (makers[0]((2, 3), dtype), *(m((2,), dtype) for m in makers[1:]))
             loose = LOOSE if (kind, dtype) in COARSE else {}
             yield Sample(op, dtype, arrays, batch=batch, derivative=reason, **loose)
     op = "_random_pdf_dirichlet"

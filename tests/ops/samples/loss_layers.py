@@ -37,12 +37,8 @@ SAMPLES = [
     Sample("SVMOutput", "outside", (A((2, 3)), label(5, -1)), batch=(0, 1), derivative=LOSS),
     Sample("SVMOutput", "one", (A((1, 1)), label(0)), batch=(0, 1), derivative=LOSS),
     Sample("SVMOutput", "label_gradient", (A((2, 3)), A((2,), kind="ints", high=3)), batch=(0, 1), derivative=LOSS),
-    Sample(
-        "SVMOutput", "float64", (A((2, 3), "float64"), label(1, 0, dtype="float64")), batch=(0, 1), derivative=LOSS
-    ),
-    Sample(
-        "SVMOutput", "float16", (A((2, 3), "float16"), label(1, 0, dtype="float16")), batch=(0, 1), derivative=LOSS
-    ),
+    Sample("SVMOutput", "float64", (A((2, 3), "float64"), label(1, 0, dtype="float64")), batch=(0, 1), derivative=LOSS),
+    Sample("SVMOutput", "float16", (A((2, 3), "float16"), label(1, 0, dtype="float16")), batch=(0, 1), derivative=LOSS),
     Sample(RARE, "inference", (ACTIVE, MEAN), grad=False),
     Sample(RARE, "training", (ACTIVE, MEAN), train=True, derivative=PENALTY),
     Sample(
