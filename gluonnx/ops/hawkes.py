@@ -49,9 +49,9 @@ def hawkesll(
 
     The rate of kind k is `lda[n, k] + alpha[k] * beta[k] * s_k(t)`, where `s_k` decays with `exp(-beta[k] * t)` and
     grows by 1 with each event of the kind; `state` is its value at the start. `lags` (N, T) are the times between
-    events and `marks` (N, T) their kinds; the first `valid_length` (N,) of them count, and nothing more happens until
-    `max_time` (N,). As in MXNet the likelihood gives gradients to `lda`, `alpha` and `beta`; the state neither gives nor
-    gets any.
+    events and `marks` (N, T) their kinds; the first `valid_length` (N,) of them count, and nothing happens from then
+    until `max_time` (N,). As in MXNet the likelihood gives gradients to `lda`, `alpha` and `beta`; the state neither
+    gives nor gets any.
 
     Raises:
         InputError: Shapes do not fit.
