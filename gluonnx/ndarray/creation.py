@@ -83,6 +83,8 @@ def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> N
         source_array = [v.asnumpy() if isinstance(v, NDArray) else v for v in source_array]
     try:
         values = np.asarray(source_array)
+        if any(step < 0 for step in values.strides):  # torch knows none
+            values = values.copy()
         if values.dtype == object:
             raise TypeError("elements are not numbers, or rows differ in length")
         if values.dtype.kind not in "biuf":  # ml_dtypes' bfloat16 among them

@@ -67,6 +67,9 @@ class PartialShapes:
         if node.op.has_parameter_rule:
             self._apply_rule(node)
             inputs = [self.shapes.get((id(n), i)) for n, i in node.inputs]
+        if node.op.shapes == "elements":
+            self._count_elements(node, inputs[0], outputs[0])
+            inputs = [self.shapes.get((id(n), i)) for n, i in node.inputs]
         known = [s for s in inputs if s is not None]
         if len(known) != len(inputs):
             return
@@ -75,19 +78,6 @@ class PartialShapes:
                 self._learn((id(node), index), shape, node)
         elif node.op.shapes != "known":
             self._probe(node, known)
-            if node.op.shapes == "elements":
-                self._count_elements(node)
-
-    def _count_elements(self, node: Node) -> None:
-        """Find the one unknown dimension of the first input from the number of elements of a known output."""
-        source, index = node.inputs[0]
-        given, told = self.shapes[id(source), index], self.shapes.get((id(node), 0))
-        if given.count(UNKNOWN) != 1 or told is None or not is_complete(told):
-            return
-        others = math.prod(d for d in given if d != UNKNOWN)
-        if others and math.prod(told) % others == 0:
-            missing = math.prod(told) // others
-            self._learn((id(source), index), tuple(missing if d == UNKNOWN else d for d in given), node)
 
     def _unify_all(self, node: Node) -> None:
         keys = [*((id(n), i) for n, i in node.inputs), *((id(node), i) for i in range(node.output_count))]
@@ -99,6 +89,15 @@ class PartialShapes:
         if merged is not None:
             for key in keys:
                 self._learn(key, merged, node)
+
+    def _count_elements(self, node: Node, taken: Partial | None, given: Partial | None) -> None:
+        """Find the one unknown dimension of the input from the number of elements of the output."""
+        if taken is None or given is None or UNKNOWN in given or taken.count(UNKNOWN) != 1:
+            return
+        others = math.prod(d for d in taken if d != UNKNOWN)
+        if others and not math.prod(given) % others:
+            found = math.prod(given) // others
+            self._learn((id(node.inputs[0][0]), node.inputs[0][1]), _with(taken, found), node)
 
     def _apply_rule(self, node: Node) -> None:
         """Take shapes of parameters from the operator's rule, as far as they do not depend on unknown dimensions."""
@@ -198,6 +197,10 @@ class PartialShapes:
 def is_complete(shape: Partial | None) -> bool:
     """Whether the rank and every dimension is known."""
     return shape is not None and UNKNOWN not in shape
+
+
+def _with(shape: Partial, dimension: int) -> Partial:
+    return tuple(dimension if d == UNKNOWN else d for d in shape)
 
 
 def _show(shape: Partial) -> str:
