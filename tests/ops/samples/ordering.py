@@ -18,7 +18,8 @@ def _orders():
             attrs = {"k": 2, "ret_typ": ret_typ, "is_ascend": is_ascend, "axis": 1}
             ident = "middle_" + ret_typ + "_ascending" * is_ascend
             yield Sample("topk", ident, (cube,), attrs, grad=ret_typ == "value")
-        yield Sample("topk", ret_typ + "_all", (cube,), {"k": 0, "ret_typ": ret_typ, "axis": -1}, grad=ret_typ == "value")
+        attrs = {"k": 0, "ret_typ": ret_typ, "axis": -1}
+        yield Sample("topk", ret_typ + "_all", (cube,), attrs, grad=ret_typ == "value")
     for dtype in ("uint8", "int32", "int64", "float16", "float32", "float64"):
         yield Sample("topk", "as_" + dtype, (cube,), {"k": 3, "axis": -1, "dtype": dtype}, grad=False)
         yield Sample("argsort", "as_" + dtype, (cube,), {"axis": 0, "dtype": dtype}, grad=False, batch=TIED)
