@@ -64,11 +64,12 @@ def _(g: GraphBuilder, data: Value, indices: Value, *, shape: Shape) -> Value:
     return _lower_put(g, g.op("Expand", g.scalar(0.0, data), g.ints(shape)), data, indices)
 
 
-@operator("_scatter_set_nd", source=SOURCE)
+@operator("_scatter_set_nd", source=SOURCE, gradient="refused")
 def scatter_set_nd(lhs: Tensor, rhs: Tensor, indices: Tensor, *, shape: Shape) -> Tensor:
     """`lhs` with `rhs` at the coordinates `indices`, as `scatter_nd`; `shape` is that of `lhs`.
 
-    Differs: `out` may be another array than `lhs`; MXNet takes no other. It has a gradient.
+    Differs: `out` may be another array than `lhs`; MXNet takes no other. An imperative call has a
+    gradient.
 
     Raises:
         InputError: Shapes do not fit, or a position lies outside.
@@ -153,11 +154,11 @@ def _view_of(data: Tensor, places: Sequence[range]) -> tuple[Tensor, list[int]]:
     return data, backward
 
 
-@operator("_slice_assign", "_crop_assign", source=SLICE_SOURCE + ", SliceAssignOpForward")
+@operator("_slice_assign", "_crop_assign", source=SLICE_SOURCE + ", SliceAssignOpForward", gradient="refused")
 def slice_assign(lhs: Tensor, rhs: Tensor, *, begin: OpenShape, end: OpenShape, step: OpenShape = ()) -> Tensor:
     """`lhs` with `lhs[begin:end:step]` replaced by `rhs`, which has the shape of that slice.
 
-    Differs: it has a gradient; MXNet refuses to differentiate it.
+    Differs: an imperative call has a gradient; MXNet refuses to differentiate it.
 
     Raises:
         InputError: `rhs` has another shape or dtype.
@@ -175,13 +176,18 @@ def slice_assign(lhs: Tensor, rhs: Tensor, *, begin: OpenShape, end: OpenShape, 
     return result
 
 
-@operator("_slice_assign_scalar", "_crop_assign_scalar", source=SLICE_SOURCE + ", SliceAssignScalarOpForward")
+@operator(
+    "_slice_assign_scalar",
+    "_crop_assign_scalar",
+    source=SLICE_SOURCE + ", SliceAssignScalarOpForward",
+    gradient="refused",
+)
 def slice_assign_scalar(
     data: Tensor, *, scalar: float = 0.0, begin: OpenShape, end: OpenShape, step: OpenShape = ()
 ) -> Tensor:
     """`data` with every element of `data[begin:end:step]` replaced by `scalar`, which is truncated for integers.
 
-    Differs: it has a gradient; MXNet refuses to differentiate it.
+    Differs: an imperative call has a gradient; MXNet refuses to differentiate it.
 
     Raises:
         AttributeValueError: begin, end and step do not fit.
