@@ -65,7 +65,7 @@ class HybridCall:
         function = GraphFunction(heads, [*input_names, *parameters])
         self._function = function if hook is None else function.watched(hook)
         self._values = tuple(self.parameters.values())
-        self._use_runtime = use_runtime and hook is None and not _draws(heads)
+        self._use_runtime = use_runtime and hook is None and not _draws(heads) and not _has_open_shapes(heads)
         self._graph = PlannedGraph(self.heads, self.input_names, self.parameters, static_alloc and static_shape)
         self._plans: dict[object, RuntimePlan] = {}
         self._lock = threading.Lock()
@@ -180,3 +180,8 @@ def _draws(heads: Sequence[Entry]) -> bool:
     return any(
         n.op is not None and "generator" in n.op.runtime and "training" not in n.op.runtime for n in topological(heads)
     )
+
+
+def _has_open_shapes(heads: Sequence[Entry]) -> bool:
+    """Whether shapes depend on values, so that no memory for the outputs can be bound before a run."""
+    return any(n.op is not None and n.op.shapes == "values" for n in topological(heads))

@@ -2,10 +2,10 @@
 
 from types import ModuleType
 
-from gluonnx.ndarray import decoding, random, sparse, updates
-from gluonnx.ndarray.ndarray import install_operators
+from gluonnx.ndarray import decoding, internal, random, sparse, updates
+from gluonnx.ndarray.ndarray import NDArray, install_operators
 from gluonnx.ndarray.register import attach_methods, function
-from gluonnx.ops.names import fill
+from gluonnx.ops.names import add, fill
 
 
 def install(package: ModuleType) -> None:
@@ -18,3 +18,6 @@ def install(package: ModuleType) -> None:
     package.__dict__["imdecode"] = decoding.imdecode
     for name in ("_cvimdecode", "_cvimread"):
         setattr(package.__dict__["_internal"], name, getattr(decoding, name))
+    add(package, {"": internal.MAIN, "contrib": internal.CONTRIB, "_internal": internal.INTERNAL})
+    for name, method in internal.METHODS.items():
+        setattr(NDArray, name, method)

@@ -32,11 +32,12 @@ RUNTIME_KEYWORDS = frozenset({"training", "generator", "device", "into"})
 """Keywords of a torch function that its caller fills in; they are not attributes."""
 
 Attrs = Mapping[str, Any]
-Shapes = Literal["derived", "same", "broadcast", "known", "wanted", "elements"]
+Shapes = Literal["derived", "same", "broadcast", "known", "wanted", "elements", "values"]
 """How unknown dimensions follow from known ones: from running the torch function (`derived`), because all inputs and
 outputs have one shape (`same`), from inputs to outputs only (`broadcast`), not at all (`known`), or, where the
 attribute `shape` leaves dimensions open, from what reads the output (`wanted`). `elements` is `derived` where, besides,
-the output has as many elements as the input."""
+the output has as many elements as the input. The output shapes of `values` depend on what the inputs hold, so that
+nothing is known of them before."""
 Gradient = Literal["chain", "loss", "none", "refused"]
 """What an operator does with the gradient that comes in: passes it on, makes its own instead, passes on none, or
 refuses to be in a bound graph where one comes to it (MXNet has none for it; an imperative call gives torch's)."""
@@ -342,8 +343,8 @@ class Operator:
 
     @property
     def is_single_output(self) -> bool:
-        """Whether the operator has exactly one output whatever its attributes."""
-        return isinstance(self._outputs, str) and " " not in self._outputs
+        """Whether the torch function returns one tensor whatever its attributes."""
+        return isinstance(self._outputs, str) and " " not in self._outputs and not self.has_state
 
     @property
     def has_state(self) -> bool:

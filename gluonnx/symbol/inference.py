@@ -102,7 +102,9 @@ def infer(
             continue
         open_shape = wanted_shape(node)
         if open_shape is not None:
-            found.dtypes[id(node), 0] = node.typed["dtype"]
+            told = node.op.infer_dtypes({"output": None}, node.typed)["output"]
+            if told is not None:
+                found.dtypes[id(node), 0] = told
             if open_shape:
                 incomplete[id(node), 0] = open_shape
             continue
@@ -230,7 +232,7 @@ def _infer_variables(
 def _infer_outputs(node: Node, found: Inference, default_dtype: str) -> None:
     """Find shapes and dtypes of an operator's outputs, if those of its inputs are known."""
     inputs = [found.shape(e) for e in node.inputs]
-    if any(s is None for s in inputs):
+    if any(s is None for s in inputs) or (node.op is not None and node.op.shapes == "values"):
         return
     kinds = tuple(
         (s, found.dtype(e) or default_dtype) for s, e in zip(inputs, node.inputs, strict=True) if s is not None

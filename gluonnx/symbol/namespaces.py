@@ -2,10 +2,10 @@
 
 from types import ModuleType
 
-from gluonnx.ops.names import fill
-from gluonnx.symbol import random, updates
+from gluonnx.ops.names import add, fill
+from gluonnx.symbol import internal, random, updates
 from gluonnx.symbol.register import attach_methods, function
-from gluonnx.symbol.symbol import install_operators
+from gluonnx.symbol.symbol import Symbol, install_operators
 
 
 def install(package: ModuleType) -> None:
@@ -15,3 +15,6 @@ def install(package: ModuleType) -> None:
     fill(package, function, {"random": random})
     for name in updates.__all__:
         setattr(package.contrib, name, getattr(updates, name))
+    add(package, {"": internal.MAIN, "contrib": internal.CONTRIB})
+    for name, method in internal.METHODS.items():
+        setattr(Symbol, name, method)

@@ -59,6 +59,8 @@ class PartialShapes:
         outputs = [self.shapes.get((id(node), i)) for i in range(node.output_count)]
         if all(map(is_complete, inputs)) and all(map(is_complete, outputs)):
             return
+        if node.op.shapes == "values":
+            return
         if node.op.shapes == "same":
             self._unify_all(node)
             return

@@ -25,12 +25,20 @@ NAMESPACES = (
     ("_sparse_", mx.nd.sparse),
 )
 
+WRITE_INTO_FIRST = ("_scatter_set_nd",)
+"""Operators that MXNet lets write into their first input only."""
+FILL = ("_copyto",)
+"""Operators that MXNet calls with an array to fill only."""
 
-def function(op):
+AS_SYMBOLS = ("IdentityAttachKLSparseReg",)
+"""Operators that MXNet's imperative functions cannot call."""
+
+
+def function(op, where=mx.nd):
     for prefix, module in NAMESPACES:
         if op.startswith(prefix):
             return getattr(module, op[len(prefix) :])
-    for module in (mx.nd.op, mx.nd, mx.nd._internal):
+    for module in (where.op, where, where._internal):
         if hasattr(module, op):
             return getattr(module, op)
     raise KeyError(op)
@@ -124,7 +132,14 @@ def record(sample):
     fn = function(sample.op)
     with mx.autograd.record(train_mode=sample.train):
         filled = {"out": [arrays[i] if sample.in_place else arrays[i].copy() for i in sample.out]} if sample.out else {}
-        result = fn(*arrays, **filled, **sample.attrs)
+        if sample.op in WRITE_INTO_FIRST:
+            first = arrays[0].copy()
+            result = fn(first, *arrays[1:], out=first, **sample.attrs)
+        elif sample.op in FILL:
+            result = mx.nd.zeros_like(arrays[0])
+            fn(*arrays, out=result)
+        else:
+            result = fn(*arrays, **filled, **sample.attrs)
     outputs = list(result) if isinstance(result, (list, tuple)) else [result]
     answer = {}
     for i, out in enumerate(outputs):
@@ -143,12 +158,32 @@ def record(sample):
     return answer
 
 
+def record_symbol(sample):
+    """The answer of a graph of one node, whose variables MXNet makes up."""
+    symbol = function(sample.op, mx.sym)(name="s", **sample.attrs)
+    arrays = [mx.nd.array(a, dtype=a.dtype) for a in sample.arrays()]
+    count = len(symbol.list_arguments())
+    grads = [mx.nd.zeros(a.shape, dtype=a.dtype) for a in arrays[:count]]
+    bound = symbol.bind(mx.cpu(), arrays[:count], grads, aux_states=arrays[count:])
+    before = [a.asnumpy() for a in arrays]
+    outputs = bound.forward(is_train=sample.train)
+    answer = {"out%d" % i: out.asnumpy() for i, out in enumerate(outputs)}
+    if sample.grad and any(spec.has_grad for spec in sample.inputs):
+        bound.backward([mx.nd.array(h, dtype=h.dtype) for h in sample.head_gradients([o.asnumpy() for o in outputs])])
+        answer.update({"grad%d" % i: grad.asnumpy() for i, grad in enumerate(grads) if sample.inputs[i].has_grad})
+    for i, array in enumerate(arrays):
+        if not np.array_equal(array.asnumpy(), before[i], equal_nan=True):
+            answer["aux%d" % i] = array.asnumpy()
+    return answer
+
+
 def main():
     for family in sys.argv[1:] or sorted(FAMILIES):
         answers = {}
         for sample in FAMILIES[family]:
             if isinstance(sample, Sample):
-                for name, value in record(sample).items():
+                made = record_symbol(sample) if sample.op in AS_SYMBOLS else record(sample)
+                for name, value in made.items():
                     answers[sample.key + "/" + name] = value
         path = HERE / "ops" / (family + ".npz")
         np.savez_compressed(str(path), **answers)

@@ -6,7 +6,7 @@ from ops import matrix
 from ops.samples import Array, Sample
 
 from gluonnx.errors import AttributeValueError, InputError, LoweringError, MXNetError, UnknownOperatorError
-from gluonnx.ops import TABLE
+from gluonnx.ops import TABLE, random
 from gluonnx.ops.attributes import DTypeName, Shape
 from gluonnx.ops.table import no_effect, operator
 
@@ -72,6 +72,20 @@ class TestEveryOperator:
         attrs = {name: spec.default for name, spec in op.attributes.items()}
         with raises(InputError, rf"^{op.name}: wrong number of inputs: expected \d.*, got 99\.$"):
             op.check_count(99, attrs)
+
+
+WITHOUT_A_LOWERING = {
+    "CTCLoss": "it has no operator for it, and a loss is not deployed",
+    "Custom": "it runs Python code",
+}
+"""Why ONNX cannot express an operator, for each that has no lowering and draws no random numbers."""
+
+
+def test_operators_without_a_lowering_are_these():
+    reasons = {op.name: op.unsupported_reason for op in TABLE.operators() if op.unsupported_reason is not None}
+    drawing = {op.name for op in TABLE.operators() if "generator" in op.runtime and "training" not in op.runtime}
+    assert {name for name, reason in reasons.items() if reason == random.UNCHECKABLE} == drawing
+    assert {name: reason for name, reason in reasons.items() if name not in drawing} == WITHOUT_A_LOWERING
 
 
 def test_names_are_unique():

@@ -119,7 +119,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class RandomSample:
-    """A call whose values are drawn: only shape, dtype and moments can be compared."""
+    """A call whose values are drawn: only shape, dtype and moments can be compared.
+
+    `dtype` is that of the draws, where it is not told by the attribute or the default of the operator.
+    """
 
     op: str
     id: str
@@ -131,6 +134,7 @@ class RandomSample:
     onnx: Optional[str] = None
     inputs: Tuple[Array, ...] = ()
     shape: Optional[Tuple[int, ...]] = None
+    dtype: Optional[str] = None
 
     @property
     def key(self):
