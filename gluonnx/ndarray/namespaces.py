@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from gluonnx.ndarray import random, sparse
+from gluonnx.ndarray import contrib, random, sparse
 from gluonnx.ndarray.ndarray import install_operators
 from gluonnx.ndarray.register import attach_methods, function
 from gluonnx.ops.names import fill
@@ -12,4 +12,4 @@ def install(package: ModuleType) -> None:
     """Fill the imperative namespace `package` and its submodules with the table's functions."""
     install_operators()
     attach_methods()
-    fill(package, function, {"random": random, "sparse": sparse})
+    fill(package, function, {"contrib": contrib, "random": random, "sparse": sparse})

@@ -9,6 +9,7 @@ what operators do with it. The other modules declare operators.
 from gluonnx.ops import (
     activation,
     binary,
+    control_flow,
     convolution,
     creation,
     custom,
@@ -33,6 +34,7 @@ __all__ = [
     "Unsupported",
     "activation",
     "binary",
+    "control_flow",
     "convolution",
     "creation",
     "custom",

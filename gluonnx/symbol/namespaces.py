@@ -3,7 +3,7 @@
 from types import ModuleType
 
 from gluonnx.ops.names import fill
-from gluonnx.symbol import random
+from gluonnx.symbol import contrib, random
 from gluonnx.symbol.register import attach_methods, function
 from gluonnx.symbol.symbol import install_operators
 
@@ -12,4 +12,4 @@ def install(package: ModuleType) -> None:
     """Fill the symbolic namespace `package` and its submodules with the table's functions."""
     install_operators()
     attach_methods()
-    fill(package, function, {"random": random})
+    fill(package, function, {"contrib": contrib, "random": random})

@@ -149,6 +149,7 @@ class Symbol:
                 dict(node.attrs),
                 dict(node.annotations),
                 node.versions,
+                node.subgraphs,
             )
         return Symbol([(copies[id(n)], i) for n, i in self._heads])
 
@@ -199,6 +200,8 @@ class Symbol:
         """Return an attribute of the node as text, None if it has none."""
         if len({id(n) for n, _ in self._heads}) != 1:
             return None
+        if key == "_value_index":
+            return ", ".join(str(index) for _, index in self._heads)
         return _visible_attributes(self._heads[0][0]).get(key)
 
     def list_attr(self, recursive: bool = False) -> dict[str, str]:
