@@ -72,6 +72,10 @@ class GraphBuilder(Protocol):
         """Shape with None for the dimensions that vary with the batch size."""
         ...
 
+    def is_same_size(self, first: "Value", axis: int, second: "Value", other_axis: int) -> bool:
+        """Whether two dimensions are equal at every batch size."""
+        ...
+
     def rank(self, value: "Value") -> int:
         """Number of dimensions."""
         ...

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gluonnx.errors import InputError
+from gluonnx.errors import InputError, LoweringError
 from gluonnx.ops.attributes import Shape
 from gluonnx.ops.builder import GraphBuilder, LoweredBody, Region, Value
 from gluonnx.ops.table import Attrs, Body, Wiring, operator
@@ -350,16 +350,38 @@ def _(
         body=region,
     )
     states = len(sources)
-    stacked = [_padded_value(g, value, max_iterations) for value in results[states:]]
+    stacked = []
+    for value, step in zip(results[states:], outputs[:num_out_data], strict=True):
+        if None in g.dims(step):
+            # A loop that makes no step does not tell sizes that are only known when it runs.
+            value = _sized(g, value, step, data)
+        stacked.append(_padded_value(g, value, max_iterations))
     return (*stacked, *results[:states])
+
+
+def _sized(g: GraphBuilder, value: Value, step: Value, data: Sequence[Value]) -> Value:
+    """Give the outputs of the steps their sizes, which are those of what the loop reads."""
+    sizes = [g.op("Shape", value, start=0, end=1)]
+    for axis, size in enumerate(g.dims(step)):
+        if size is not None:
+            sizes.append(g.ints([size]))
+            continue
+        places = [(d, k) for d in data for k in range(g.rank(d)) if g.is_same_size(step, axis, d, k)]
+        if not places:
+            raise LoweringError(
+                f"size of axis {axis} of an output of a step depends on the batch size in a way that no input of the "
+                "loop has, so that a loop without steps could not give it"
+            )
+        source, place = places[0]
+        sizes.append(g.op("Shape", source, start=place, end=place + 1))
+    return g.op("Reshape", value, g.op("Concat", *sizes, axis=0), allowzero=1)
 
 
 def _padded_value(g: GraphBuilder, value: Value, length: int) -> Value:
     """The steps that were made, followed by zeros."""
     missing = g.op("Sub", g.ints([length]), g.op("Shape", value, start=0, end=1))
     rest = g.rank(value) - 1
-    zeros = g.ints([0] * (1 + rest))
-    pads = g.op("Concat", zeros, missing, g.ints([0] * rest), axis=0)
+    pads = g.op("Concat", g.ints([0] * (1 + rest)), missing, g.ints([0] * rest), axis=0)
     return g.op("Pad", value, pads, g.scalar(0, value))
 
 

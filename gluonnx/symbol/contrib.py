@@ -6,12 +6,11 @@ cut: the subgraph gets a variable in its place, and the operator an input.
 Source: MXNet 1.9.1 python/mxnet/symbol/contrib.py, and the symbol-json it writes (tests/golden/make_control_flow.py).
 """
 
-import threading
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gluonnx.attribute import AttrScope
+from gluonnx.attribute import SUBGRAPH_MARK as MARK
+from gluonnx.attribute import AttrScope, subgraph_name
 from gluonnx.errors import ArgumentError, InputError, InputTypeError
 from gluonnx.structure import Format, flatten, regroup
 from gluonnx.symbol.graph import Entry, Node, topological
@@ -19,11 +18,6 @@ from gluonnx.symbol.register import function
 from gluonnx.symbol.symbol import Group, Symbol, var
 
 __all__ = ["cond", "foreach", "while_loop"]
-
-MARK = "__subgraph_name__"
-
-_names: Counter[str] = Counter()
-_names_lock = threading.Lock()
 
 
 def foreach(body: Callable[..., Any], data: Any, init_states: Any, name: str = "foreach") -> tuple[Any, Any]:
@@ -52,7 +46,7 @@ def foreach(body: Callable[..., Any], data: Any, init_states: Any, name: str = "
     """
     flat_data, data_form = _flatten_single(data, "foreach input")
     flat_states, state_form = _flatten_single(init_states, "foreach states")
-    name = _subgraph_name(name)
+    name = subgraph_name(name)
     with AttrScope(**{MARK: name}):
         elements, _ = regroup([var(_inner_name(s)) for s in flat_data], data_form)
         states, _ = regroup([var(_inner_name(s)) for s in flat_states], state_form)
@@ -129,7 +123,7 @@ def while_loop(
         raise ArgumentError("while_loop: loop_vars should contain at least one element: expected symbols, got none.")
 
     def run(fn: Callable[..., Any], label: str, outputs_of: Callable[[Any], tuple[list[Symbol], list[Symbol]]]) -> Symbol:
-        marked = _subgraph_name(f"{name}_{label}")
+        marked = subgraph_name(f"{name}_{label}")
         with AttrScope(**{MARK: marked}):
             inner, _ = regroup([var(_inner_name(s)) for s in flat_vars], form)
             # A single variable is given as such: iterating over a symbol would give its outputs.
@@ -214,7 +208,7 @@ def cond(pred: Symbol, then_func: Callable[[], Any], else_func: Callable[[], Any
     graphs: list[tuple[Symbol, _Cut]] = []
     forms: list[Format] = []
     for label, fn in (("pred", lambda: pred), ("then", then_func), ("else", else_func)):
-        marked = _subgraph_name(f"{name}_{label}")
+        marked = subgraph_name(f"{name}_{label}")
         with AttrScope(**{MARK: marked}):
             flat, form = _flatten(fn(), "cond outputs")
             forms.append(form)
@@ -269,16 +263,6 @@ def _limit(max_iterations: Any) -> int:
     if limit < 0:
         raise InputError(f"while_loop: wrong bound: expected at least 0, got max_iterations={limit}.")
     return limit
-
-
-def _subgraph_name(name: str) -> str:
-    """Return a name that no subgraph has; it begins with that of the subgraph around it."""
-    outer = AttrScope.current.get(None).get(MARK, "")
-    if outer:
-        name = f"{outer}${name}"
-    with _names_lock:
-        _names[name] += 1
-        return f"{name}{_names[name] - 1}"
 
 
 def _inner_name(symbol: Symbol) -> str:
