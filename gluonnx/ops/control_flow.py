@@ -86,7 +86,7 @@ def foreach(
     (length,) = lengths
     if length == 0 or data[0].device.type == "meta":
         return _one_step(body, wiring, values, length, num_out_data)
-    slices = [(place, values[place].unbind(0)) for place in in_data_locs]
+    slices = [(place, _elements(values[place]).unbind(0)) for place in in_data_locs]
     steps: list[list[Tensor]] = []
     for step in range(length):
         for place, parts in slices:
@@ -102,12 +102,17 @@ def foreach(
     return (*stacked, *states, *_updates((body,), (wiring,), (values,)))
 
 
+def _elements(data: Tensor) -> Tensor:
+    """Data whose slices along axis 0 have at least one axis."""
+    return data.unsqueeze(1) if data.dim() == 1 else data
+
+
 def _one_step(
     body: Body, wiring: Wiring, values: list[Tensor], length: int, num_out_data: int
 ) -> tuple[Tensor | None, ...]:
     """Outputs without values, or of length 0: one step on meta tensors tells their shapes."""
     first = [
-        torch.empty(v.shape[1:] if i in wiring.sliced else v.shape, dtype=v.dtype, device="meta")
+        torch.empty(wiring.inner_shape(i, tuple(v.shape)), dtype=v.dtype, device="meta")
         for i, v in enumerate(values)
     ]
     device = values[0].device
@@ -155,8 +160,9 @@ def while_loop(
     Outputs are those of the steps, stacked along a new axis 0 of size `max_iterations` (zeros after the last step), then
     the last loop variables. `sym.contrib.while_loop` makes it from Python functions.
 
-    Differs: A loop that makes no step gives zeros and the first loop variables; MXNet raises. Shapes are inferred, where
-        MXNet finds them only by running the loop.
+    Differs: Outputs are zero after the last step; MXNet leaves there what the memory held. A loop that makes no step
+        gives zeros and the first loop variables; MXNet raises. Shapes are inferred, where MXNet finds them only by
+        running the loop.
     """
     if max_iterations < 0:
         raise InputError(f"_while_loop: wrong bound: expected at least 0, got max_iterations={max_iterations}.")
@@ -295,6 +301,9 @@ def _(
         {**attrs, "num_out_data": num_out_data, "in_data_locs": in_data_locs, "in_state_locs": in_state_locs}
     )[0]
     values = [data[i] for i in wiring.inputs]
+    for place in in_data_locs:
+        if g.rank(values[place]) == 1:
+            values[place] = g.op("Unsqueeze", values[place], g.ints([1]))
     with g.region() as region:
         inner = list(values)
         for place in in_state_locs:

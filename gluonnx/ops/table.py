@@ -113,6 +113,13 @@ class Wiring:
     states: tuple[tuple[int, int], ...] = ()
     length: int | None = None
 
+    def inner_shape(self, place: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of an input of the subgraph from that of what the operator reads.
+
+        One element of a vector has shape (1,): MXNet's classic arrays have at least one axis.
+        """
+        return (shape[1:] or (1,)) if place in self.sliced else shape
+
 
 @dataclass(frozen=True, slots=True)
 class Unsupported:

@@ -76,7 +76,7 @@ def spread_shapes(
         for place, name in enumerate(names):
             shape = ins[wiring.inputs[place]]
             if shape is not None:
-                known[name] = shape[1:] if place in wiring.sliced else shape
+                known[name] = wiring.inner_shape(place, shape)
         for output, place in wiring.states:
             last = outs[wiring.outputs[output]]
             if last is not None:
@@ -92,11 +92,16 @@ def spread_shapes(
                 break
             known = told
         for place, variable in enumerate(nodes):
-            shape = found(variable)
-            if shape is not None:
-                position = wiring.inputs[place]
-                whole = (length, *shape) if place in wiring.sliced else shape
-                ins[position] = _merged(node, ins[position], whole)
+            shape, position = found(variable), wiring.inputs[place]
+            if shape is None:
+                continue
+            before = ins[position]
+            if place not in wiring.sliced:
+                ins[position] = _merged(node, before, shape)
+            elif before is not None and len(before) == 1:
+                ins[position] = _merged(node, before, (length,))
+            elif before is not None or shape != (1,):  # (1,) is the shape of an element of a vector and of a column
+                ins[position] = _merged(node, before, (length, *shape))
         for output, head in enumerate(subgraph.heads):
             shape, position = found(head), wiring.outputs[output]
             if shape is not None and position >= 0:

@@ -26,6 +26,7 @@ FILES = {
     "symbol": "symbol/symbol_cases.py",
     "executor": "executor_cases.py",
     "custom": "custom_cases.py",
+    "control_flow": "control_flow_cases.py",
 }
 
 
