@@ -1,12 +1,12 @@
 """Nested lists of arrays or symbols, flattened and put together again, as MXNet's control flow does."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, TypeVar, Union
+from typing import Any, TypeAlias, TypeVar
 
 from gluonnx.errors import InputTypeError
 
 Handle = TypeVar("Handle")
-Format: TypeAlias = Union[int, list["Format"]]
+Format: TypeAlias = int | list["Format"]
 """How one thing is nested: 0 is one handle, a number above it so many, a list what it holds."""
 
 

@@ -121,14 +121,14 @@ def count_up(F, i, s, step):
 
 @graph((1,), (2, 2))
 def bounded(F, i, s):
-    return F.contrib.while_loop(lambda i, s: i < 100, lambda i, s: (F.broadcast_mul(s, i), [i + 1, s * 2]), [i, s], max_iterations=3)
+    return F.contrib.while_loop(
+        lambda i, s: i < 100, lambda i, s: (F.broadcast_mul(s, i), [i + 1, s * 2]), [i, s], max_iterations=3
+    )
 
 
 @graph((2, 2), (1,))
 def condition_of_a_free_variable(F, s, limit):
-    return F.contrib.while_loop(
-        lambda s: F.sum(s) < limit + 4, lambda s: (None, [s + 1]), [s], max_iterations=10
-    )
+    return F.contrib.while_loop(lambda s: F.sum(s) < limit + 4, lambda s: (None, [s + 1]), [s], max_iterations=10)
 
 
 @graph((3,))
@@ -213,7 +213,7 @@ def bound(mx, name):
     """Outputs and gradients of a bound symbol."""
     net = mx.sym.load_json(text(mx, name))
     args = arrays(mx, name)
-    given = dict(zip(NAMES, args))
+    given = dict(zip(NAMES, args))  # noqa: B905
     grads = {n: mx.nd.zeros(a.shape, dtype=a.dtype) for n, a in given.items()}
     order = net.list_arguments()
     executor = net.bind(mx.cpu(), [given[n] for n in order], [grads[n] for n in order])
@@ -236,7 +236,7 @@ def recorded(mx, name):
 
 def inferred(mx, name):
     shapes = GRAPHS[name][1]
-    return symbol(mx, name).infer_shape_partial(**dict(zip(NAMES, shapes)))
+    return symbol(mx, name).infer_shape_partial(**dict(zip(NAMES, shapes)))  # noqa: B905
 
 
 LOOPS = ("count_up", "bounded", "condition_of_a_free_variable", "single_variable", "loop_in_a_loop")
@@ -322,7 +322,7 @@ def _sym(example, use):
 def _evaluated(example, use, *shapes):
     mx = example.mx
     net = use(mx.sym.var("a"), mx.sym.var("b"), mx.sym.contrib)
-    given = {n: mx.nd.array(values(*s)) for n, s in zip("ab", shapes)}
+    given = {n: mx.nd.array(values(*s)) for n, s in zip("ab", shapes)}  # noqa: B905
     return [o.asnumpy() for o in net.eval(**given)]
 
 
@@ -385,8 +385,12 @@ def names_of_subgraphs(mx):
     mx.attribute.AttrScope._subgraph_names.clear()
     a, b = mx.sym.var("a"), mx.sym.var("b")
     for _ in range(2):
-        mx.sym.contrib.cond(a < b, lambda: a + b, lambda: mx.sym.contrib.foreach(
-            lambda x, s: (x, s), a, b, name="inner")[1], name="outer")
+        mx.sym.contrib.cond(
+            a < b,
+            lambda: a + b,
+            lambda: mx.sym.contrib.foreach(lambda x, s: (x, s), a, b, name="inner")[1],
+            name="outer",
+        )
     return sorted(mx.attribute.AttrScope._subgraph_names.items())
 
 

@@ -99,8 +99,8 @@ def _symbolic(op: Operator, name: str) -> Function:
 
     def fn(*args: Any, **kwargs: Any) -> Any:
         raise InputTypeError(
-            f"{name}: runs subgraphs: expected a call of `sym`, got one of `nd`. Use `nd.contrib.foreach`, `while_loop` "
-            "or `cond`."
+            f"{name}: runs subgraphs: expected a call of `sym`, got one of `nd`. "
+            "Use `nd.contrib.foreach`, `while_loop` or `cond`."
         )
 
     fn.__name__ = fn.__qualname__ = name

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 
 from gluonnx.onnx.arrays import Array
+from gluonnx.ops.table import Wiring
+from gluonnx.symbol.bodies import wired
 from gluonnx.symbol.executor import compiled
 from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
 
@@ -52,7 +54,7 @@ def _run(node: Node, inputs: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]
         "training": False,
         "generator": None,
         "device": torch.device("cpu"),
-        "bodies": [_ExactBody(subgraph) for subgraph in node.subgraphs],
+        "bodies": [_ExactBody(subgraph, wiring) for subgraph, wiring in wired(node)],
     }
     result = op.forward(*inputs, **node.typed, **{k: v for k, v in available.items() if k in op.runtime})
     return tuple(result[: node.output_count]) if isinstance(result, (tuple, list)) else (result,)
@@ -63,7 +65,8 @@ class _ExactBody:
 
     updated: tuple[int, ...] = ()
 
-    def __init__(self, subgraph: Subgraph) -> None:
+    def __init__(self, subgraph: Subgraph, wiring: Wiring) -> None:
+        self.wiring = wiring
         self._subgraph = subgraph
 
     def __call__(self, tensors: list[torch.Tensor]) -> list[torch.Tensor]:

@@ -1,7 +1,6 @@
 """From a graph of operators to an ONNX model."""
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +12,8 @@ from gluonnx.errors import FixedBatchError, GraphError, InputError, LoweringErro
 from gluonnx.onnx.arrays import Array, as_array, dtype_name
 from gluonnx.onnx.builder import IR_VERSION, OPSET, Call, GraphValue, ModelBuilder, Shapes, live_calls
 from gluonnx.onnx.model import LoweredModel
+from gluonnx.ops.table import Wiring
+from gluonnx.symbol.bodies import wired
 from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
 from gluonnx.symbol.inference import Inference, Shape, infer
 from gluonnx.symbol.partial import UNKNOWN
@@ -211,7 +212,9 @@ class _Lowering:
             refused = self.builder.refuse(inputs, node.output_count)
             given: tuple[GraphValue, ...] = ()
             try:
-                given = node.op.lower(self.builder, inputs, {**node.typed, "bodies": self._bodies(node)})
+                given = node.op.lower(
+                    self.builder, inputs, {**node.typed, "bodies": [_Body(self, *pair) for pair in wired(node)]}
+                )
                 for index, value in enumerate(given):
                     self._bind(node, index, value, scope)
             except LoweringError as err:
@@ -235,11 +238,7 @@ class _Lowering:
     def _refuse(self, node: Node, call: Call | None, reason: str) -> None:
         self.errors[id(call)] = f"{_label(node)}: {reason}"
 
-    def _bodies(self, node: Node) -> list[Callable[[Sequence[GraphValue]], tuple[GraphValue, ...]]]:
-        """Return the subgraphs of a node as its lowering calls them (`gluonnx.ops.builder.LoweredBody`)."""
-        return [functools.partial(self._lower_subgraph, subgraph) for subgraph in node.subgraphs]
-
-    def _lower_subgraph(self, subgraph: Subgraph, inputs: Sequence[GraphValue]) -> tuple[GraphValue, ...]:
+    def lower_subgraph(self, subgraph: Subgraph, inputs: Sequence[GraphValue]) -> tuple[GraphValue, ...]:
         """Add the nodes of a subgraph, which reads these values, and return its outputs.
 
         Raises:
@@ -319,6 +318,18 @@ class _Lowering:
                 f"for {', '.join(missing)}. Pass them, or name them among the inputs."
             )
         return leaves
+
+
+class _Body:
+    """A subgraph as its operator's lowering calls it (`gluonnx.ops.builder.LoweredBody`)."""
+
+    def __init__(self, lowering: _Lowering, subgraph: Subgraph, wiring: Wiring) -> None:
+        self.wiring = wiring
+        self._lowering = lowering
+        self._subgraph = subgraph
+
+    def __call__(self, values: Sequence[GraphValue]) -> tuple[GraphValue, ...]:
+        return self._lowering.lower_subgraph(self._subgraph, values)
 
 
 def _variables(where: str, nodes: Sequence[Node]) -> list[str]:

@@ -29,7 +29,13 @@ class Region(Protocol):
 
 
 class LoweredBody(Protocol):
-    """A subgraph of the operator that is being lowered."""
+    """A subgraph of the operator that is being lowered.
+
+    Attributes:
+        wiring: How it is joined to the operator.
+    """
+
+    wiring: Any
 
     def __call__(self, values: "Sequence[Value]") -> "tuple[Value, ...]":
         """Add the subgraph's operators to the graph, reading these inputs, and return its outputs."""

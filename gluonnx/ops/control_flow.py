@@ -5,7 +5,6 @@ subgraph needs are found through it (`symbol/bodies.py`).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -76,8 +75,7 @@ def foreach(
         body are updated in training, and gradients go through it, as in the imperative loop; MXNet does neither.
     """
     (body,) = bodies
-    attrs = {"num_outputs": num_outputs, "num_out_data": num_out_data, "in_state_locs": in_state_locs}
-    wiring = _foreach_wiring({**attrs, "in_data_locs": in_data_locs, "remain_locs": remain_locs})[0]
+    wiring = body.wiring
     values = [data[i] for i in wiring.inputs]
     lengths = {data[i].shape[0] if data[i].dim() else -1 for i in range(len(in_data_locs))}
     if len(lengths) != 1 or -1 in lengths:
@@ -85,7 +83,7 @@ def foreach(
         raise InputError(f"_foreach: data differs in length: expected one size of axis 0, got {shapes or 'no data'}.")
     (length,) = lengths
     if length == 0 or data[0].device.type == "meta":
-        return _one_step(body, wiring, values, length, num_out_data)
+        return _one_step(body, values, length, num_out_data)
     slices = [(place, _elements(values[place]).unbind(0)) for place in in_data_locs]
     steps: list[list[Tensor]] = []
     for step in range(length):
@@ -99,7 +97,7 @@ def foreach(
         steps.append(outputs[:num_out_data])
     stacked = [torch.stack(items) for items in zip(*steps, strict=True)]
     states = [values[place] for _, place in wiring.states]
-    return (*stacked, *states, *_updates((body,), (wiring,), (values,)))
+    return (*stacked, *states, *_updates((body,), (values,)))
 
 
 def _elements(data: Tensor) -> Tensor:
@@ -107,20 +105,18 @@ def _elements(data: Tensor) -> Tensor:
     return data.unsqueeze(1) if data.dim() == 1 else data
 
 
-def _one_step(
-    body: Body, wiring: Wiring, values: list[Tensor], length: int, num_out_data: int
-) -> tuple[Tensor | None, ...]:
+def _one_step(body: Body, values: list[Tensor], length: int, num_out_data: int) -> tuple[Tensor | None, ...]:
     """Outputs without values, or of length 0: one step on meta tensors tells their shapes."""
+    wiring = body.wiring
     first = [
-        torch.empty(wiring.inner_shape(i, tuple(v.shape)), dtype=v.dtype, device="meta")
-        for i, v in enumerate(values)
+        torch.empty(wiring.inner_shape(i, tuple(v.shape)), dtype=v.dtype, device="meta") for i, v in enumerate(values)
     ]
     device = values[0].device
     outputs = body(list(first))
     _check_states("_foreach", wiring, first, outputs)
     stacked = [torch.empty((length, *o.shape), dtype=o.dtype, device=device) for o in outputs[:num_out_data]]
     states = [values[place] for _, place in wiring.states]
-    return (*stacked, *states, *_updates((body,), (wiring,), (values,)))
+    return (*stacked, *states, *_updates((body,), (values,)))
 
 
 def _while_wirings(attrs: Attrs) -> tuple[Wiring, Wiring]:
@@ -157,8 +153,8 @@ def while_loop(
 ) -> tuple[Tensor | None, ...]:
     """Run a subgraph on loop variables as long as another one gives a value that is not zero.
 
-    Outputs are those of the steps, stacked along a new axis 0 of size `max_iterations` (zeros after the last step), then
-    the last loop variables. `sym.contrib.while_loop` makes it from Python functions.
+    Outputs are those of the steps, stacked along a new axis 0 of size `max_iterations`, then the last loop variables.
+    `sym.contrib.while_loop` makes it from Python functions.
 
     Differs: Outputs are zero after the last step; MXNet leaves there what the memory held. A loop that makes no step
         gives zeros and the first loop variables; MXNet raises. Shapes are inferred, where MXNet finds them only by
@@ -167,10 +163,8 @@ def while_loop(
     if max_iterations < 0:
         raise InputError(f"_while_loop: wrong bound: expected at least 0, got max_iterations={max_iterations}.")
     test, func = bodies
-    attrs = {"num_outputs": num_outputs, "num_out_data": num_out_data, "max_iterations": max_iterations}
-    attrs |= {"cond_input_locs": cond_input_locs, "func_input_locs": func_input_locs, "func_var_locs": func_var_locs}
-    wirings = _while_wirings(attrs)
-    test_values, values = ([data[i] for i in wiring.inputs] for wiring in wirings)
+    test_values, values = ([data[i] for i in body.wiring.inputs] for body in bodies)
+    wiring = func.wiring
     is_meta = data[0].device.type == "meta"
     owners = {func_input_locs[place]: place for place in func_var_locs}
     tested = [(i, owners[source]) for i, source in enumerate(cond_input_locs) if source in owners]
@@ -178,8 +172,8 @@ def while_loop(
     while not is_meta and len(steps) < max_iterations and _truth("_while_loop", test(test_values)[0]):
         outputs = func(values)
         if not steps:
-            _check_states("_while_loop", wirings[1], values, outputs)
-        for output, place in wirings[1].states:
+            _check_states("_while_loop", wiring, values, outputs)
+        for output, place in wiring.states:
             values[place] = outputs[output]
         for i, place in tested:
             test_values[i] = values[place]
@@ -189,12 +183,12 @@ def while_loop(
     else:
         first = [torch.empty_like(v, device="meta") for v in values]
         shapes = func(list(first))
-        _check_states("_while_loop", wirings[1], first, shapes)
+        _check_states("_while_loop", wiring, first, shapes)
         stacked = [
             torch.zeros((max_iterations, *o.shape), dtype=o.dtype, device=data[0].device) for o in shapes[:num_out_data]
         ]
-    states = [values[place] for _, place in wirings[1].states]
-    return (*stacked, *states, *_updates(bodies, wirings, (test_values, values)))
+    states = [values[place] for _, place in wiring.states]
+    return (*stacked, *states, *_updates(bodies, (test_values, values)))
 
 
 def _padded(stacked: Tensor, length: int) -> Tensor:
@@ -231,12 +225,10 @@ def cond(
 
     `sym.contrib.cond` makes it from Python functions.
     """
-    attrs = {"num_outputs": num_outputs, "cond_input_locs": cond_input_locs}
-    wirings = _cond_wirings({**attrs, "then_input_locs": then_input_locs, "else_input_locs": else_input_locs})
     values: list[list[Tensor] | None] = [None, None, None]
 
     def run(k: int) -> list[Tensor]:
-        held = values[k] = [data[i] for i in wirings[k].inputs]
+        held = values[k] = [data[i] for i in bodies[k].wiring.inputs]
         return bodies[k](held)
 
     if data[0].device.type == "meta":
@@ -249,7 +241,7 @@ def cond(
                 )
     else:
         outputs = run(1 if _truth("_cond", run(0)[0]) else 2)
-    return (*outputs, *_updates(bodies, wirings, values))
+    return (*outputs, *_updates(bodies, values))
 
 
 def _truth(where: str, value: Tensor) -> bool:
@@ -268,17 +260,15 @@ def _check_states(where: str, wiring: Wiring, values: Sequence[Tensor], outputs:
             )
 
 
-def _updates(
-    bodies: Sequence[Body], wirings: Sequence[Wiring], values: Sequence[Sequence[Tensor] | None]
-) -> list[Tensor | None]:
+def _updates(bodies: Sequence[Body], values: Sequence[Sequence[Tensor] | None]) -> list[Tensor | None]:
     """What the bodies left in the inputs that they update, in the order of the operator's inputs.
 
     `values` is None for a body that did not run.
     """
     found: dict[int, Tensor | None] = {}
-    for body, wiring, held in zip(bodies, wirings, values, strict=True):
+    for body, held in zip(bodies, values, strict=True):
         for place in body.updated:
-            position = wiring.inputs[place]
+            position = body.wiring.inputs[place]
             found[position] = held[place] if held is not None else found.get(position)
     return [found[position] for position in sorted(found)]
 
@@ -294,13 +284,9 @@ def _(
     num_out_data: int,
     in_data_locs: Shape,
     in_state_locs: Shape,
-    **attrs: Any,
 ) -> tuple[Value, ...]:
     (body,) = bodies
-    wiring = _foreach_wiring(
-        {**attrs, "num_out_data": num_out_data, "in_data_locs": in_data_locs, "in_state_locs": in_state_locs}
-    )[0]
-    values = [data[i] for i in wiring.inputs]
+    values = [data[i] for i in body.wiring.inputs]
     for place in in_data_locs:
         if g.rank(values[place]) == 1:
             values[place] = g.op("Unsqueeze", values[place], g.ints([1]))
@@ -333,7 +319,6 @@ def _(
     func_var_locs: Shape,
     func_input_locs: Shape,
     cond_input_locs: Shape,
-    **attrs: Any,
 ) -> tuple[Value, ...]:
     test, func = bodies
     sources = [func_input_locs[place] for place in func_var_locs]

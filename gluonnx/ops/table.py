@@ -78,21 +78,6 @@ class SparseRule:
         return self.rule(*inputs, **{k: attrs[k] for k in self.keywords})
 
 
-class Body(Protocol):
-    """A subgraph of an operator, as a function of tensors.
-
-    Attributes:
-        updated: Inputs that hold state which the subgraph updates.
-    """
-
-    @property
-    def updated(self) -> tuple[int, ...]: ...
-
-    def __call__(self, tensors: list[Tensor]) -> list[Tensor]:
-        """Return the outputs; the new values of the inputs in `updated` are put into `tensors`."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Wiring:
     """How a subgraph is joined to its operator.
@@ -119,6 +104,22 @@ class Wiring:
         One element of a vector has shape (1,): MXNet's classic arrays have at least one axis.
         """
         return (shape[1:] or (1,)) if place in self.sliced else shape
+
+
+class Body(Protocol):
+    """A subgraph of an operator, as a function of tensors.
+
+    Attributes:
+        wiring: How it is joined to the operator.
+        updated: Its inputs that hold state which it updates.
+    """
+
+    wiring: Wiring
+    updated: tuple[int, ...]
+
+    def __call__(self, tensors: list[Tensor]) -> list[Tensor]:
+        """Return the outputs; the new values of the inputs in `updated` are put into `tensors`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

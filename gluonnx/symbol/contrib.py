@@ -101,8 +101,8 @@ def while_loop(
         name: Prefix of the subgraphs' names.
 
     Returns:
-        The outputs of the steps, stacked along a new axis 0 of size `max_iterations` with zeros after the last step, and
-        the last loop variables; nested as given.
+        The outputs of the steps, stacked along a new axis 0 of size `max_iterations` with zeros at the end, and the last
+        loop variables; nested as given.
 
     Raises:
         ArgumentError: `max_iterations` is missing or no number, there are no loop variables, their number changes, one
@@ -122,7 +122,9 @@ def while_loop(
     if not flat_vars:
         raise ArgumentError("while_loop: loop_vars should contain at least one element: expected symbols, got none.")
 
-    def run(fn: Callable[..., Any], label: str, outputs_of: Callable[[Any], tuple[list[Symbol], list[Symbol]]]) -> Symbol:
+    def run(
+        fn: Callable[..., Any], label: str, outputs_of: Callable[[Any], tuple[list[Symbol], list[Symbol]]]
+    ) -> Symbol:
         marked = subgraph_name(f"{name}_{label}")
         with AttrScope(**{MARK: marked}):
             inner, _ = regroup([var(_inner_name(s)) for s in flat_vars], form)

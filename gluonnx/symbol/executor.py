@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 
 from gluonnx.errors import GraphError, InputError, MXNetError
+from gluonnx.ops.table import Wiring
 from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
 
 Generator = Callable[[torch.device], torch.Generator | None]
@@ -37,7 +38,7 @@ class _Step:
         runtime: Which runtime keywords the call takes.
         updates: (position in what follows the outputs, variable name) of auxiliary states.
         dead: Slots that nothing reads after this step.
-        bodies: The operator's subgraphs.
+        bodies: The operator's subgraphs, and how they are joined to it.
     """
 
     call: Callable[..., object]
@@ -48,7 +49,7 @@ class _Step:
     runtime: frozenset[str]
     updates: tuple[tuple[int, str], ...]
     dead: tuple[int, ...]
-    bodies: "tuple[GraphFunction, ...]"
+    bodies: "tuple[tuple[GraphFunction, Wiring], ...]"
 
 
 class GraphFunction:
@@ -162,12 +163,11 @@ def _step(node: Node, slots: Mapping[tuple[int, int], int], kept: set[int]) -> _
     dead = tuple({s for s in (*inputs, *outputs) if s not in kept})
     kept.update(inputs)
     updates = []
-    bodies = tuple(compiled(subgraph) for subgraph in node.subgraphs)
+    bodies: tuple[tuple[GraphFunction, Wiring], ...] = ()
     positions = op.auxiliary_positions(node.typed)
-    if bodies:
-        wirings = op.wirings(node.typed)
-        pairs = zip(bodies, wirings, strict=True)
-        positions = tuple(sorted({wiring.inputs[place] for body, wiring in pairs for place in body.updated}))
+    if node.subgraphs:
+        bodies = tuple(zip(map(compiled, node.subgraphs), op.wirings(node.typed), strict=True))
+        positions = tuple(sorted({wiring.inputs[place] for body, wiring in bodies for place in body.updated}))
     for offset, position in enumerate(positions):
         source = node.inputs[position][0]
         if source.is_variable:
@@ -195,11 +195,17 @@ def compiled(subgraph: Subgraph) -> GraphFunction:
 class BoundBody:
     """A subgraph in a mode: what an operator that runs subgraphs calls (`gluonnx.ops.table.Body`)."""
 
-    __slots__ = ("_function", "_runtime", "updated")
+    __slots__ = ("_function", "_runtime", "updated", "wiring")
 
     def __init__(
-        self, function: GraphFunction, training: bool, generator: Generator | None, device: torch.device
+        self,
+        function: GraphFunction,
+        wiring: Wiring,
+        training: bool,
+        generator: Generator | None,
+        device: torch.device,
     ) -> None:
+        self.wiring = wiring
         self._function = function
         self._runtime: dict[str, Any] = {"training": training, "generator": generator, "device": device}
         self.updated = function.updated
@@ -221,13 +227,11 @@ def _watched_call(
     return result  # type: ignore[no-any-return]
 
 
-def _runtime(
-    step: _Step, training: bool, generator: Generator | None, device: torch.device
-) -> dict[str, object]:
+def _runtime(step: _Step, training: bool, generator: Generator | None, device: torch.device) -> dict[str, object]:
     wanted = step.runtime
     given: dict[str, object] = {}
     if "bodies" in wanted:
-        given["bodies"] = [BoundBody(body, training, generator, device) for body in step.bodies]
+        given["bodies"] = [BoundBody(*body, training, generator, device) for body in step.bodies]
     if "training" in wanted:
         given["training"] = training
     if "generator" in wanted:

@@ -9,7 +9,7 @@ import torch
 from gluonnx.errors import InputError, MXNetError
 from gluonnx.ops.dtypes import BY_TORCH, DTYPES, torch_dtype
 from gluonnx.ops.table import Operator, Wiring
-from gluonnx.symbol.bodies import spread_dtypes, spread_shapes
+from gluonnx.symbol.bodies import spread_dtypes, spread_shapes, wired
 from gluonnx.symbol.executor import BoundBody, compiled
 from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
 from gluonnx.symbol.partial import UNKNOWN, PartialShapes, is_complete
@@ -275,7 +275,9 @@ def _settle_dtypes(node: Node, found: Inference, default_dtype: str) -> None:
         return
     if node.subgraphs:
         given = [found.dtypes.get((id(n), i)) for n, i in node.inputs]
-        for dtype, (n, i) in zip(spread_dtypes(node, given, [None] * node.output_count, _find_dtypes)[0], node.inputs, strict=True):
+        for dtype, (n, i) in zip(
+            spread_dtypes(node, given, [None] * node.output_count, _find_dtypes)[0], node.inputs, strict=True
+        ):
             if dtype is not None and n.is_variable:
                 found.dtypes.setdefault((id(n), i), dtype)
         return
@@ -376,7 +378,7 @@ def _run_subgraphs_on_meta(node: Node, kinds: tuple[Kind, ...]) -> tuple[Kind, .
     assert node.op is not None
     meta = torch.device("meta")
     tensors = [torch.empty(shape, dtype=torch_dtype(dtype), device=meta) for shape, dtype in kinds]
-    bodies = [BoundBody(compiled(subgraph), False, None, meta) for subgraph in node.subgraphs]
+    bodies = [BoundBody(compiled(subgraph), wiring, False, None, meta) for subgraph, wiring in wired(node)]
     with torch.no_grad():
         outputs = node.op.forward(*tensors, **node.typed, bodies=bodies)[: node.output_count]
     return tuple((tuple(t.shape), BY_TORCH[t.dtype].name) for t in outputs)

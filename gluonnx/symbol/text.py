@@ -18,8 +18,8 @@ from gluonnx.formats.symbol_json import (
 )
 from gluonnx.formats.symbol_upgrade import upgrade_graph
 from gluonnx.ops.table import TABLE
-from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
 from gluonnx.symbol.bodies import check_subgraphs, wired
+from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
 from gluonnx.symbol.symbol import Symbol
 from gluonnx.util import is_np_shape
 
