@@ -14,6 +14,7 @@ from gluonnx import (
     autograd,
     base,
     binding,
+    cached_op,
     callback,
     context,
     engine,
@@ -69,6 +70,7 @@ from gluonnx.util import (
 )
 
 binding.install()
+cached_op.install()
 
 __all__ = [
     "AttrScope",

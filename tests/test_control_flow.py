@@ -167,7 +167,8 @@ def test_operator_without_onnx_form_is_named_with_its_loop():
 
 def test_loop_over_nothing_gives_nothing():
     out, last = sym.contrib.foreach(lambda x, s: (x * s, s + 1), sym.var("data"), sym.var("start"))
-    found = sym.Group([out, last]).eval(data=nd.zeros((0, 3)), start=nd.ones((3,)))
+    with mx.util.np_shape():
+        found = sym.Group([out, last]).eval(data=nd.zeros((0, 3)), start=nd.ones((3,)))
     assert [f.shape for f in found] == [(0, 3), (3,)]
     assert found[1].asnumpy().tolist() == [1, 1, 1]
 
@@ -228,8 +229,8 @@ A, B = sym.var("a"), sym.var("b")
         (lambda: sym._internal._foreach(3), r"_foreach: subgraphs missing: expected the symbols body first, got int"),
         (lambda: nd._internal._cond(nd.ones(1)), r"_cond: runs subgraphs: expected a call of `sym`"),
         (
-            lambda: nd.contrib.foreach(lambda x, s: (x, s), nd.zeros((0, 2)), []),
-            r"foreach: no steps: .* got \[\(0, 2\)\]",
+            lambda: nd.contrib.foreach(lambda x, s: (x, s), [], []),
+            r"foreach: no steps: .* got \[\]",
         ),
         (
             lambda: nd.contrib.while_loop(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from gluonnx.context import CPU, Context, of_device
-from gluonnx.errors import InputError, InputTypeError, MXNetError
+from gluonnx.errors import FormatError, InputError, InputTypeError, MXNetError
 from gluonnx.modes import MODES
 from gluonnx.ndarray import indexing
 from gluonnx.ndarray.sharing import share
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["NDArray"]
 
 ALL = slice(None)
+py_slice = slice
+"""The builtin, under the name that MXNet programs import, whose operators shadow it."""
 MAX_RESHAPES = 1024
 """Shapes that `NDArray.reshape` remembers."""
 _RESHAPES: dict[tuple[Any, ...], Callable[[torch.Tensor], torch.Tensor]] = {}
@@ -216,6 +218,15 @@ class NDArray:
         from gluonnx.ndarray.creation import from_numpy_state
 
         return from_numpy_state, (self.asnumpy(), BY_TORCH[self._t.dtype].name, self.context)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what a pickle that MXNet wrote holds; gluonnx pickles arrays in another way."""
+        from gluonnx.ndarray.files import from_bytes
+
+        handle = state.get("handle")
+        if handle is None:
+            raise FormatError("NDArray: pickle holds no values: expected MXNet's state with `handle`, got none.")
+        self._t = from_bytes(bytes(handle))._t
 
     def __copy__(self) -> "NDArray":
         return self.copy()

@@ -9,7 +9,7 @@ import torch
 from gluonnx.onnx.arrays import Array
 from gluonnx.ops.table import Wiring
 from gluonnx.symbol.bodies import wired
-from gluonnx.symbol.executor import compiled
+from gluonnx.symbol.executor import compiled, complete_shapes
 from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
 
 
@@ -32,13 +32,14 @@ def _compute(heads: Sequence[Entry], values: Mapping[str, Any]) -> list[torch.Te
     done: dict[tuple[int, int], torch.Tensor] = {}
     nodes = topological(heads)
     readers = _reader_counts(nodes, heads)
+    shapes = complete_shapes(heads, {n: torch.as_tensor(v) for n, v in values.items()})
     with torch.no_grad():
         for node in nodes:
             if node.op is None:
                 done[id(node), 0] = torch.as_tensor(values[node.name]).detach().cpu()
                 continue
             inputs = [_wide(done[id(source), index]) for source, index in node.inputs]
-            for index, value in enumerate(_run(node, inputs)):
+            for index, value in enumerate(_run(node, inputs, shapes.get(id(node)))):
                 done[id(node), index] = value
             for source, index in node.inputs:
                 readers[id(source), index] -= 1
@@ -47,16 +48,17 @@ def _compute(heads: Sequence[Entry], values: Mapping[str, Any]) -> list[torch.Te
         return [_wide(done[id(node), index]) for node, index in heads]
 
 
-def _run(node: Node, inputs: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+def _run(node: Node, inputs: Sequence[torch.Tensor], shape: tuple[int, ...] | None = None) -> tuple[torch.Tensor, ...]:
     op = node.op
     assert op is not None
+    typed = node.typed if shape is None else {**node.typed, "shape": shape}
     available = {
         "training": False,
         "generator": None,
         "device": torch.device("cpu"),
         "bodies": [_ExactBody(subgraph, wiring) for subgraph, wiring in wired(node)],
     }
-    result = op.forward(*inputs, **node.typed, **{k: v for k, v in available.items() if k in op.runtime})
+    result = op.forward(*inputs, **typed, **{k: v for k, v in available.items() if k in op.runtime})
     return tuple(result[: node.output_count]) if isinstance(result, (tuple, list)) else (result,)
 
 

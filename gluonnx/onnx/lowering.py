@@ -15,7 +15,7 @@ from gluonnx.onnx.model import LoweredModel
 from gluonnx.ops.table import Wiring
 from gluonnx.symbol.bodies import wired
 from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
-from gluonnx.symbol.inference import Inference, Shape, infer
+from gluonnx.symbol.inference import Inference, Shape, infer, wanted_shape
 from gluonnx.symbol.partial import UNKNOWN
 
 PRODUCER = "gluonnx"
@@ -212,8 +212,9 @@ class _Lowering:
             refused = self.builder.refuse(inputs, node.output_count)
             given: tuple[GraphValue, ...] = ()
             try:
-                given = node.op.lower(
-                    self.builder, inputs, {**node.typed, "bodies": [_Body(self, *pair) for pair in wired(node)]}
+                bodies = [_Body(self, *pair) for pair in wired(node)]
+                given = self._lower_open(node, scope) or node.op.lower(
+                    self.builder, inputs, {**node.typed, "bodies": bodies}
                 )
                 for index, value in enumerate(given):
                     self._bind(node, index, value, scope)
@@ -234,6 +235,39 @@ class _Lowering:
             found = scope.found((node, index))
             if found is not None:
                 value.settle(*found)
+
+    def _lower_open(self, node: Node, scope: _Scope) -> tuple[GraphValue, ...]:
+        """Lower an operator whose `shape` the operators after it decide; () if it is not one.
+
+        Raises:
+            LoweringError: The shape depends on the batch size, and not as a multiple of it.
+        """
+        if wanted_shape(node) is None:
+            return ()
+        assert node.op is not None
+        found = scope.found((node, 0))
+        if found is None:
+            raise LoweringError("its shape is unknown: expected one that the inputs' shapes decide. Pass `shape=`.")
+        first, second = (inference.shapes[id(node), 0] for inference in scope.inferences)
+        fixed = tuple(a if a == b else 1 for a, b in zip(first, second, strict=True))
+        (value,) = node.op.lower(self.builder, (), {**node.typed, "shape": fixed})
+        if first == second:
+            return (value,)
+        assert self.batch is not None
+        one, other = self.batch
+        size = next(v for n, v in self.inputs.items() if self.shapes[n] and self.shapes[n][0] == one)
+        batch = self.builder.op("Gather", self.builder.shape(size), self.builder.ints([0]))
+        lengths = []
+        for a, b in zip(first, second, strict=True):
+            if a == b:
+                lengths.append(self.builder.ints([a]))
+            elif a % one == 0 and a * other == b * one:
+                lengths.append(self.builder.op("Mul", batch, self.builder.ints([a // one])) if a > one else batch)
+            else:
+                raise LoweringError(
+                    f"its shape is no multiple of the batch size: {first} for {one}, {second} for {other}"
+                )
+        return (self.builder.op("Expand", value, self.builder.op("Concat", *lengths, axis=0)),)
 
     def _refuse(self, node: Node, call: Call | None, reason: str) -> None:
         self.errors[id(call)] = f"{_label(node)}: {reason}"

@@ -101,7 +101,7 @@ def while_loop(
         name: Prefix of the subgraphs' names.
 
     Returns:
-        The outputs of the steps, stacked along a new axis 0 of size `max_iterations` with zeros at the end, and the last
+        The outputs of the steps, stacked along a new axis 0 of size `max_iterations` with zeros last, and the last
         loop variables; nested as given.
 
     Raises:

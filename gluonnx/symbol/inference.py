@@ -10,7 +10,6 @@ from gluonnx.errors import InputError, MXNetError
 from gluonnx.ops.dtypes import BY_TORCH, DTYPES, torch_dtype
 from gluonnx.ops.table import Operator, Wiring
 from gluonnx.symbol.bodies import spread_dtypes, spread_shapes, wired
-from gluonnx.symbol.executor import BoundBody, compiled
 from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
 from gluonnx.symbol.partial import UNKNOWN, PartialShapes, is_complete
 from gluonnx.util import is_np_shape
@@ -101,6 +100,12 @@ def infer(
             if dtype is not None:
                 found.dtypes[id(node), 0] = dtype
             continue
+        open_shape = wanted_shape(node)
+        if open_shape is not None:
+            found.dtypes[id(node), 0] = node.typed["dtype"]
+            if open_shape:
+                incomplete[id(node), 0] = open_shape
+            continue
         _infer_variables(node, found, default_dtype, incomplete)
         if id(node) in wanted:
             _infer_outputs(node, found, default_dtype)
@@ -112,6 +117,20 @@ def infer(
                 found.unknown.append(node.name)
             found.dtypes.setdefault((id(node), 0), default_dtype)
     return found
+
+
+def wanted_shape(node: Node) -> Shape | None:
+    """The shape of an operator's output that the operators after it have to complete, -1 where it is open.
+
+    Returns:
+        The shape; () if not even the rank is known; None if nothing is open.
+    """
+    if node.op is None or node.op.shapes != "wanted":
+        return None
+    shape: Shape = node.typed["shape"] or ()
+    if is_known(shape) and (shape or is_np_shape()):
+        return None
+    return tuple(d if is_known((d,)) else UNKNOWN for d in shape)
 
 
 def infer_dtypes(
@@ -299,6 +318,9 @@ def _infer_partly(
     """Find what does not follow from inputs to outputs in one walk, and keep what is known in part."""
 
     def run(node: Node, shapes: Sequence[Shape]) -> list[Shape]:
+        open_shape = wanted_shape(node)
+        if open_shape is not None:
+            return [open_shape] if open_shape else []
         kinds = tuple((s, found.dtype(e) or default_dtype) for s, e in zip(shapes, node.inputs, strict=True))
         return [shape for shape, _ in _outputs_of(node, kinds)]
 
@@ -315,7 +337,8 @@ def _infer_partly(
         else:
             found.partial[key] = shape
     for node in nodes:
-        if node.op is not None and all(found.shape(e) is not None for e in node.inputs):
+        is_open = wanted_shape(node) is not None
+        if node.op is not None and not is_open and all(found.shape(e) is not None for e in node.inputs):
             _infer_variables(node, found, default_dtype, incomplete)
             _infer_outputs(node, found, default_dtype)
 
@@ -375,6 +398,8 @@ def _run_on_meta(op: Operator, attrs: tuple[tuple[str, str], ...], kinds: tuple[
 
 
 def _run_subgraphs_on_meta(node: Node, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    from gluonnx.symbol.executor import BoundBody, compiled
+
     assert node.op is not None
     meta = torch.device("meta")
     tensors = [torch.empty(shape, dtype=torch_dtype(dtype), device=meta) for shape, dtype in kinds]

@@ -2,11 +2,12 @@
 
 A dimension is -1 while it is unknown, a shape None while its rank is. An operator tells by `Operator.shapes` how its
 shapes depend on each other; where it says `derived`, its torch function is run on meta tensors with three probe values
-in place of each unknown dimension: an output dimension that does not change is known, and one that changes by exactly
-as much as an unknown dimension differs from it by a constant.
+in place of each unknown dimension: an output dimension that does not change is known, one that changes by exactly as
+much as an unknown dimension differs from it by a constant, and one in proportion to it is a multiple of it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
 
 from gluonnx.errors import InputError, MXNetError
 from gluonnx.symbol.graph import Node
@@ -123,17 +124,31 @@ class PartialShapes:
                 except (MXNetError, RuntimeError, ValueError, IndexError, TypeError):
                     break
             if len(results) == PROBES:
-                self._learn_from_probes(node, groups, results)
+                self._learn_from_probes(node, groups, results, self._smallest(node, inputs))
                 return
 
+    def _smallest(self, node: Node, inputs: Sequence[Partial]) -> Sequence[Partial] | None:
+        """Outputs where unknown dimensions are 1: what large values hide, as a slice does that ends before them."""
+        try:
+            return self._run(node, [tuple(1 if d == UNKNOWN else d for d in shape) for shape in inputs])
+        except (MXNetError, RuntimeError, ValueError, IndexError, TypeError):
+            return None
+
     def _learn_from_probes(
-        self, node: Node, groups: Mapping[tuple[int, int], int], results: Sequence[Sequence[Partial]]
+        self,
+        node: Node,
+        groups: Mapping[tuple[int, int], int],
+        results: Sequence[Sequence[Partial]],
+        smallest: Sequence[Partial] | None,
     ) -> None:
         assert node.op is not None
         for index, shapes in enumerate(zip(*results, strict=True)):
             if len({len(s) for s in shapes}) != 1:
                 continue
             agreed = _agreed(shapes)
+            if smallest is not None and len(smallest[index]) == len(agreed):
+                pairs = zip(agreed, smallest[index], strict=True)
+                agreed = tuple(d if d in (UNKNOWN, least) else UNKNOWN for d, least in pairs)
             self._learn((id(node), index), agreed, node)
             told = self.shapes.get((id(node), index))
             if told is None or node.op.shapes == "broadcast" or len(told) != len(agreed):
@@ -143,8 +158,12 @@ class PartialShapes:
                     continue
                 for group in dict.fromkeys(groups.values()):
                     offsets = {shape[axis] - _value(group, probe) for probe, shape in enumerate(shapes)}
+                    factors = {Fraction(shape[axis], _value(group, probe)) for probe, shape in enumerate(shapes)}
                     if len(offsets) == 1:
                         self._assign(node, groups, group, dimension - offsets.pop())
+                        break
+                    if len(factors) == 1 and (factor := factors.pop()) and not dimension % factor:
+                        self._assign(node, groups, group, int(dimension / factor))
                         break
 
     def _assign(self, node: Node, groups: Mapping[tuple[int, int], int], group: int, dimension: int) -> None:
