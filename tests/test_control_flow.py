@@ -1,5 +1,7 @@
 """Every case of foreach, while_loop and cond against MXNet's answer, and what only gluonnx promises."""
 
+import json
+
 import numpy as np
 import onnx
 import pytest
@@ -142,6 +144,28 @@ def test_while_loop_and_cond_are_loop_and_if(limit, rows, tmp_path):
         assert_equal(found[2:], [x])
     outputs = Session(path).run({"data0": x.asnumpy(), "data1": bound.asnumpy()})
     assert_equal(map(nd.array, outputs.values()), found)
+
+
+class Words(gluon.HybridBlock):
+    """Words are looked up inside the loop; its inputs are indices, though nothing outside says so."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        with self.name_scope():
+            self.embedding = gluon.nn.Embedding(4, 3)
+
+    def hybrid_forward(self, F, words, state):
+        return F.contrib.foreach(lambda w, s: (self.embedding(w) + s,) * 2, words, state)
+
+
+def test_export_is_proven_with_indices_for_what_the_loop_looks_up(tmp_path):
+    words, state = nd.array([[0, 1], [3, 2], [1, 1]]), numbers(2, 3)
+    plain, net = both(Words, words, state)
+    path = exported(net, tmp_path, words, state)
+    outputs = Session(path).run({"data0": words.asnumpy(), "data1": state.asnumpy()})
+    assert_equal(map(nd.array, outputs.values()), plain(words, state))
+    proof = json.loads({p.key: p.value for p in onnx.load(path).metadata_props}["gluonnx.proof"])
+    assert [i["values"] for i in proof["inputs"]] == [[0, 4], None]
 
 
 def test_imported_files_compute_the_same(tmp_path):
