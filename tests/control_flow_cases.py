@@ -261,6 +261,7 @@ WITHOUT_TEXT = (
     "other_branch",
     "recurrent_cell",
     "single_variable",
+    "total",
 )
 KINDS = {"text": text, "names": names, "bound": bound, "recorded": recorded, "inferred": inferred}
 
@@ -404,6 +405,19 @@ def composed(mx):
         y = net[0](a0=mx.sym.exp(mx.sym.var("x"), name="e"), a2=mx.sym.var("weight"))
         z = copy.deepcopy(y * 2)
     return [y.list_arguments(), z.tojson(), sorted((k, sorted(v.items())) for k, v in z.attr_dict().items())]
+
+
+@CASES
+def listing(mx):
+    net = symbol(mx, "free_variable")
+    with mx.name.NameManager():
+        both = mx.sym.Group([net[0], mx.sym.BatchNorm(net[1], name="bn")])
+    return [both.debug_str(), sorted(both.list_attr().items()), both.optimize_for("nothing").list_outputs()]
+
+
+@CASES
+def gradient(mx):
+    return symbol(mx, "total").gradient(["a0"])
 
 
 @CASES

@@ -250,6 +250,7 @@ A, B = sym.var("a"), sym.var("b")
         ),
         (lambda: sym.contrib.cond(A, lambda: [A, B], lambda: B), r"expected the same, got 2 and 1"),
         (lambda: sym.contrib.cond(sym.split(A, num_outputs=2), lambda: A, lambda: B), r"expected one, got 2"),
+        (lambda: A.gradient(["a"]), r"Symbol.gradient: gradients are no symbols: .* got wrt=\['a'\]"),
         (lambda: sym._internal._foreach(3), r"_foreach: subgraphs missing: expected the symbols body first, got int"),
         (lambda: nd._internal._cond(nd.ones(1)), r"_cond: runs subgraphs: expected a call of `sym`"),
         (

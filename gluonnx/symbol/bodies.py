@@ -143,6 +143,36 @@ def spread_dtypes(
     return ins, outs
 
 
+def input_versions(nodes: Sequence[Node]) -> list[Sequence[int]]:
+    """Return, for each node of a graph, how often its inputs have been written to when it has read them."""
+    writes: dict[int, int] = {}
+    found: list[Sequence[int]] = []
+    for node in nodes:
+        for place in () if node.op is None else node.op.auxiliary_positions(node.typed):
+            source = node.inputs[place][0]
+            writes[id(source)] = writes.get(id(source), 0) + 1
+        if node.versions is not None:
+            found.append(node.versions)
+        else:
+            found.append(_writes_inside(node) or [writes.get(id(n), 0) for n, _ in node.inputs])
+    return found
+
+
+def _writes_inside(node: Node) -> list[int]:
+    """How often the subgraphs of a node write to each of its inputs; empty for a node without subgraphs."""
+    if not node.subgraphs:
+        return []
+    writes = [0] * len(node.inputs)
+    for subgraph, wiring in wired(node):
+        readers = dict(zip(subgraph.input_names, wiring.inputs, strict=True))
+        for inner in topological(subgraph.heads):
+            for place in () if inner.op is None else inner.op.auxiliary_positions(inner.typed):
+                source = inner.inputs[place][0]
+                if source.is_variable:
+                    writes[readers[source.name]] += 1
+    return writes
+
+
 def _variables(subgraph: Subgraph) -> list[Entry]:
     return [(n, 0) for n in topological(subgraph.heads) if n.is_variable]
 

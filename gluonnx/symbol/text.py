@@ -18,7 +18,7 @@ from gluonnx.formats.symbol_json import (
 )
 from gluonnx.formats.symbol_upgrade import upgrade_graph
 from gluonnx.ops.table import TABLE
-from gluonnx.symbol.bodies import check_subgraphs, wired
+from gluonnx.symbol.bodies import check_subgraphs, input_versions
 from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
 from gluonnx.symbol.symbol import Symbol
 from gluonnx.util import is_np_shape
@@ -35,17 +35,9 @@ def dumps(heads: Sequence[Entry]) -> str:
 def _record(heads: Sequence[Entry], attrs: dict[str, GraphAttr]) -> GraphRecord:
     nodes = topological(heads)
     position = {id(n): i for i, n in enumerate(nodes)}
-    writes: dict[int, int] = {}
     records = []
     row_ptr = [0]
-    for node in nodes:
-        if node.op is not None:
-            for place in node.op.auxiliary_positions(node.typed):
-                source = node.inputs[place][0]
-                writes[id(source)] = writes.get(id(source), 0) + 1
-        versions = node.versions
-        if versions is None:
-            versions = _writes_inside(node) or [writes.get(id(n), 0) for n, _ in node.inputs]
+    for node, versions in zip(nodes, input_versions(nodes), strict=True):
         records.append(
             NodeRecord(
                 op="null" if node.op is None else node.op.name,
@@ -67,21 +59,6 @@ def _record(heads: Sequence[Entry], attrs: dict[str, GraphAttr]) -> GraphRecord:
         node_row_ptr=tuple(row_ptr),
         attrs=attrs,
     )
-
-
-def _writes_inside(node: Node) -> list[int]:
-    """How often the subgraphs of a node write to each of its inputs; empty for a node without subgraphs."""
-    if not node.subgraphs:
-        return []
-    writes = [0] * len(node.inputs)
-    for subgraph, wiring in wired(node):
-        readers = dict(zip(subgraph.input_names, wiring.inputs, strict=True))
-        for inner in topological(subgraph.heads):
-            for place in () if inner.op is None else inner.op.auxiliary_positions(inner.typed):
-                source = inner.inputs[place][0]
-                if source.is_variable:
-                    writes[readers[source.name]] += 1
-    return writes
 
 
 def load(fname: str | os.PathLike[str]) -> Symbol:
