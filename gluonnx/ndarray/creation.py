@@ -47,6 +47,8 @@ __all__ = [
     "power",
     "reset_arrays",
     "subtract",
+    "to_dlpack_for_read",
+    "to_dlpack_for_write",
     "true_divide",
     "waitall",
     "zeros",
@@ -81,6 +83,8 @@ def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> N
         source_array = [v.asnumpy() if isinstance(v, NDArray) else v for v in source_array]
     try:
         values = np.asarray(source_array)
+        if any(step < 0 for step in values.strides):  # torch knows none
+            values = values.copy()
         if values.dtype == object:
             raise TypeError("elements are not numbers, or rows differ in length")
         if values.dtype.kind not in "biuf":  # ml_dtypes' bfloat16 among them
@@ -194,6 +198,16 @@ def from_numpy(ndarray: npt.NDArray[Any], zero_copy: bool = True) -> NDArray:
 def from_dlpack(dlpack: Any) -> NDArray:
     """Make an array that shares the memory of a DLPack capsule or of an object with `__dlpack__`."""
     return NDArray(torch.utils.dlpack.from_dlpack(dlpack))
+
+
+def to_dlpack_for_read(data: NDArray) -> Any:
+    """Return a DLPack capsule that shares an array's memory."""
+    return data.to_dlpack_for_read()
+
+
+def to_dlpack_for_write(data: NDArray) -> Any:
+    """Return a DLPack capsule that shares an array's memory, to be written through."""
+    return data.to_dlpack_for_write()
 
 
 def from_numpy_state(values: npt.NDArray[Any], dtype: str, ctx: Context) -> NDArray:

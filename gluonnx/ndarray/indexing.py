@@ -82,7 +82,7 @@ def write(data: Tensor, key: Any, value: Any) -> None:
             region = data[normal]
             shape = region.shape
             source = value if isinstance(value, Tensor) else torch.tensor(value, dtype=data.dtype, device=data.device)
-            data[normal] = source.expand(shape).flip(flips)
+            data[normal] = _drop_leading_ones(source, data, normal).expand(shape).flip(flips)
             return
         if isinstance(value, Tensor):
             value = _drop_leading_ones(value, data, normal)

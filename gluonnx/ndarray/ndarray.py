@@ -33,7 +33,10 @@ IN_GRAPH = (
     "NDArray: an array that is part of a recorded graph cannot be changed in place: expected an array outside the "
     "graph, got one that `autograd.record()` has tracked. Assign to a new array, or change it outside `record()`."
 )
-
+PART_FROM_GRAPH = (
+    "NDArray: a part of an array cannot be set to a value that is part of a recorded graph, whose gradient would be "
+    "lost: expected x[:] = value, an operator such as `concat`, or an assignment outside `record()`."
+)
 
 _STORAGE_TYPE_STR_TO_ID = {"undefined": -1, "default": 0, "row_sparse": 1, "csr": 2}
 """Codes of storage types, under the name that MXNet programs import."""
@@ -372,6 +375,16 @@ class NDArray:
 
     def __setitem__(self, key: Any, value: Any) -> None:
         target = self._writable()
+        if MODES.recording and isinstance(value, NDArray) and value._t.requires_grad:
+            if not (type(key) is slice and key == ALL):
+                raise MXNetError(PART_FROM_GRAPH)
+            try:
+                self._write(value._t.expand(self.shape))
+            except RuntimeError:
+                raise ValueError(
+                    f"NDArray: value does not fit: expected a shape that broadcasts to {self.shape}, got {value.shape}."
+                ) from None
+            return
         source = value._active() if isinstance(value, NDArray) else value
         with torch.no_grad():
             indexing.write(target, key, source)

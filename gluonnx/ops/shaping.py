@@ -114,7 +114,14 @@ def _codes(shape: Shape, target_shape: Shape, keep_highest: bool) -> Shape:
     return _legacy_codes(target_shape, keep_highest)
 
 
-@operator("Reshape", "reshape", method="reshape", view=True, source=SOURCE + ", InferReshapeShape")
+@operator(
+    "Reshape",
+    "reshape",
+    method="reshape",
+    view=True,
+    shapes="elements",
+    source=SOURCE + ", InferReshapeShape",
+)
 def reshape(
     data: Tensor,
     *,
@@ -498,6 +505,8 @@ def _(g: GraphBuilder, data: Value, shape_like: Value, *, axes: Shape) -> Value:
 @operator("tile", method="tile", source=SOURCE)
 def tile(data: Tensor, *, reps: Shape) -> Tensor:
     """Repeat the whole array `reps` times along each axis, aligned to the last axis, as `numpy.tile`."""
+    if any(r < 1 for r in reps):
+        raise AttributeValueError(f"tile: nothing is left: expected repetitions of 1 or more, got {reps=}.")
     return data.tile(reps)
 
 

@@ -34,10 +34,11 @@ RUNTIME_KEYWORDS = frozenset({"training", "generator", "device", "bodies"})
 """Keywords of a torch function that its caller fills in; they are not attributes."""
 
 Attrs = Mapping[str, Any]
-Shapes = Literal["derived", "same", "broadcast", "known", "wanted"]
+Shapes = Literal["derived", "same", "broadcast", "known", "wanted", "elements"]
 """How unknown dimensions follow from known ones: from running the torch function (`derived`), because all inputs and
 outputs have one shape (`same`), from inputs to outputs only (`broadcast`), not at all (`known`), or, where the
-attribute `shape` leaves dimensions open, from what reads the output (`wanted`)."""
+attribute `shape` leaves dimensions open, from what reads the output (`wanted`). `elements` is `derived` where, besides,
+the output has as many elements as the input."""
 Gradient = Literal["chain", "loss", "none"]
 """What an operator does with the gradient that comes in: passes it on, makes its own instead, or passes on none."""
 Rule = TypeVar("Rule", bound=Callable[..., Any])

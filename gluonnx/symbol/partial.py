@@ -6,6 +6,7 @@ in place of each unknown dimension: an output dimension that does not change is 
 much as an unknown dimension differs from it by a constant, and one in proportion to it is a multiple of it.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
@@ -75,6 +76,9 @@ class PartialShapes:
         if node.op.has_parameter_rule:
             self._apply_rule(node)
             inputs = [self.shapes.get((id(n), i)) for n, i in node.inputs]
+        if node.op.shapes == "elements":
+            self._count_elements(node, inputs[0], outputs[0])
+            inputs = [self.shapes.get((id(n), i)) for n, i in node.inputs]
         known = [s for s in inputs if s is not None]
         if len(known) != len(inputs):
             return
@@ -94,6 +98,15 @@ class PartialShapes:
         if merged is not None:
             for key in keys:
                 self._learn(key, merged, node)
+
+    def _count_elements(self, node: Node, taken: Partial | None, given: Partial | None) -> None:
+        """Find the one unknown dimension of the input from the number of elements of the output."""
+        if taken is None or given is None or UNKNOWN in given or taken.count(UNKNOWN) != 1:
+            return
+        others = math.prod(d for d in taken if d != UNKNOWN)
+        if others and not math.prod(given) % others:
+            found = math.prod(given) // others
+            self._learn((id(node.inputs[0][0]), node.inputs[0][1]), _with(taken, found), node)
 
     def _apply_rule(self, node: Node) -> None:
         """Take shapes of parameters from the operator's rule, as far as they do not depend on unknown dimensions."""
@@ -193,6 +206,10 @@ class PartialShapes:
 def is_complete(shape: Partial | None) -> bool:
     """Whether the rank and every dimension is known."""
     return shape is not None and UNKNOWN not in shape
+
+
+def _with(shape: Partial, dimension: int) -> Partial:
+    return tuple(dimension if d == UNKNOWN else d for d in shape)
 
 
 def show(shape: Partial) -> str:

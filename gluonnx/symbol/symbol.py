@@ -394,7 +394,7 @@ class Symbol:
         """Return the symbol itself: it is of the classic interface."""
         return self
 
-    # What MXNet's backends do, and ONNX Runtime here -------------------------------------------------------------------
+    # What MXNet's backends do, and ONNX Runtime here -----------------------------------------------------------------
 
     def optimize_for(self, backend: str, args: Any = None, aux: Any = None, ctx: Any = None, **kwargs: Any) -> "Symbol":
         """Return the symbol: ONNX Runtime optimizes what runs, so that `backend` changes nothing."""

@@ -186,6 +186,12 @@ def test_a_number_beyond_an_integer_dtype_goes_around(given, kept):
     assert values(x) == [kept, 0]
 
 
+def test_a_value_with_more_axes_goes_backwards_too():
+    x = nd.zeros((3, 2))
+    x[::-2] = np.array([1, 2]).reshape(1, 1, 1, 2)
+    assert values(x) == [[1, 2], [0, 0], [1, 2]]
+
+
 def test_a_reversed_numpy_array_can_be_assigned():
     x = nd.zeros(3)
     x[:] = np.arange(3.0)[::-1]

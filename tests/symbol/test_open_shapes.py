@@ -80,3 +80,17 @@ def test_a_shape_that_is_no_multiple_of_the_batch():
     with pytest.raises(LoweringError, match="its shape is no multiple of the batch size"):
         lower(grown._heads, ["x"], [(3, 2)], ["float32"], {})
     lower(grown._heads, ["x"], [(3, 2)], ["float32"], {}, dynamic_batch=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted", "output"), [((0, 3, 5, 6), (6, 1, -2), (6, 1, 5, 6)), ((0,), (-4, 16, -1), (16, 4))]
+)
+def test_a_reshape_keeps_the_number_of_elements(given, wanted, output):
+    total = mx.sym.elemwise_add(mx.sym.var("data").reshape(wanted), mx.sym.ones(shape=output))
+    whole = (2, 3, 5, 6) if len(given) == 4 else (64,)
+    assert total.infer_shape(data=given) == ([whole], [output], [])
+
+
+def test_a_slice_of_an_unknown_axis_stays_unknown():
+    data = mx.sym.var("data", shape=(0, 20))
+    assert mx.sym.slice(data, begin=(None, 3), end=(5, 10)).infer_shape_partial()[1] == [(0, 7)]
