@@ -34,7 +34,7 @@ def foreach(body: Callable[..., Any], data: Any, init_states: Any) -> tuple[Any,
         >>> from gluonnx import nd
         >>> total = lambda x, states: (x + states[0], [x + states[0]])
         >>> outs, states = nd.contrib.foreach(total, nd.array([1, 2, 3]), [nd.array([10])])
-        >>> outs.asnumpy().ravel().tolist(), states[0].asscalar()
+        >>> outs.asnumpy().ravel().tolist(), float(states[0].asscalar())
         ([11.0, 13.0, 16.0], 16.0)
     """
     flat, _ = flatten(data, NDArray, "foreach input")
@@ -79,7 +79,7 @@ def while_loop(
         >>> outs, (i, total) = nd.contrib.while_loop(
         ...     lambda i, s: i <= 3, lambda i, s: ([i + s], [i + 1, s + i]), [nd.array([0]), nd.array([1])],
         ...     max_iterations=5)
-        >>> outs[0].asnumpy().ravel().tolist(), i.asscalar(), total.asscalar()
+        >>> outs[0].asnumpy().ravel().tolist(), float(i.asscalar()), float(total.asscalar())
         ([1.0, 2.0, 4.0, 7.0, 0.0], 4.0, 7.0)
     """
     if max_iterations is None:
@@ -130,7 +130,7 @@ def cond(pred: Any, then_func: Callable[[], Any], else_func: Callable[[], Any]) 
     Examples:
         >>> from gluonnx import nd
         >>> a, b = nd.array([1]), nd.array([2])
-        >>> nd.contrib.cond(a * b < 5, lambda: (a + 5) * (b + 5), lambda: (a - 5) * (b - 5)).asscalar()
+        >>> float(nd.contrib.cond(a * b < 5, lambda: (a + 5) * (b + 5), lambda: (a - 5) * (b - 5)).asscalar())
         42.0
     """
     return then_func() if _python_scalar(pred, bool, "pred") else else_func()
