@@ -20,7 +20,7 @@ from gluonnx.ndarray.generators import generator
 from gluonnx.ndarray.ndarray import NDArray, on_context
 from gluonnx.ndarray.provenance import note_outputs
 from gluonnx.symbol.executor import GraphFunction, apart
-from gluonnx.symbol.graph import Entry, topological
+from gluonnx.symbol.graph import Entry, all_nodes
 
 MAX_PLANS = 16
 """Input signatures for which sessions are kept; the one unused for longest goes first."""
@@ -178,7 +178,7 @@ def signature_of(arrays: Sequence[NDArray]) -> Signature:
 def _draws(heads: Sequence[Entry]) -> bool:
     """Whether the graph draws random numbers at inference, which must come from gluonnx's generators."""
     return any(
-        n.op is not None and "generator" in n.op.runtime and "training" not in n.op.runtime for n in topological(heads)
+        n.op is not None and "generator" in n.op.runtime and "training" not in n.op.runtime for n in all_nodes(heads)
     )
 
 

@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from gluonnx.ndarray import decoding, internal, random, sparse, updates
+from gluonnx.ndarray import contrib, decoding, internal, random, sparse, updates
 from gluonnx.ndarray.ndarray import NDArray, install_operators
 from gluonnx.ndarray.register import attach_methods, function
 from gluonnx.ops.names import add, fill
@@ -12,7 +12,7 @@ def install(package: ModuleType) -> None:
     """Fill the imperative namespace `package` and its submodules with the table's functions."""
     install_operators()
     attach_methods()
-    fill(package, function, {"random": random, "sparse": sparse})
+    fill(package, function, {"contrib": contrib, "random": random, "sparse": sparse})
     for name in updates.__all__:
         setattr(package.contrib, name, getattr(updates, name))
     package.__dict__["imdecode"] = decoding.imdecode

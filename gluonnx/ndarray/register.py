@@ -90,6 +90,8 @@ def _with_inplace(op: Operator, fn: Function, name: str) -> Function:
 
 
 def _make(op: Operator, name: str) -> Function:
+    if op.subgraphs:
+        return _symbolic(op, name)
     is_plain = (
         not op.attributes
         and not op.runtime
@@ -102,6 +104,20 @@ def _make(op: Operator, name: str) -> Function:
     fn.__name__ = fn.__qualname__ = name
     fn.__doc__ = document(op)
     fn.__signature__ = signature(op)  # type: ignore[attr-defined]
+    return fn
+
+
+def _symbolic(op: Operator, name: str) -> Function:
+    """Stand in for an operator that runs subgraphs, which only symbols have."""
+
+    def fn(*args: Any, **kwargs: Any) -> Any:
+        raise InputTypeError(
+            f"{name}: runs subgraphs: expected a call of `sym`, got one of `nd`. "
+            "Use `nd.contrib.foreach`, `while_loop` or `cond`."
+        )
+
+    fn.__name__ = fn.__qualname__ = name
+    fn.__doc__ = document(op)
     return fn
 
 

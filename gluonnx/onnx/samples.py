@@ -17,8 +17,10 @@ import numpy.typing as npt
 from gluonnx.errors import InputError
 from gluonnx.onnx.arrays import Array
 from gluonnx.ops.dtypes import BY_NAME
-from gluonnx.symbol.graph import Entry, Node, topological
-from gluonnx.symbol.inference import Inference, Shape
+from gluonnx.ops.table import Wiring
+from gluonnx.symbol.bodies import wired
+from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
+from gluonnx.symbol.inference import Inference, Shape, infer
 
 _GAMMA, _MIX_1, _MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _WORD = (1 << 64) - 1
@@ -86,10 +88,26 @@ def input_specs(heads: Sequence[Entry], specs: Sequence[InputSpec], inference: I
                 _narrow(ranges, node.inputs[position][0], (0, count(node.typed, shapes)))
         if node.op.name in _VALUE_PRESERVING and id(node) in ranges:
             _narrow(ranges, node.inputs[0][0], ranges[id(node)])
+        for subgraph, wiring in wired(node):
+            for spec, position in zip(_inner_specs(node, subgraph, wiring, inference), wiring.inputs, strict=True):
+                if spec.values is not None:
+                    _narrow(ranges, node.inputs[position][0], spec.values)
     by_name = {n.name: ranges.get(id(n)) for n in topological(heads) if n.is_variable}
     return [
         InputSpec(s.name, s.dtype, s.shape, s.is_batched, by_name.get(s.name) or _default_range(s.dtype)) for s in specs
     ]
+
+
+def _inner_specs(node: Node, subgraph: Subgraph, wiring: Wiring, inference: Inference) -> list[InputSpec]:
+    """Return what the inputs of a subgraph take, floats where it does not use them as indices."""
+    shapes: dict[str, Shape] = {}
+    dtypes: dict[str, str] = {}
+    for place, (name, position) in enumerate(zip(subgraph.input_names, wiring.inputs, strict=True)):
+        shape, dtype = inference.shape(node.inputs[position]), inference.dtype(node.inputs[position])
+        if shape is not None and dtype is not None:
+            shapes[name], dtypes[name] = wiring.inner_shape(place, shape), dtype
+    specs = [InputSpec(name, "float32", shapes.get(name, ()), False) for name in subgraph.input_names]
+    return input_specs(subgraph.heads, specs, infer(subgraph.heads, shapes, dtypes))
 
 
 def _narrow(ranges: dict[int, Range], node: Node, found: Range) -> None:

@@ -2,8 +2,8 @@
 
 The signature of the torch function is the schema. Positional parameters are inputs (`= None`: optional, `*data`: any
 number), keyword-only parameters are typed attributes, and reserved keywords are what an operator may ask of its caller:
-`training` (bool), `generator` (the random generator of the device), `device` (where to create arrays) and `into` (what
-the array to fill holds, None for a new one).
+`training` (bool), `generator` (the random generator of the device), `device` (where to create arrays), `into` (what
+the array to fill holds, None for a new one) and `bodies` (its subgraphs, as functions of tensors).
 
     @operator("FullyConnected", source="MXNet 1.9.1 src/operator/nn/fully_connected-inl.h")
     def fully_connected(data, weight, bias=None, *, num_hidden: int, no_bias: bool = False, flatten: bool = True):
@@ -23,12 +23,14 @@ import inspect
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
+
+from torch import Tensor
 
 from gluonnx.errors import AttributeValueError, InputError, LoweringError, UnknownOperatorError
 from gluonnx.ops.attributes import REQUIRED, Attribute, attribute, to_text
 
-RUNTIME_KEYWORDS = frozenset({"training", "generator", "device", "into"})
+RUNTIME_KEYWORDS = frozenset({"training", "generator", "device", "into", "bodies"})
 """Keywords of a torch function that its caller fills in; they are not attributes."""
 
 Attrs = Mapping[str, Any]
@@ -82,6 +84,50 @@ class SparseRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Wiring:
+    """How a subgraph is joined to its operator.
+
+    Attributes:
+        inputs: For each input of the subgraph, the operator's input that it reads.
+        outputs: For each output of the subgraph, the operator's output that it gives, -1 for none.
+        sliced: Inputs of the subgraph that read one element, along axis 0, of what the operator reads.
+        stacked: Outputs of the subgraph of which the operator gives one for each step, along a new axis 0.
+        states: Pairs (output, input) of the subgraph that have one shape and dtype.
+        length: Size of that new axis; None where it is that of axis 0 of what is sliced.
+    """
+
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    sliced: frozenset[int] = frozenset()
+    stacked: frozenset[int] = frozenset()
+    states: tuple[tuple[int, int], ...] = ()
+    length: int | None = None
+
+    def inner_shape(self, place: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of an input of the subgraph from that of what the operator reads.
+
+        One element of a vector has shape (1,): MXNet's classic arrays have at least one axis.
+        """
+        return (shape[1:] or (1,)) if place in self.sliced else shape
+
+
+class Body(Protocol):
+    """A subgraph of an operator, as a function of tensors.
+
+    Attributes:
+        wiring: How it is joined to the operator.
+        updated: Its inputs that hold state which it updates.
+    """
+
+    wiring: Wiring
+    updated: tuple[int, ...]
+
+    def __call__(self, tensors: list[Tensor]) -> list[Tensor]:
+        """Return the outputs; the new values of the inputs in `updated` are put into `tensors`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Unsupported:
     """Stands in for a lowering that ONNX cannot express."""
 
@@ -109,6 +155,7 @@ class Operator:
         sparse_rule: What it does with sparse storage; None: it computes on dense forms.
         is_open: Whether its inputs and attributes depend on the call (`Custom`).
         named: For a variadic operator, the names of its inputs where attributes fix their number, else none.
+        subgraphs: Names of the subgraphs that it runs.
     """
 
     is_open = False
@@ -124,6 +171,7 @@ class Operator:
         "_unread",
         "_visible",
         "_when",
+        "_wirings",
         "aliases",
         "attributes",
         "count_attribute",
@@ -137,6 +185,7 @@ class Operator:
         "shapes",
         "source",
         "sparse_rule",
+        "subgraphs",
         "variable_init",
         "variadic",
         "view",
@@ -162,9 +211,13 @@ class Operator:
         shapes: Shapes = "derived",
         gradient: Gradient | Callable[[Attrs], Gradient] = "chain",
         named: Callable[[Attrs], Sequence[str]] = lambda attrs: (),
+        subgraphs: str = "",
+        wirings: Callable[[Attrs], Sequence[Wiring]] | None = None,
     ) -> None:
         self.name = name
         self.named = named
+        self.subgraphs = tuple(subgraphs.split())
+        self._wirings = wirings
         self.aliases = tuple(aliases)
         self.forward = forward
         self.source = source
@@ -340,6 +393,10 @@ class Operator:
     def unread_outputs(self, attrs: Attrs) -> int:
         """Return how many more outputs MXNet's node has, which nothing can read (a mask, a workspace)."""
         return self._unread(attrs) if callable(self._unread) else self._unread
+
+    def wirings(self, attrs: Attrs) -> Sequence[Wiring]:
+        """Return how each subgraph of a node with these attributes is joined to it."""
+        return () if self._wirings is None else self._wirings(attrs)
 
     @property
     def is_single_output(self) -> bool:
@@ -535,6 +592,8 @@ def operator(
     shapes: Shapes = "derived",
     gradient: Gradient | Callable[[Attrs], Gradient] = "chain",
     named: Callable[[Attrs], Sequence[str]] = lambda attrs: (),
+    subgraphs: str = "",
+    wirings: Callable[[Attrs], Sequence[Wiring]] | None = None,
 ) -> Callable[[Callable[..., Any]], Operator]:
     """Declare an operator; the decorated torch function becomes its `Operator`.
 
@@ -556,6 +615,8 @@ def operator(
         shapes: How unknown dimensions follow from known ones.
         gradient: What the operator does with the gradient that comes in.
         named: For a variadic operator, the names of its inputs where attributes (as given or typed) fix their number.
+        subgraphs: Names of the subgraphs that it runs, space-separated.
+        wirings: How each of them is joined to the operator.
     """
 
     def declare(forward: Callable[..., Any]) -> Operator:
@@ -577,6 +638,8 @@ def operator(
             shapes=shapes,
             gradient=gradient,
             named=named,
+            subgraphs=subgraphs,
+            wirings=wirings,
         )
         TABLE.add(op)
         return op
@@ -595,10 +658,11 @@ def _positional(rule: Callable[..., Any]) -> tuple[str, ...]:
 
 def _keywords(rule: Callable[..., Any], op: Operator) -> frozenset[str]:
     parameters = inspect.signature(rule).parameters.values()
+    bodies = op.runtime & {"bodies"}
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return frozenset(name for name, spec in op.attributes.items() if spec.has_effect)
+        return bodies.union(name for name, spec in op.attributes.items() if spec.has_effect)
     keywords = frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
-    unknown = keywords - op.attributes.keys()
+    unknown = keywords - op.attributes.keys() - bodies
     if unknown:
         raise TypeError(f"{op.name}: a rule reads attributes that are not declared: {sorted(unknown)}")
     return keywords

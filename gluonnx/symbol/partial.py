@@ -16,6 +16,8 @@ from gluonnx.symbol.graph import Node
 Partial = tuple[int, ...]
 Key = tuple[int, int]
 Run = Callable[[Node, Sequence[Partial]], Sequence[Partial]]
+Shapes = Sequence[Partial | None]
+Spread = Callable[[Node, Shapes, Shapes], tuple[Shapes, Shapes]]
 
 UNKNOWN = -1
 PROBES = 3
@@ -30,12 +32,14 @@ class PartialShapes:
         nodes: The graph, inputs before users.
         known: What is known at the start, by (node id, output index).
         run: Gives the output shapes of a node from known input shapes; raises what the operator raises.
+        spread: Gives what a node's subgraphs tell of its input and output shapes.
     """
 
-    def __init__(self, nodes: Sequence[Node], known: Mapping[Key, Partial], run: Run) -> None:
+    def __init__(self, nodes: Sequence[Node], known: Mapping[Key, Partial], run: Run, spread: Spread) -> None:
         self.shapes: dict[Key, Partial] = dict(known)
         self._nodes = [n for n in nodes if n.op is not None]
         self._run = run
+        self._spread = spread
         self._changed = False
 
     def solve(self) -> None:
@@ -63,6 +67,13 @@ class PartialShapes:
             return
         if node.op.shapes == "same":
             self._unify_all(node)
+            return
+        if node.subgraphs:
+            ins, outs = self._spread(node, inputs, outputs)
+            keys = [*((id(n), i) for n, i in node.inputs), *((id(node), i) for i in range(node.output_count))]
+            for key, shape in zip(keys, (*ins, *outs), strict=True):
+                if shape is not None:
+                    self._learn(key, shape, node)
             return
         if node.op.has_parameter_rule:
             self._apply_rule(node)
@@ -190,7 +201,7 @@ class PartialShapes:
             return tuple(b if a == UNKNOWN else a for a, b in zip(first, second, strict=True))
         assert node.op is not None
         raise InputError(
-            f"{node.op.name} `{node.name}`: shapes are inconsistent: expected {_show(first)}, got {_show(second)}."
+            f"{node.op.name} `{node.name}`: shapes are inconsistent: expected {show(first)}, got {show(second)}."
         )
 
 
@@ -203,7 +214,8 @@ def _with(shape: Partial, dimension: int) -> Partial:
     return tuple(dimension if d == UNKNOWN else d for d in shape)
 
 
-def _show(shape: Partial) -> str:
+def show(shape: Partial) -> str:
+    """Write a shape with question marks for unknown dimensions."""
     return f"({', '.join('?' if d == UNKNOWN else str(d) for d in shape)}{',' if len(shape) == 1 else ''})"
 
 

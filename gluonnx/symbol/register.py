@@ -5,7 +5,7 @@ from typing import Any
 
 from gluonnx import name as naming
 from gluonnx.attribute import HIDDEN_KEYS, annotations
-from gluonnx.errors import AttributeValueError, GraphError
+from gluonnx.errors import AttributeValueError, GraphError, InputTypeError
 from gluonnx.ops.signature import (
     INPLACE_METHODS,
     arrange,
@@ -15,7 +15,8 @@ from gluonnx.ops.signature import (
     split_inplace,
 )
 from gluonnx.ops.table import TABLE, Operator
-from gluonnx.symbol.graph import Entry, Node
+from gluonnx.symbol.bodies import check_subgraphs
+from gluonnx.symbol.graph import Entry, Node, Subgraph
 from gluonnx.symbol.symbol import Symbol
 
 Function = Callable[..., Symbol]
@@ -63,6 +64,8 @@ def _make(op: Operator, alias: str) -> Function:
         name = kwargs.pop("name", None)
         attr = kwargs.pop("attr", None)
         kwargs.pop("out", None)
+        if op.subgraphs:
+            return _with_subgraphs(op, args, kwargs, naming.current().get(name, hint), annotations(attr))
         inputs, attrs = arrange(op, args, kwargs, Symbol)
         own = {k: str(attrs.pop(k)) for k in list(attrs) if k in HIDDEN_KEYS or (k[:2] == "__" == k[-2:])}
         return compose(op, inputs, attrs, naming.current().get(name, hint), annotations({**(attr or {}), **own}))
@@ -73,8 +76,32 @@ def _make(op: Operator, alias: str) -> Function:
     return fn
 
 
+def _with_subgraphs(
+    op: Operator, args: Sequence[Any], kwargs: Mapping[str, Any], name: str, notes: dict[str, str]
+) -> Symbol:
+    """Compose an operator whose first arguments are its subgraphs."""
+    count = len(op.subgraphs)
+    symbols = args[:count]
+    if len(symbols) < count or not all(isinstance(s, Symbol) for s in symbols):
+        got = ", ".join(type(s).__name__ for s in symbols)
+        raise InputTypeError(
+            f"{op.name}: subgraphs missing: expected the symbols {', '.join(op.subgraphs)} first, got {got or 'none'}. "
+            "Use `sym.contrib.foreach`, `while_loop` or `cond`."
+        )
+    inputs, attrs = arrange(op, args[count:], kwargs, Symbol)
+    text = {key: str(list(value)) if isinstance(value, (list, tuple)) else value for key, value in attrs.items()}
+    if op.count_attribute is not None:
+        text[op.count_attribute] = count + sum(len(s) for s in inputs if s is not None)
+    return compose(op, inputs, text, name, notes, [Subgraph(s._heads) for s in symbols])
+
+
 def compose(
-    op: Operator, inputs: Sequence[Symbol | None], attrs: Mapping[str, Any], name: str, notes: dict[str, str]
+    op: Operator,
+    inputs: Sequence[Symbol | None],
+    attrs: Mapping[str, Any],
+    name: str,
+    notes: dict[str, str],
+    subgraphs: Sequence[Subgraph] = (),
 ) -> Symbol:
     """Return a new node's visible outputs. Inputs that are missing become variables `<name>_<input>`.
 
@@ -121,7 +148,9 @@ def compose(
                     "Index it: symbol[0]."
                 )
             entries.append(symbol._heads[0])
-    node = Node(op, name, entries, text, notes)
+    node = Node(op, name, entries, text, notes, subgraphs=subgraphs)
+    if op.subgraphs:
+        check_subgraphs(node)
     return Symbol([(node, i) for i in range(node.visible_count)])
 
 

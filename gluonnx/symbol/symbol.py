@@ -9,11 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gluonnx.attribute import HIDDEN_KEYS, annotations
-from gluonnx.errors import ArgumentError, GraphError, InputError, InputTypeError, NotImplementedForSymbol
+from gluonnx.errors import (
+    ArgumentError,
+    GraphError,
+    InputError,
+    InputTypeError,
+    NotImplementedForSymbol,
+    NotSupportedError,
+)
 from gluonnx.moved import names_of
 from gluonnx.ops.attributes import to_text
 from gluonnx.ops.dtypes import BY_NAME, as_dtype
 from gluonnx.symbol import inference
+from gluonnx.symbol.bodies import input_versions
 from gluonnx.symbol.graph import Entry, Node, auxiliary_variables, topological
 from gluonnx.util import is_np_shape
 
@@ -150,6 +158,7 @@ class Symbol:
                 dict(node.attrs),
                 dict(node.annotations),
                 node.versions,
+                node.subgraphs,
             )
         return Symbol([(copies[id(n)], i) for n, i in self._heads])
 
@@ -200,18 +209,18 @@ class Symbol:
         """Return an attribute of the node as text, None if it has none."""
         if len({id(n) for n, _ in self._heads}) != 1:
             return None
+        if key == "_value_index":
+            return ", ".join(str(index) for _, index in self._heads)
         return _visible_attributes(self._heads[0][0]).get(key)
 
     def list_attr(self, recursive: bool = False) -> dict[str, str]:
-        """Return the attributes of the node.
+        """Return the attributes of the node, of a group those of its first.
 
         Raises:
             DeprecationWarning: `recursive` is asked for; `attr_dict` is its replacement.
         """
         if recursive:
             raise DeprecationWarning("Symbol.list_attr with recursive=True is gone. Use attr_dict().")
-        if len({id(n) for n, _ in self._heads}) != 1:
-            return {}
         return _visible_attributes(self._heads[0][0])
 
     def attr_dict(self) -> dict[str, dict[str, str]]:
@@ -336,13 +345,15 @@ class Symbol:
         """Return a readable listing of the graph."""
         lines = ["Symbol Outputs:"]
         lines += [f"\toutput[{i}]={n.name}({k})" for i, (n, k) in enumerate(self._heads)]
-        for node in topological(self._heads):
+        nodes = topological(self._heads)
+        for node, versions in zip(nodes, input_versions(nodes), strict=True):
             if node.op is None:
                 lines.append(f"Variable:{node.name}")
                 continue
             lines += ["--------------------", f"Op:{node.op.name}, Name={node.name}", "Inputs:"]
-            for position, (source, index) in enumerate(node.inputs):
-                lines.append(f"\targ[{position}]={source.name}({index})")
+            for position, ((source, index), version) in enumerate(zip(node.inputs, versions, strict=True)):
+                note = f" version={version}" if source.is_variable else ""
+                lines.append(f"\targ[{position}]={source.name}({index}){note}")
             if node.attrs:
                 lines.append("Attrs:")
                 lines += [f"\t{k}={v}" for k, v in sorted(node.attrs.items())]
@@ -387,6 +398,27 @@ class Symbol:
     def as_nd_ndarray(self) -> "Symbol":
         """Return the symbol itself: it is of the classic interface."""
         return self
+
+    # What MXNet's backends do, and ONNX Runtime here -----------------------------------------------------------------
+
+    def optimize_for(self, backend: str, args: Any = None, aux: Any = None, ctx: Any = None, **kwargs: Any) -> "Symbol":
+        """Return the symbol: ONNX Runtime optimizes what runs, so that `backend` changes nothing."""
+        return self
+
+    def get_backend_symbol(self, backend: str) -> "Symbol":
+        """Return the symbol; see `optimize_for`."""
+        return self
+
+    def gradient(self, wrt: Sequence[str]) -> None:
+        """Raise, as MXNet does: gradients are computed by `bind(...).backward()` or `autograd`.
+
+        Raises:
+            NotSupportedError: Always.
+        """
+        raise NotSupportedError(
+            f"Symbol.gradient: gradients are no symbols: expected a bound symbol, got wrt={wrt!r}. Use "
+            "`bind(...)` and `backward()`, or autograd."
+        )
 
     # Fluent methods with a signature of their own --------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ FILES = {
     "custom": "custom_cases.py",
     "updates": "update_cases.py",
     "module": "module/module_cases.py",
+    "control_flow": "control_flow_cases.py",
 }
 
 
