@@ -44,7 +44,8 @@ def record(sample):
             array.attach_grad()
     before = [a.asnumpy() for a in arrays]
     fn = function(sample.op)
-    with mx.autograd.record(train_mode=sample.train):
+    mode = mx.autograd.train_mode() if sample.train else mx.autograd.predict_mode()
+    with mx.autograd.record(train_mode=sample.train) if any(wants_grad) else mode:
         result = fn(*arrays, **sample.attrs)
     outputs = list(result) if isinstance(result, (list, tuple)) else [result]
     answer = {}
