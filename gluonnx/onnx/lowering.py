@@ -10,6 +10,7 @@ from gluonnx.errors import FixedBatchError, GraphError, InputError, LoweringErro
 from gluonnx.onnx.arrays import Array, as_array, dtype_name
 from gluonnx.onnx.builder import IR_VERSION, OPSET, Call, GraphValue, ModelBuilder, Shapes, live_calls
 from gluonnx.onnx.model import LoweredModel
+from gluonnx.ops.builder import Value
 from gluonnx.symbol.graph import Entry, Node, topological
 from gluonnx.symbol.inference import Inference, Shape, infer
 
@@ -192,7 +193,10 @@ class _Lowering:
             refused = self.builder.refuse(inputs, node.output_count)
             given: tuple[GraphValue, ...] = ()
             try:
-                given = node.op.lower(self.builder, inputs, node.typed)
+                if node.open_shape is None:
+                    given = node.op.lower(self.builder, inputs, node.typed)
+                else:
+                    given = (self._lower_open(node),)
                 for index, value in enumerate(given):
                     self._bind(node, index, value)
             except LoweringError as err:
@@ -212,6 +216,29 @@ class _Lowering:
             found = self._found((node, index))
             if found is not None:
                 value.settle(*found)
+
+    def _lower_open(self, node: Node) -> GraphValue:
+        """Lower a node whose shape follows from the uses of what it gives: one element, expanded."""
+        assert node.op is not None
+        assert node.op.shape_attribute is not None
+        found = self._found((node, 0))
+        if found is None:
+            raise LoweringError("its shape does not follow from where it is used: expected every dimension")
+        builder, (first, second) = self.builder, found[1]
+        one = node.op.lower(builder, (), {**node.typed, node.op.shape_attribute: (1,) * len(first)})[0]
+        if first == second:
+            return builder.op("Expand", one, builder.ints(first))
+        source = next(v for v in self.inputs.values() if v.shapes[0] and v.shapes[0][0] != v.shapes[1][0])
+        batch = builder.op("Shape", source, start=0, end=1)
+        sizes: list[Value] = []
+        for sizes_at in zip(first, second, strict=True):
+            if sizes_at == self.batch:
+                sizes.append(batch)
+            elif sizes_at[0] == sizes_at[1]:
+                sizes.append(builder.ints(sizes_at[:1]))
+            else:
+                raise LoweringError(f"its shape varies otherwise than the batch size: {first} and {second}")
+        return builder.op("Expand", one, builder.op("Concat", *sizes, axis=0))
 
     def _refuse(self, node: Node, call: Call | None, reason: str) -> None:
         self.errors[id(call)] = f"{_label(node)}: {reason}"

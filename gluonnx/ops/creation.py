@@ -37,19 +37,19 @@ def _known(name: str, shape: Shape) -> Shape:
     return shape
 
 
-@operator("_zeros", source=SOURCE)
+@operator("_zeros", source=SOURCE, shape_attribute="shape")
 def zeros(*, shape: Shape = (), ctx: str = "", dtype: DTypeName = FLOAT32, device: Device = None) -> Tensor:
     """Zeros of `shape`."""
     return torch.zeros(_known("_zeros", shape), dtype=torch_dtype(dtype), device=device)
 
 
-@operator("_ones", source=SOURCE)
+@operator("_ones", source=SOURCE, shape_attribute="shape")
 def ones(*, shape: Shape = (), ctx: str = "", dtype: DTypeName = FLOAT32, device: Device = None) -> Tensor:
     """Ones of `shape`."""
     return torch.ones(_known("_ones", shape), dtype=torch_dtype(dtype), device=device)
 
 
-@operator("_full", source=SOURCE)
+@operator("_full", source=SOURCE, shape_attribute="shape")
 def full(
     *, shape: Shape | None = None, ctx: str = "", dtype: DTypeName = FLOAT32, value: float, device: Device = None
 ) -> Tensor:

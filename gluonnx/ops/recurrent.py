@@ -440,10 +440,11 @@ def _lower_weights(
 @operator(
     "_rnn_param_concat",
     count_attribute="num_args",
-    source="MXNet 1.9.1 src/operator/nn/concat.cc, RNNParamConcat",
+    source="MXNet 1.9.1 src/operator/rnn.cc, RNNParamConcatShape",
+    shapes="even",
 )
 def rnn_param_concat(*data: Tensor, dim: int = 1) -> Tensor:
-    """Join the pieces of the flat vector of `RNN` along `dim`.
+    """Join the pieces of the flat vector of `RNN` along `dim`; pieces of unknown length share evenly in what is left.
 
     Raises:
         InputError: The pieces have different shapes besides `dim`.

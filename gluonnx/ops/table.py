@@ -31,9 +31,10 @@ RUNTIME_KEYWORDS = frozenset({"training", "generator", "device"})
 """Keywords of a torch function that its caller fills in; they are not attributes."""
 
 Attrs = Mapping[str, Any]
-Shapes = Literal["derived", "same", "broadcast", "known"]
-"""How unknown dimensions follow from known ones: from running the torch function (`derived`), because all inputs and
-outputs have one shape (`same`), from inputs to outputs only (`broadcast`), or not at all (`known`)."""
+Shapes = Literal["derived", "even", "same", "broadcast", "known"]
+"""How unknown dimensions follow from known ones: from running the torch function (`derived`), with one size for all
+unknown ones (`even`), because all inputs and outputs have one shape (`same`), from inputs to outputs only (`broadcast`),
+or not at all (`known`)."""
 Gradient = Literal["chain", "loss", "none"]
 """What an operator does with the gradient that comes in: passes it on, makes its own instead, or passes on none."""
 Rule = TypeVar("Rule", bound=Callable[..., Any])
@@ -100,6 +101,7 @@ class Operator:
         shapes: How unknown dimensions follow from known ones.
         variable_init: Description of the initializer that a made-up variable carries, by input name.
         source: Where its semantics are stated.
+        shape_attribute: The attribute that holds the shape of its output, in which graphs may leave dimensions open.
         sparse_rule: What it does with sparse storage; None: it computes on dense forms.
         is_open: Whether its inputs and attributes depend on the call (`Custom`).
     """
@@ -124,6 +126,7 @@ class Operator:
         "method",
         "name",
         "runtime",
+        "shape_attribute",
         "shapes",
         "source",
         "sparse_rule",
@@ -151,8 +154,10 @@ class Operator:
         variable_init: Mapping[str, str],
         shapes: Shapes = "derived",
         gradient: Gradient | Callable[[Attrs], Gradient] = "chain",
+        shape_attribute: str | None = None,
     ) -> None:
         self.name = name
+        self.shape_attribute = shape_attribute
         self.aliases = tuple(aliases)
         self.forward = forward
         self.source = source
@@ -478,6 +483,7 @@ def operator(
     variable_init: Mapping[str, str] | None = None,
     shapes: Shapes = "derived",
     gradient: Gradient | Callable[[Attrs], Gradient] = "chain",
+    shape_attribute: str | None = None,
 ) -> Callable[[Callable[..., Any]], Operator]:
     """Declare an operator; the decorated torch function becomes its `Operator`.
 
@@ -497,6 +503,7 @@ def operator(
         variable_init: For an input that symbols make up, the description of its initializer (`["zero", {}]`).
         shapes: How unknown dimensions follow from known ones.
         gradient: What the operator does with the gradient that comes in.
+        shape_attribute: The attribute that holds the shape of the output, if graphs may leave dimensions of it open.
     """
 
     def declare(forward: Callable[..., Any]) -> Operator:
@@ -517,6 +524,7 @@ def operator(
             variable_init=variable_init or {},
             shapes=shapes,
             gradient=gradient,
+            shape_attribute=shape_attribute,
         )
         TABLE.add(op)
         return op

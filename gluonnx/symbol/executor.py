@@ -9,9 +9,14 @@ from typing import Any, Protocol
 import torch
 
 from gluonnx.errors import GraphError, InputError, MXNetError
+from gluonnx.ops.dtypes import BY_TORCH
 from gluonnx.symbol.graph import Entry, Node, topological
+from gluonnx.symbol.inference import settle_open_shapes
 
 Generator = Callable[[torch.device], torch.Generator | None]
+
+KEPT_SHAPES = 64
+"""Input shapes for which a graph with open shapes remembers what follows from them."""
 
 
 class Watcher(Protocol):
@@ -62,6 +67,8 @@ class GraphFunction:
 
     def __init__(self, heads: Sequence[Entry], names: Sequence[str]) -> None:
         self.names = tuple(names)
+        self._graph = tuple(heads)
+        self._watcher: Watcher | None = None
         position = {name: i for i, name in enumerate(names)}
         nodes = topological(heads)
         slots: dict[tuple[int, int], int] = {}
@@ -88,11 +95,16 @@ class GraphFunction:
                 continue
             steps.append(_step(node, slots, kept))
         self._steps = tuple(reversed(steps))
+        self._is_open = any(s.node.open_shape is not None for s in self._steps)
+        self._settled: dict[tuple[tuple[int, ...], ...], tuple[_Step, ...]] = {}
 
     def watched(self, watcher: Watcher) -> "GraphFunction":
         """Return the same function, which shows each operator's inputs and outputs to a watcher."""
         other = copy.copy(self)
-        other._steps = tuple(replace(s, call=functools.partial(_watched_call, s, watcher)) for s in self._steps)
+        other._watcher = watcher
+        other._settled = {}
+        if not self._is_open:
+            other._steps = _watched(self._steps, watcher)
         return other
 
     def __call__(
@@ -122,7 +134,7 @@ class GraphFunction:
         if device is None:
             device = tensors[0].device if tensors else torch.device("cpu")
         updates: dict[str, torch.Tensor] = {}
-        for step in self._steps:
+        for step in self._settle(tensors) if self._is_open else self._steps:
             arguments = [values[i] for i in step.inputs]
             try:
                 if step.runtime:
@@ -143,6 +155,32 @@ class GraphFunction:
             for slot in step.dead:
                 values[slot] = None
         return [values[i] for i in self._heads], updates  # type: ignore[misc]
+
+
+    def _settle(self, tensors: Sequence[torch.Tensor]) -> tuple[_Step, ...]:
+        """Return the steps with the shapes that follow from those of the tensors."""
+        key = tuple([tuple(t.shape) for t in tensors])
+        steps = self._settled.get(key)
+        if steps is None:
+            shapes = dict(zip(self.names, key, strict=True))
+            dtypes = {n: BY_TORCH[t.dtype].name for n, t in zip(self.names, tensors, strict=True)}
+            attrs = settle_open_shapes(self._graph, shapes, dtypes)
+            steps = tuple(
+                replace(s, call=functools.partial(s.node.op.forward, **attrs[id(s.node)]))
+                if id(s.node) in attrs and s.node.op is not None
+                else s
+                for s in self._steps
+            )
+            if self._watcher is not None:
+                steps = _watched(steps, self._watcher)
+            while len(self._settled) >= KEPT_SHAPES:
+                self._settled.pop(next(iter(self._settled)), None)
+            self._settled[key] = steps
+        return steps
+
+
+def _watched(steps: Sequence[_Step], watcher: Watcher) -> tuple[_Step, ...]:
+    return tuple(replace(s, call=functools.partial(_watched_call, s, watcher)) for s in steps)
 
 
 def _step(node: Node, slots: Mapping[tuple[int, int], int], kept: set[int]) -> _Step:

@@ -97,6 +97,10 @@ def infer(
             if dtype is not None:
                 found.dtypes[id(node), 0] = dtype
             continue
+        if (shape := node.open_shape) is not None:
+            incomplete[id(node), 0] = shape
+            found.dtypes[id(node), 0] = node.typed["dtype"]
+            continue
         _infer_variables(node, found, default_dtype, incomplete)
         if id(node) in wanted:
             _infer_outputs(node, found, default_dtype)
@@ -108,6 +112,40 @@ def infer(
                 found.unknown.append(node.name)
             found.dtypes.setdefault((id(node), 0), default_dtype)
     return found
+
+
+def settle_open_shapes(
+    heads: Sequence[Entry], shapes: Mapping[str, Shape], dtypes: Mapping[str, str]
+) -> dict[int, dict[str, object]]:
+    """Return the attributes, shape included, of the nodes that leave their shape to the uses of what they give.
+
+    Args:
+        heads: Outputs of the graph.
+        shapes: Shapes of the variables.
+        dtypes: Canonical dtype names of the variables.
+
+    Returns:
+        Typed attributes by node id; empty for most graphs.
+
+    Raises:
+        InputError: A shape does not follow.
+    """
+    nodes = [n for n in topological(heads) if n.open_shape is not None]
+    if not nodes:
+        return {}
+    found = infer(heads, shapes, dtypes)
+    settled: dict[int, dict[str, object]] = {}
+    for node in nodes:
+        shape = found.shape((node, 0))
+        assert node.op is not None
+        assert node.op.shape_attribute is not None
+        if shape is None:
+            raise InputError(
+                f"{node.op.name} `{node.name}`: shape unknown: expected it to follow from where the array is used, got "
+                f"shape={node.typed[node.op.shape_attribute]}. Give every dimension."
+            )
+        settled[id(node)] = {**node.typed, node.op.shape_attribute: shape}
+    return settled
 
 
 def infer_dtypes(
@@ -207,7 +245,7 @@ def _infer_variables(
 def _infer_outputs(node: Node, found: Inference, default_dtype: str) -> None:
     """Find shapes and dtypes of an operator's outputs, if those of its inputs are known."""
     inputs = [found.shape(e) for e in node.inputs]
-    if any(s is None for s in inputs):
+    if any(s is None for s in inputs) or node.open_shape is not None:
         return
     kinds = tuple(
         (s, found.dtype(e) or default_dtype) for s, e in zip(inputs, node.inputs, strict=True) if s is not None

@@ -2,8 +2,8 @@
 
 A dimension is -1 while it is unknown, a shape None while its rank is. An operator tells by `Operator.shapes` how its
 shapes depend on each other; where it says `derived`, its torch function is run on meta tensors with three probe values
-in place of each unknown dimension: an output dimension that does not change is known, and one that changes by exactly
-as much as an unknown dimension differs from it by a constant.
+in place of each unknown dimension: an output dimension that does not change is known, and one that changes by a
+whole multiple of what an unknown dimension changes by tells that dimension, once it is known itself.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -55,7 +55,7 @@ class PartialShapes:
         assert node.op is not None
         inputs = [self.shapes.get((id(n), i)) for n, i in node.inputs]
         outputs = [self.shapes.get((id(node), i)) for i in range(node.output_count)]
-        if all(map(is_complete, inputs)) and all(map(is_complete, outputs)):
+        if all(map(is_complete, inputs)) and (all(map(is_complete, outputs)) or node.open_shape is not None):
             return
         if node.op.shapes == "same":
             self._unify_all(node)
@@ -100,7 +100,8 @@ class PartialShapes:
                 self._learn((id(source), index), _agreed([told[spec.name] for told in found]), node)
 
     def _probe(self, node: Node, inputs: Sequence[Partial]) -> None:
-        for groups in _groupings(inputs):
+        assert node.op is not None
+        for groups in _groupings(inputs, node.op.shapes == "even"):
             results = []
             for probe in range(PROBES):
                 values = {place: _value(group, probe) for place, group in groups.items()}
@@ -131,9 +132,11 @@ class PartialShapes:
                 if agreed[axis] != UNKNOWN or dimension == UNKNOWN:
                     continue
                 for group in dict.fromkeys(groups.values()):
-                    offsets = {shape[axis] - _value(group, probe) for probe, shape in enumerate(shapes)}
-                    if len(offsets) == 1:
-                        self._assign(node, groups, group, dimension - offsets.pop())
+                    line = _line(group, [shape[axis] for shape in shapes])
+                    if line is not None:
+                        slope, offset = line
+                        if (dimension - offset) % slope == 0:
+                            self._assign(node, groups, group, (dimension - offset) // slope)
                         break
 
     def _assign(self, node: Node, groups: Mapping[tuple[int, int], int], group: int, dimension: int) -> None:
@@ -174,6 +177,14 @@ def _value(group: int, probe: int) -> int:
     return PROBE_UNIT * (2 + group + probe * (3 + 2 * group) + probe * probe)
 
 
+def _line(group: int, found: Sequence[int]) -> tuple[int, int] | None:
+    """Return (slope, offset) with which a dimension follows a group's probe values; None if not by a whole slope."""
+    values = [_value(group, probe) for probe in range(PROBES)]
+    slope, rest = divmod(found[1] - found[0], values[1] - values[0])
+    offsets = {size - slope * value for size, value in zip(found, values, strict=True)}
+    return (slope, offsets.pop()) if not rest and slope > 0 and len(offsets) == 1 else None
+
+
 def _fill(shape: Partial, probe: int) -> Partial:
     return tuple(_value(axis, probe) if d == UNKNOWN else d for axis, d in enumerate(shape))
 
@@ -182,9 +193,12 @@ def _agreed(shapes: Sequence[Partial]) -> Partial:
     return tuple(dims[0] if len(set(dims)) == 1 else UNKNOWN for dims in zip(*shapes, strict=True))
 
 
-def _groupings(inputs: Sequence[Partial]) -> Iterator[dict[tuple[int, int], int]]:
+def _groupings(inputs: Sequence[Partial], are_equal: bool) -> Iterator[dict[tuple[int, int], int]]:
     """Ways in which unknown dimensions may be equal: none, those on one axis, all."""
     places = [(i, axis) for i, shape in enumerate(inputs) for axis, d in enumerate(shape) if d == UNKNOWN]
+    if are_equal:
+        yield dict.fromkeys(places, 0)
+        return
     yield {place: group for group, place in enumerate(places)}
     if len(places) > 1:
         yield {place: place[1] for place in places}
