@@ -1,8 +1,8 @@
 """Blocks, parameters and training: `mx.gluon`.
 
 `block` owns children, parameters and tracing, `parameter` values and gradients, `hybrid` the call of a hybridized
-block, `exporting` and `importing` model files, `trainer` optimization steps, `nn` layers, `rnn` recurrent ones, `loss` losses, `model_zoo`
-networks that are defined already, `utils` data splitting, clipping and downloads.
+block, `exporting` and `importing` model files, `trainer` optimization steps, `nn` layers, `rnn` recurrent ones, `loss`
+losses, `model_zoo` networks that are defined already, `utils` data splitting, clipping and downloads.
 """
 
 from gluonnx.gluon import contrib, loss, model_zoo, nn, rnn, utils

@@ -227,15 +227,15 @@ class _Lowering:
         builder, (first, second) = self.builder, found[1]
         one = node.op.lower(builder, (), {**node.typed, node.op.shape_attribute: (1,) * len(first)})[0]
         if first == second:
-            return builder.op("Expand", one, builder.ints(first))
+            return builder.op("Expand", one, builder.ints([d for d in first if d is not None]))
         source = next(v for v in self.inputs.values() if v.shapes[0] and v.shapes[0][0] != v.shapes[1][0])
         batch = builder.op("Shape", source, start=0, end=1)
         sizes: list[Value] = []
         for sizes_at in zip(first, second, strict=True):
             if sizes_at == self.batch:
                 sizes.append(batch)
-            elif sizes_at[0] == sizes_at[1]:
-                sizes.append(builder.ints(sizes_at[:1]))
+            elif sizes_at[0] is not None and sizes_at[0] == sizes_at[1]:
+                sizes.append(builder.ints([sizes_at[0]]))
             else:
                 raise LoweringError(f"its shape varies otherwise than the batch size: {first} and {second}")
         return builder.op("Expand", one, builder.op("Concat", *sizes, axis=0))

@@ -33,8 +33,8 @@ RUNTIME_KEYWORDS = frozenset({"training", "generator", "device"})
 Attrs = Mapping[str, Any]
 Shapes = Literal["derived", "even", "same", "broadcast", "known"]
 """How unknown dimensions follow from known ones: from running the torch function (`derived`), with one size for all
-unknown ones (`even`), because all inputs and outputs have one shape (`same`), from inputs to outputs only (`broadcast`),
-or not at all (`known`)."""
+unknown ones (`even`), because all inputs and outputs have one shape (`same`), from inputs to outputs only
+(`broadcast`), or not at all (`known`)."""
 Gradient = Literal["chain", "loss", "none"]
 """What an operator does with the gradient that comes in: passes it on, makes its own instead, or passes on none."""
 Rule = TypeVar("Rule", bound=Callable[..., Any])

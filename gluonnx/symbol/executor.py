@@ -156,7 +156,6 @@ class GraphFunction:
                 values[slot] = None
         return [values[i] for i in self._heads], updates  # type: ignore[misc]
 
-
     def _settle(self, tensors: Sequence[torch.Tensor]) -> tuple[_Step, ...]:
         """Return the steps with the shapes that follow from those of the tensors."""
         key = tuple([tuple(t.shape) for t in tensors])

@@ -1,5 +1,5 @@
 """Blocks that MXNet calls experimental."""
 
-from gluonnx.gluon.contrib import nn
+from gluonnx.gluon.contrib import nn, rnn
 
-__all__ = ["nn"]
+__all__ = ["nn", "rnn"]

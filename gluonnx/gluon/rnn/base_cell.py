@@ -119,7 +119,7 @@ class RecurrentCell(Block):
         outputs, *_ = format_sequence(length, outputs, layout, merge_outputs)
         return outputs, states
 
-    def _get_activation(self, F: ModuleType, inputs: Any, activation: Any, **kwargs: Any) -> Any:  # noqa: N803
+    def _get_activation(self, F: ModuleType, inputs: Any, activation: Any, **kwargs: Any) -> Any:
         """Apply an activation, given by its name or as a block."""
         if isinstance(activation, str):
             if activation in _PLAIN_ACTIVATIONS:
@@ -146,7 +146,7 @@ class RecurrentCell(Block):
 class HybridRecurrentCell(RecurrentCell, HybridBlock):
     """A recurrent cell that can be hybridized."""
 
-    def hybrid_forward(self, F: Any, x: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N803
+    def hybrid_forward(self, F: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
         """Take one step with operators of `F`; subclasses define it.
 
         Raises:

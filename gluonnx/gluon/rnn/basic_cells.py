@@ -48,7 +48,7 @@ class GatedCell(HybridRecurrentCell):
 
     def _projections(
         self,
-        F: Any,  # noqa: N803
+        F: Any,
         inputs: Any,
         state: Any,
         weights: tuple[Any, Any, Any, Any],
@@ -114,9 +114,9 @@ class RNNCell(GatedCell):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._sizes()}, {self._activation})"
 
-    def hybrid_forward(  # type: ignore[override]
+    def hybrid_forward(
         self,
-        F: Any,  # noqa: N803
+        F: Any,
         inputs: Any,
         states: Any,
         i2h_weight: Any,
@@ -183,9 +183,9 @@ class LSTMCell(GatedCell):
     def _alias(self) -> str:
         return "lstm"
 
-    def hybrid_forward(  # type: ignore[override]
+    def hybrid_forward(
         self,
-        F: Any,  # noqa: N803
+        F: Any,
         inputs: Any,
         states: Any,
         i2h_weight: Any,
@@ -257,9 +257,9 @@ class GRUCell(GatedCell):
     def _alias(self) -> str:
         return "gru"
 
-    def hybrid_forward(  # type: ignore[override]
+    def hybrid_forward(
         self,
-        F: Any,  # noqa: N803
+        F: Any,
         inputs: Any,
         states: Any,
         i2h_weight: Any,
@@ -274,9 +274,7 @@ class GRUCell(GatedCell):
         i2h, h2h = self._projections(F, inputs, h, weights, 3 * self._hidden_size)
         i2h_r, i2h_z, i2h_n = F.SliceChannel(i2h, num_outputs=3, name=step + "i2h_slice")
         h2h_r, h2h_z, h2h_n = F.SliceChannel(h2h, num_outputs=3, name=step + "h2h_slice")
-        reset = F.Activation(
-            F.elemwise_add(i2h_r, h2h_r, name=step + "plus0"), act_type="sigmoid", name=step + "r_act"
-        )
+        reset = F.Activation(F.elemwise_add(i2h_r, h2h_r, name=step + "plus0"), act_type="sigmoid", name=step + "r_act")
         update = F.Activation(
             F.elemwise_add(i2h_z, h2h_z, name=step + "plus1"), act_type="sigmoid", name=step + "z_act"
         )

@@ -45,7 +45,7 @@ class DropoutCell(HybridRecurrentCell):
     def _alias(self) -> str:
         return "dropout"
 
-    def hybrid_forward(self, F: Any, inputs: Any, states: Any) -> tuple[Any, Any]:  # type: ignore[override]  # noqa: N803
+    def hybrid_forward(self, F: Any, inputs: Any, states: Any) -> tuple[Any, Any]:
         """Take one step."""
         if self._rate > 0:
             inputs = F.Dropout(data=inputs, p=self._rate, axes=self._axes, name=f"t{self._counter}_fwd")
@@ -159,7 +159,7 @@ class ZoneoutCell(ModifierCell):
         super().reset()
         self._prev_output = None
 
-    def hybrid_forward(self, F: Any, inputs: Any, states: Any) -> tuple[Any, Any]:  # type: ignore[override]  # noqa: N803
+    def hybrid_forward(self, F: Any, inputs: Any, states: Any) -> tuple[Any, Any]:
         """Take one step."""
         output, next_states = self.base_cell(inputs, states)
 
@@ -171,9 +171,7 @@ class ZoneoutCell(ModifierCell):
         if self.zoneout_outputs != 0.0:
             output = keep(self.zoneout_outputs, output, before)
         if self.zoneout_states != 0.0:
-            next_states = [
-                keep(self.zoneout_states, new, old) for new, old in zip(next_states, states, strict=True)
-            ]
+            next_states = [keep(self.zoneout_states, new, old) for new, old in zip(next_states, states, strict=True)]
         self._prev_output = output
         return output, next_states
 
@@ -187,7 +185,7 @@ class ResidualCell(ModifierCell):
     Source: Wu et al., 2016, "Google's Neural Machine Translation System".
     """
 
-    def hybrid_forward(self, F: Any, inputs: Any, states: Any) -> tuple[Any, Any]:  # type: ignore[override]  # noqa: N803
+    def hybrid_forward(self, F: Any, inputs: Any, states: Any) -> tuple[Any, Any]:
         """Take one step."""
         output, states = self.base_cell(inputs, states)
         return F.elemwise_add(output, inputs, name=f"t{self._counter}_fwd"), states

@@ -25,9 +25,9 @@ _PARAMETER = re.compile(r"(l|r)(\d+)_(i2h|h2h|h2r)_(weight|bias)\Z")
 class _RNNLayer(HybridBlock):
     """What the layers share.
 
-    `layer(inputs)` gives the outputs; `layer(inputs, states)` gives outputs and the last states. `inputs` are (T, N, C),
-    outputs (T, N, H), or (T, N, 2 * H) of both directions; (N, T, ...) with `layout="NTC"`. States are (L * D, N, H)
-    each, L layers and D directions. Parameters are those of the cells: `l0_i2h_weight`, `r0_h2h_bias`, ...
+    `layer(inputs)` gives the outputs; `layer(inputs, states)` gives outputs and the last states. `inputs` are
+    (T, N, C), outputs (T, N, H), or (T, N, 2 * H) of both directions; (N, T, ...) with `layout="NTC"`. States are
+    (L * D, N, H) each, L layers and D directions. Parameters are those of the cells: `l0_i2h_weight`, ...
 
     Args of the layers:
         hidden_size: Units of a cell, H.
@@ -41,8 +41,8 @@ class _RNNLayer(HybridBlock):
         i2h_bias_initializer: Initializer of the biases of the first.
         h2h_bias_initializer: Initializer of the biases of the second.
         dtype: Element type of parameters and states.
-        use_sequence_length: Whether a call has a third argument `sequence_length` (N,): steps beyond do not count, their
-            outputs are 0.
+        use_sequence_length: Whether a call has a third argument `sequence_length` (N,): steps beyond do not count,
+            their outputs are 0.
         prefix: See `Block`.
         params: Parameters to share with another layer.
 
@@ -83,8 +83,8 @@ class _RNNLayer(HybridBlock):
         super().__init__(**kwargs)
         if layout not in LAYOUTS:
             raise ArgumentError(
-                f"{type(self).__name__}: Invalid layout {layout}; must be one of ['TNC' or 'NTC']: expected one of these, "
-                f"got layout={layout!r}."
+                f"{type(self).__name__}: Invalid layout {layout}; must be one of ['TNC' or 'NTC']: expected one of "
+                f"these, got layout={layout!r}."
             )
         self._hidden_size = hidden_size
         self._projection_size = projection_size or None
@@ -206,7 +206,8 @@ class _RNNLayer(HybridBlock):
     def begin_state(self, batch_size: int = 0, func: Callable[..., Any] = ndarray.zeros, **kwargs: Any) -> list[Any]:
         """Return states to start from; see `RecurrentCell.begin_state`."""
         return [
-            func(name=f"{self.prefix}h0_{i}", **{**info, **kwargs}) for i, info in enumerate(self.state_info(batch_size))
+            func(name=f"{self.prefix}h0_{i}", **{**info, **kwargs})
+            for i, info in enumerate(self.state_info(batch_size))
         ]
 
     def __call__(self, inputs: Any, states: Any = None, sequence_length: Any = None) -> Any:
@@ -241,7 +242,7 @@ class _RNNLayer(HybridBlock):
 
     def hybrid_forward(  # type: ignore[override]
         self,
-        F: Any,  # noqa: N803
+        F: Any,
         inputs: Any,
         states: Any,
         sequence_length: Any = None,
@@ -253,15 +254,15 @@ class _RNNLayer(HybridBlock):
             for state, info in zip(states, self.state_info(batch_size), strict=False):
                 if state.shape != info["shape"]:
                     raise InputError(
-                        f"{type(self).__name__} `{self.name}`: Invalid recurrent state shape. Expecting {info['shape']}, "
-                        f"got {state.shape}."
+                        f"{type(self).__name__} `{self.name}`: Invalid recurrent state shape. Expecting "
+                        f"{info['shape']}, got {state.shape}."
                     )
         outputs, states = self._run(F, inputs, states, sequence_length, params)
         return outputs if self.skip_states else (outputs, states)
 
     def _run(
         self,
-        F: Any,  # noqa: N803
+        F: Any,
         inputs: Any,
         states: Any,
         sequence_length: Any,
@@ -368,13 +369,13 @@ class RNN(_RNNLayer):
 def _rnn_mode(activation: str) -> str:
     if activation not in ("relu", "tanh"):
         raise ArgumentError(
-            f"RNN: unknown activation: expected 'relu' or 'tanh', got activation={activation!r}. Use RNNCell for others."
+            f"RNN: unknown activation: expected 'relu' or 'tanh', got activation={activation!r}. RNNCell has others."
         )
     return "rnn_" + activation
 
 
 class LSTM(_RNNLayer):
-    """Long short-term memory of several layers; states h and c. See `LSTMCell` for the formula, `_RNNLayer` for the rest.
+    """Long short-term memory of several layers; states h and c. See `LSTMCell` and `_RNNLayer`.
 
     Args:
         hidden_size: Units of a cell.

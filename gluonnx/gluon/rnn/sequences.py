@@ -20,8 +20,8 @@ def space_of(inputs: Any) -> ModuleType:
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return what an operator gave as a list, also where it was one array."""
-    return list(value) if isinstance(value, (list, tuple)) else [value]
+    """Return what an operator gave as a list of its outputs, also where it was one array."""
+    return list(value) if isinstance(value, (list, tuple, Symbol)) else [value]
 
 
 def format_sequence(
@@ -63,9 +63,7 @@ def format_sequence(
         batch_size = inputs.shape[batch_axis]
         if merge is False:
             _check_length(length, inputs.shape[in_axis])
-            inputs = as_list(
-                ndarray.split(inputs, axis=in_axis, num_outputs=inputs.shape[in_axis], squeeze_axis=True)
-            )
+            inputs = as_list(ndarray.split(inputs, axis=in_axis, num_outputs=inputs.shape[in_axis], squeeze_axis=True))
     else:
         _check_length(length, len(inputs))
         if space is ndarray:
@@ -111,9 +109,7 @@ def reverse_sequence(steps: Sequence[Any], length: int, valid_length: Any = None
     if valid_length is None:
         return list(reversed(steps))
     space = space_of(steps)
-    merged = space.SequenceReverse(
-        space.stack(*steps, axis=0), sequence_length=valid_length, use_sequence_length=True
-    )
+    merged = space.SequenceReverse(space.stack(*steps, axis=0), sequence_length=valid_length, use_sequence_length=True)
     if length > 1 or space is symbol:
         return as_list(space.split(merged, axis=0, num_outputs=length, squeeze_axis=True))
     return [merged[0]]

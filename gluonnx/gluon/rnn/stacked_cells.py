@@ -3,7 +3,6 @@
 from typing import Any
 
 from gluonnx.errors import ArgumentError, NotSupportedError
-from gluonnx.gluon.parameter import ParameterDict
 from gluonnx.gluon.rnn.base_cell import (
     HybridRecurrentCell,
     RecurrentCell,
@@ -129,7 +128,7 @@ class SequentialRNNCell(_Stack):
 class HybridSequentialRNNCell(_Stack, HybridRecurrentCell):
     """Hybrid cells on top of each other."""
 
-    def hybrid_forward(self, F: Any, inputs: Any, states: Any) -> Any:  # type: ignore[override]  # noqa: N803
+    def hybrid_forward(self, F: Any, inputs: Any, states: Any) -> Any:
         """Take one step."""
         return self(inputs, states)
 
