@@ -191,7 +191,9 @@ class _Call:
         generator: torch.Generator | None,
     ) -> tuple[Tensor, ...]:
         """Return the output of the last layer and the last states of all."""
-        if not dropout and self.bounds is None:
+        # Torch tells a projection by its size, so it knows none that keeps the size.
+        is_stepwise = self.bounds is not None or self.layout.projected == self.layout.hidden
+        if not dropout and not is_stepwise:
             return self._run_layers(data, cells, states)
         count = self.layout.directions
         found: list[Sequence[Tensor]] = []
@@ -200,7 +202,7 @@ class _Call:
                 mask = torch.empty_like(data).bernoulli_(1.0 - dropout, generator=generator)
                 data = data * mask.div_(1.0 - dropout)
             span = slice(layer * count, (layer + 1) * count)
-            run = self._run_layers if self.bounds is None else self._run_clipped
+            run = self._run_steps if is_stepwise else self._run_layers
             data, *last = run(data, cells[span], [s[span] for s in states])
             found.append(last)
         return data, *(torch.cat(parts) for parts in zip(*found, strict=True))
@@ -229,12 +231,10 @@ class _Call:
         back = order.argsort()
         return tuple(t.index_select(1, back) for t in (padded, *last))
 
-    def _run_clipped(
+    def _run_steps(
         self, data: Tensor, cells: Sequence[Sequence[Tensor]], states: Sequence[Tensor]
     ) -> tuple[Tensor, ...]:
         """Run one layer of lstm step by step, the cell state held within bounds."""
-        assert self.bounds is not None
-        low, high, clips_nan = self.bounds
         steps = data.shape[0]
         outputs, ends = [], []
         for direction, (i2h_weight, h2h_weight, i2h_bias, h2h_bias, *h2r_weight) in enumerate(cells):
@@ -245,9 +245,11 @@ class _Call:
                 gates = inputs[t] + F.linear(h, h2h_weight, h2h_bias)
                 entry, forget, new, exit_ = gates.chunk(4, 1)
                 cell = forget.sigmoid() * c + entry.sigmoid() * new.tanh()
-                if clips_nan:
-                    cell = torch.where(cell.isnan(), low, cell)
-                cell = cell.clamp(low, high)
+                if self.bounds is not None:
+                    low, high, clips_nan = self.bounds
+                    if clips_nan:
+                        cell = torch.where(cell.isnan(), low, cell)
+                    cell = cell.clamp(low, high)
                 hidden = exit_.sigmoid() * cell.tanh()
                 if h2r_weight:
                     hidden = F.linear(hidden, h2r_weight[0])

@@ -13,7 +13,7 @@ from gluonnx.gluon.rnn.basic_cells import GRUCell, LSTMCell, RNNCell
 from gluonnx.gluon.rnn.modifier_cells import DropoutCell
 from gluonnx.gluon.rnn.sequences import ARRAYS
 from gluonnx.gluon.rnn.stacked_cells import BidirectionalCell, HybridSequentialRNNCell
-from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.ndarray.ndarray import NDArray, on_context
 from gluonnx.ops.recurrent import GATES
 
 __all__ = ["GRU", "LSTM", "RNN"]
@@ -210,6 +210,12 @@ class _RNNLayer(HybridBlock):
             for i, info in enumerate(self.state_info(batch_size))
         ]
 
+    def _zeros_like(self, inputs: NDArray) -> list[NDArray]:
+        """Return states of zeros for a batch; `begin_state` the short way, for it is called at every step."""
+        tensor, ctx = inputs._t, inputs.context
+        batch_size = tensor.shape[self._layout.find("N")]
+        return [on_context(tensor.new_zeros(info["shape"]), ctx) for info in self.state_info(batch_size)]
+
     def __call__(self, inputs: Any, states: Any = None, sequence_length: Any = None) -> Any:
         """Run the network over a sequence.
 
@@ -226,11 +232,8 @@ class _RNNLayer(HybridBlock):
         """
         self.skip_states = states is None
         if states is None:
-            if isinstance(inputs, NDArray):
-                batch_size = inputs.shape[self._layout.find("N")]
-                states = self.begin_state(batch_size, ctx=inputs.context, dtype=inputs.dtype)
-            else:
-                states = self.begin_state(0, func=symbol.zeros)
+            is_array = isinstance(inputs, NDArray)
+            states = self._zeros_like(inputs) if is_array else self.begin_state(0, func=symbol.zeros)
         if isinstance(states, ARRAYS):
             states = [states]
         if self._trace is not None and self._traced_skip != self.skip_states:
