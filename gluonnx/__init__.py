@@ -5,8 +5,8 @@
 `nd` owns arrays, `autograd` gradients, `sym` graphs, `gluon` blocks and training, `onnx` the way to ONNX and back,
 `init`, `optimizer`, `lr_scheduler`, `metric` and `kvstore` what training needs, `executor` bound graphs, `operator`
 operators of one's own, `context` devices, `random` random state; `test_utils`, `viz`, `profiler`, `runtime`, `util`,
-`engine`, `callback`, `io`, `module`, `model` and `log` are what MXNet has under these names. `install_as_mxnet` lets
-programs that `import mxnet` run unchanged.
+`engine`, `callback`, `io`, `module`, `rnn`, `model` and `log` are what MXNet has under these names.
+`install_as_mxnet` lets programs that `import mxnet` run unchanged.
 """
 
 from gluonnx import (
@@ -36,6 +36,7 @@ from gluonnx import (
     profiler,
     random,
     registry,
+    rnn,
     runtime,
     symbol,
     test_utils,
@@ -120,6 +121,7 @@ __all__ = [
     "random",
     "registry",
     "rnd",
+    "rnn",
     "runtime",
     "set_np_shape",
     "sym",
