@@ -14,6 +14,7 @@ from gluonnx import (
     autograd,
     base,
     binding,
+    cached_op,
     callback,
     context,
     engine,
@@ -70,6 +71,7 @@ from gluonnx.util import (
 )
 
 binding.install()
+cached_op.install()
 
 __all__ = [
     "AttrScope",

@@ -31,9 +31,9 @@ mx_real_t = np.float32
 """The default element type."""
 
 
-def py_str(x: bytes) -> str:
-    """Decode UTF-8."""
-    return x.decode("utf-8")
+def py_str(x: bytes | str) -> str:
+    """Decode UTF-8; what is text already stays as it is (names that MXNet gives as bytes are text here)."""
+    return x.decode("utf-8") if isinstance(x, bytes) else x
 
 
 def data_dir() -> str:

@@ -31,6 +31,7 @@ __all__ = [
     "ParameterError",
     "ParameterFileError",
     "ParameterMismatchError",
+    "PositionError",
     "RegistryError",
     "StaleGradientError",
     "StorageError",
@@ -45,6 +46,10 @@ class MXNetError(RuntimeError):
 
 class InputError(MXNetError, ValueError):
     """An operator or block was given the wrong number, rank, shape or dtype of inputs."""
+
+
+class PositionError(InputError, IndexError):
+    """An index lies outside the array that it reads."""
 
 
 class InputTypeError(MXNetError, TypeError, AssertionError):

@@ -13,7 +13,7 @@ from gluonnx.modes import MODES
 from gluonnx.ndarray.creation import zeros
 from gluonnx.ndarray.generators import generator
 from gluonnx.ndarray.ndarray import NDArray, on_context
-from gluonnx.ops.dtypes import BY_TORCH, as_dtype
+from gluonnx.ops.dtypes import BY_TORCH, as_dtype, torch_dtype
 from gluonnx.symbol.executor import GraphFunction
 from gluonnx.symbol.graph import Entry, topological
 from gluonnx.symbol.inference import Inference, infer
@@ -99,13 +99,7 @@ class Executor:
         """
         for name, value in kwargs.items():
             self._set(name, value)
-        tensors = [a._plain() for a in (*self.arg_arrays, *self.aux_arrays)]
-        leaves = []
-        for i in self._wanted:
-            tensors[i] = tensors[i].detach().requires_grad_(True)
-            leaves.append(tensors[i])
-        with _Quiet(recording=bool(leaves), training=bool(is_train)):
-            results, updates = self._run(tensors, bool(is_train))
+        results, leaves, updates = self._record(bool(is_train))
         if is_train:
             for name, array in zip(self._auxiliary_names, self.aux_arrays, strict=True):
                 if name in updates:
@@ -115,26 +109,41 @@ class Executor:
             _fill(buffer, result.detach())
         return self.outputs
 
+    def _record(self, training: bool) -> tuple[list[torch.Tensor], list[torch.Tensor], Mapping[str, torch.Tensor]]:
+        """Return outputs, the arguments that gradients are for, and new auxiliary states; nothing is stored."""
+        tensors = [a._plain() for a in (*self.arg_arrays, *self.aux_arrays)]
+        leaves = []
+        for i in self._wanted:
+            tensors[i] = tensors[i].detach().requires_grad_(True)
+            leaves.append(tensors[i])
+        with _Quiet(recording=bool(leaves), training=training):
+            results, updates = self._run(tensors, training)
+        return results, leaves, updates
+
     def backward(self, out_grads: Any = None, is_train: bool = True) -> None:
         """Compute the gradients of the arguments, from the last `forward`, into `grad_arrays`.
+
+        Where there was none, the outputs are computed for this once and not stored; MXNet then works with memory that
+        holds anything.
+
+        Differs: an argument of integer dtype has the gradient 0; MXNet gives some operators integer gradients.
 
         Args:
             out_grads: Gradient of each output: an array, a list, or a dict by output name. Outputs of loss operators
                 need none.
-            is_train: Accepted; the last `forward` decides.
+            is_train: Whether operators behave as in training, where no `forward` came before; else that decides.
 
         Raises:
-            MXNetError: No `forward` came before, or a gradient is missing or not of the output's shape.
+            MXNetError: A gradient is missing or not of the output's shape.
             InputTypeError: A gradient is not an NDArray.
         """
         given = self._head_gradients(out_grads)
+        for arg, grad, req in zip(self.arg_arrays, self.grad_arrays, self._grad_reqs, strict=True):
+            if grad is not None and req == "write" and not arg._t.is_floating_point():
+                grad._writable().zero_()
         if not self._wanted:
             return
-        if self._recorded is None:
-            raise MXNetError(
-                "Executor.backward: nothing to differentiate: expected a forward before it, got none. Call `forward()`."
-            )
-        results, leaves = self._recorded
+        results, leaves = self._recorded or self._record(bool(is_train))[:2]
         heads, gradients = [], []
         for position, head in enumerate(results):
             if not head.requires_grad:
@@ -431,7 +440,8 @@ class Executor:
                     memory = original._t.reshape(-1)[: math.prod(shape)]
                     made.append(original._like(memory.view(shape)))
                     continue
-            made.append(zeros(shape, ctx=self._ctx, dtype=dtype))
+            memory = torch.zeros(shape, dtype=torch_dtype(dtype), device=self._ctx.torch_device)
+            made.append(on_context(memory, self._ctx))
         return made
 
 

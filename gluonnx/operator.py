@@ -6,7 +6,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import torch
 
@@ -14,13 +14,21 @@ from gluonnx.context import Context, of_device
 from gluonnx.errors import ArgumentError, InputError, MXNetError
 from gluonnx.modes import MODES
 from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.ops.attributes import Attribute, to_text
 from gluonnx.ops.custom import register_kind
 from gluonnx.ops.dtypes import BY_NAME, BY_TORCH, as_dtype, torch_dtype
 from gluonnx.ops.table import TABLE, Input
 
+if TYPE_CHECKING:
+    from gluonnx.python_operator import NDArrayOp, NumpyOp, PythonOp
+
 __all__ = [
     "CustomOp",
     "CustomOpProp",
+    "NDArrayOp",
+    "NumpyOp",
+    "OperatorArguments",
+    "PythonOp",
     "get_all_registered_operators",
     "get_operator_arguments",
     "register",
@@ -191,8 +199,22 @@ def get_operator_arguments(op_name: str) -> OperatorArguments:
     """
     op = TABLE[op_name]
     names = [*(spec.name for spec in op.inputs), *op.attributes]
-    types = [*("NDArray-or-Symbol" for _ in op.inputs), *(spec.describe for spec in op.attributes.values())]
-    return OperatorArguments(len(names), names, types)
+    kinds = [*("NDArray-or-Symbol" for _ in op.inputs), *map(_kind_text, op.attributes.values())]
+    return OperatorArguments(len(names), names, kinds)
+
+
+def _kind_text(spec: Attribute) -> str:
+    """What an attribute accepts, in MXNet's form where it is a choice: {'a', 'b'}, and whether it is required."""
+    kind = f"{{{spec.describe.removeprefix('one of ')}}}" if spec.describe.startswith("one of ") else spec.describe
+    return f"{kind}, required" if spec.required else f"{kind}, optional, default={to_text(spec.default)!r}"
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("NDArrayOp", "NumpyOp", "PythonOp"):  # written with what this module has
+        from gluonnx import python_operator
+
+        return getattr(python_operator, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _make(prop_class: Callable[..., CustomOpProp], attrs: Mapping[str, str]) -> CustomOpProp:

@@ -3,6 +3,7 @@
 import gc
 import weakref
 
+import numpy as np
 import pytest
 from answers import check, recorded
 from custom_cases import CASES, arrays, registered
@@ -289,3 +290,35 @@ def test_a_function_without_forward_is_told():
         Nothing()(mx.nd.ones((1,)))
     with pytest.raises(NotImplementedError, match="Nothing: no backward: expected a subclass to define"):
         Nothing().backward(mx.nd.ones((1,)))
+
+
+@pytest.mark.parametrize("kind", [mx.operator.NumpyOp, mx.operator.NDArrayOp])
+def test_an_operator_in_mxnets_oldest_way(kind):
+    class SquareSum(kind):
+        def list_arguments(self):
+            return ["a", "b"]
+
+        def infer_shape(self, in_shape):
+            return [in_shape[0], in_shape[0]], [in_shape[0]]
+
+        def forward(self, in_data, out_data):
+            out_data[0][:] = in_data[0] * in_data[0] + in_data[1]
+
+        def backward(self, out_grad, in_data, out_data, in_grad):
+            in_grad[0][:] = 2 * in_data[0] * out_grad[0]
+            in_grad[1][:] = out_grad[0]
+
+    net = SquareSum()(mx.sym.var("a"), mx.sym.var("b"), name="s")
+    assert net.list_arguments() == ["a", "b"]
+    assert net.list_outputs() == ["s_output"]
+    executor = net.simple_bind(mx.cpu(), a=(2,))
+    executor.copy_params_from({"a": mx.nd.array([2, 3]), "b": mx.nd.array([1, 2])})
+    np.testing.assert_array_equal(executor.forward(is_train=True)[0].asnumpy(), [5, 11])
+    executor.backward(mx.nd.array([1, 10]))
+    np.testing.assert_array_equal(executor.grad_dict["a"].asnumpy(), [4, 60])
+    np.testing.assert_array_equal(executor.grad_dict["b"].asnumpy(), [1, 10])
+
+
+def test_the_base_of_old_operators_is_none_itself():
+    with pytest.raises(mx.MXNetError, match="PythonOp: not an operator by itself"):
+        mx.operator.PythonOp()(mx.sym.var("data")).eval(data=mx.nd.ones(2))

@@ -41,6 +41,7 @@ __all__ = [
     "ArrayFile",
     "Csr",
     "RowSparse",
+    "parse_array",
     "parse_params",
     "read_params",
     "serialize_params",
@@ -352,6 +353,22 @@ def _parse(source: _Source) -> ArrayFile:
     return ArrayFile(tuple(arrays), names, np_shape, source.where)
 
 
+def parse_array(data: bytes, where: str = "buffer") -> Array:
+    """Read the bytes of one array, as MXNet's pickles of an array hold them.
+
+    Raises:
+        FormatError: They are none, or hold no values.
+    """
+    source = _Source(io.BytesIO(data), len(data), where)
+    source.item = "array"
+    array, _ = _read_array(source)
+    if array is None:
+        raise FormatError(f"{where}: array is empty: expected values, got none.")
+    if source.left:
+        raise source.error(f"expected the end, got {source.left} more bytes")
+    return array
+
+
 def _read_array(source: _Source) -> tuple[Array | None, bool]:
     """Read one array of any era; also tells whether it is V3."""
     (magic,) = source.unpack("<I")
@@ -468,10 +485,9 @@ def _write_fault(value: object, np_shape: bool) -> str:
         return f"expected a numpy array, RowSparse or Csr, got {type(value).__name__}. Convert it with `asnumpy()`."
     if value.ndim > MAX_RANK:
         return f"expected a rank of at most {MAX_RANK}, got rank={value.ndim}. Reshape it."
-    if not np_shape and not all((value.ndim, *value.shape)):
+    if not np_shape and not value.ndim:
         return (
-            f"expected at least one axis and no size of 0 (MXNet reads them as unknown), got shape={value.shape}. "
-            f"Reshape it, or save with np_shape=True."
+            "expected at least one axis, got a scalar. Reshape it, or save under numpy shape semantics (np_shape=True)."
         )
     return _dtype_fault(value)
 

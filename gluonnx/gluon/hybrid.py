@@ -18,7 +18,7 @@ from gluonnx.gluon.plan import FastCall, PlannedGraph, RuntimePlan, Signature, k
 from gluonnx.modes import MODES
 from gluonnx.ndarray.generators import generator
 from gluonnx.ndarray.ndarray import NDArray, on_context
-from gluonnx.symbol.executor import GraphFunction
+from gluonnx.symbol.executor import GraphFunction, apart
 from gluonnx.symbol.graph import Entry, topological
 
 MAX_PLANS = 16
@@ -91,7 +91,7 @@ class HybridCall:
             with torch.no_grad():
                 self.parameters[name].data(ctx)._writable().copy_(value)
         if not MODES.recording:
-            results = _apart(results, tensors)
+            results = apart(results, tensors)
         return [on_context(r, ctx) for r in results]
 
     def _run_in_runtime(self, arrays: Sequence[NDArray]) -> list[NDArray]:
@@ -177,14 +177,3 @@ def _draws(heads: Sequence[Entry]) -> bool:
     return any(
         n.op is not None and "generator" in n.op.runtime and "training" not in n.op.runtime for n in topological(heads)
     )
-
-
-def _apart(results: Sequence[torch.Tensor], inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """Copy the results that share memory with inputs, or with each other."""
-    seen = {t.untyped_storage().data_ptr() for t in inputs}
-    apart = []
-    for result in results:
-        storage = result.untyped_storage().data_ptr()
-        apart.append(result.clone() if storage in seen else result)
-        seen.add(storage)
-    return apart

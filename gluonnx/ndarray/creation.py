@@ -1,6 +1,7 @@
 """Making arrays: from data, filled, ranges, joined; and elementwise functions that also take plain numbers."""
 
 import numbers
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from gluonnx.ndarray.ndarray import NDArray, on_context
 from gluonnx.ndarray.register import function
 from gluonnx.ndarray.sparse_array import BaseSparseNDArray
 from gluonnx.ops.dtypes import as_dtype
+from gluonnx.util import is_np_shape
 
 __all__ = [
     "add",
@@ -45,6 +47,8 @@ __all__ = [
     "power",
     "reset_arrays",
     "subtract",
+    "to_dlpack_for_read",
+    "to_dlpack_for_write",
     "true_divide",
     "waitall",
     "zeros",
@@ -79,6 +83,8 @@ def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> N
         source_array = [v.asnumpy() if isinstance(v, NDArray) else v for v in source_array]
     try:
         values = np.asarray(source_array)
+        if any(step < 0 for step in values.strides):  # torch knows none
+            values = values.copy()
         if values.dtype == object:
             raise TypeError("elements are not numbers, or rows differ in length")
         if values.dtype.kind not in "biuf":  # ml_dtypes' bfloat16 among them
@@ -164,7 +170,11 @@ def eye(N: int, M: int = 0, k: int = 0, ctx: Context | None = None, dtype: Any =
 
 
 def from_numpy(ndarray: npt.NDArray[Any], zero_copy: bool = True) -> NDArray:
-    """Make an array that shares the memory of a C-contiguous numpy array (with `zero_copy=False`, a copy).
+    """Make an array that shares the memory of a C-contiguous numpy array, which becomes read-only.
+
+    Args:
+        ndarray: The source.
+        zero_copy: False makes a copy and leaves the source as it is.
 
     Raises:
         ValueError: The numpy array is not C-contiguous, and `zero_copy` is asked for.
@@ -174,13 +184,30 @@ def from_numpy(ndarray: npt.NDArray[Any], zero_copy: bool = True) -> NDArray:
             "nd.from_numpy: memory cannot be shared: expected a C-contiguous array, got strides="
             f"{ndarray.strides}. Pass zero_copy=False."
         )
-    source = ndarray if zero_copy else np.array(ndarray, order="C")
-    return NDArray(torch.from_numpy(source))
+    if not zero_copy:
+        return NDArray(torch.from_numpy(np.array(ndarray, order="C")))
+    with warnings.catch_warnings():
+        # An array that is read-only already may be so because of an earlier call.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
+        result = NDArray(torch.from_numpy(ndarray))
+    # From here on the memory is written to through the NDArray alone.
+    ndarray.flags.writeable = False
+    return result
 
 
 def from_dlpack(dlpack: Any) -> NDArray:
     """Make an array that shares the memory of a DLPack capsule or of an object with `__dlpack__`."""
     return NDArray(torch.utils.dlpack.from_dlpack(dlpack))
+
+
+def to_dlpack_for_read(data: NDArray) -> Any:
+    """Return a DLPack capsule that shares an array's memory."""
+    return data.to_dlpack_for_read()
+
+
+def to_dlpack_for_write(data: NDArray) -> Any:
+    """Return a DLPack capsule that shares an array's memory, to be written through."""
+    return data.to_dlpack_for_write()
 
 
 def from_numpy_state(values: npt.NDArray[Any], dtype: str, ctx: Context) -> NDArray:
@@ -238,6 +265,11 @@ def _shape(shape: ShapeLike) -> tuple[int, ...]:
 
 def _filled(op: str, shape: ShapeLike, ctx: Context | None, dtype: Any, kwargs: dict[str, Any]) -> NDArray:
     kwargs.pop("stype", None)
+    if not is_np_shape() and not all(_shape(shape) or (0,)):
+        raise InputError(
+            f"nd.{op[1:]}: shape is unknown: expected sizes of 1 or more on one axis or more, got {shape=}. Scalars "
+            "and sizes of 0 exist under `np_shape()`."
+        )
     result: NDArray = function(op)(
         shape=_shape(shape), ctx=_home(ctx), dtype=as_dtype(dtype or "float32").name, **kwargs
     )

@@ -13,6 +13,7 @@ from gluonnx.formats.params import (
     ArrayFile,
     Csr,
     RowSparse,
+    parse_array,
     parse_params,
     read_params,
     serialize_params,
@@ -22,12 +23,17 @@ from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ndarray.sparse_array import BaseSparseNDArray, CSRNDArray, RowSparseNDArray
 from gluonnx.ops.dtypes import BY_NUMPY, BY_TORCH
 from gluonnx.ops.storage import CsrStorage, RowStorage
+from gluonnx.util import is_np_shape
 
 Arrays = list[NDArray] | dict[str, NDArray]
 
 
 def save(fname: str | os.PathLike[str], data: NDArray | Sequence[NDArray] | Mapping[str, NDArray]) -> None:
     """Write arrays to a file that MXNet 1.9.1 reads too, atomically.
+
+    Under `np_shape()` scalars can be written too; MXNet reads such a file under `np_shape()` only.
+
+    Differs: `load` reads files of both kinds whatever `np_shape()` is; MXNet refuses those of the other kind.
 
     Args:
         fname: The file.
@@ -43,9 +49,10 @@ def save(fname: str | os.PathLike[str], data: NDArray | Sequence[NDArray] | Mapp
         if not isinstance(value, NDArray):
             raise TypeError(f"nd.save: wrong element: expected an NDArray, got {type(value).__name__}.")
     if isinstance(data, Mapping):
-        write_params(fname, {str(name): _content(value) for name, value in data.items()})
+        contents = {str(name): _content(value) for name, value in data.items()}
+        write_params(fname, contents, np_shape=is_np_shape())
     else:
-        write_params(fname, [_content(value) for value in data])
+        write_params(fname, [_content(value) for value in data], np_shape=is_np_shape())
 
 
 def load(fname: str | os.PathLike[str]) -> Arrays:
@@ -77,6 +84,12 @@ def unpickle(data: bytes, ctx: Context) -> NDArray:
     (array,) = load_frombuffer(data)
     assert isinstance(array, NDArray)
     return array.as_in_context(ctx)
+
+
+def from_bytes(data: bytes) -> NDArray:
+    """Rebuild an array from the bytes in a pickle that MXNet wrote; one of a GPU comes to the cpu."""
+    content = parse_array(data, "pickle")
+    return _sparse(content) if isinstance(content, (RowSparse, Csr)) else from_numpy_values(content)
 
 
 def to_numpy(array: NDArray) -> np.ndarray[Any, Any]:

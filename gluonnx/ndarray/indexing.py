@@ -1,5 +1,6 @@
 """MXNet's indexing on torch tensors: basic, advanced and boolean, read and written."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -68,9 +69,11 @@ def write(data: Tensor, key: Any, value: Any) -> None:
     """
     if not isinstance(value, Tensor):
         if not isinstance(value, (int, float, bool, np.generic)):
-            value = torch.as_tensor(np.asarray(value))
-        elif isinstance(value, np.generic):
-            value = value.item()
+            array = np.asarray(value)
+            value = torch.as_tensor(array.copy() if any(step < 0 for step in array.strides) else array)
+        else:
+            value = value.item() if isinstance(value, np.generic) else value
+            value = value if data.is_floating_point() else _wrapped(value, data.dtype)
     if isinstance(value, Tensor):
         value = value.to(data.device, data.dtype)
     normal, flips = _normalize(data, key)
@@ -79,7 +82,7 @@ def write(data: Tensor, key: Any, value: Any) -> None:
             region = data[normal]
             shape = region.shape
             source = value if isinstance(value, Tensor) else torch.tensor(value, dtype=data.dtype, device=data.device)
-            data[normal] = source.expand(shape).flip(flips)
+            data[normal] = _drop_leading_ones(source, data, normal).expand(shape).flip(flips)
             return
         if isinstance(value, Tensor):
             value = _drop_leading_ones(value, data, normal)
@@ -90,6 +93,17 @@ def write(data: Tensor, key: Any, value: Any) -> None:
             f"NDArray: value does not fit: expected a shape that broadcasts to {tuple(data[normal].shape)}, "
             f"got shape={given}."
         ) from err
+
+
+def _wrapped(number: float, dtype: torch.dtype) -> float:
+    """The number that an integer dtype keeps, as C casts it: without its fraction, around at the ends."""
+    if dtype is torch.bool or not math.isfinite(number):
+        return number
+    limits = torch.iinfo(dtype)
+    whole = int(number)
+    if limits.min <= whole <= limits.max:
+        return whole
+    return (whole - limits.min) % (limits.max - limits.min + 1) + limits.min
 
 
 def _drop_leading_ones(value: Tensor, data: Tensor, key: Any) -> Tensor:

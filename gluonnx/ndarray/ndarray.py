@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from gluonnx.context import CPU, Context, of_device
-from gluonnx.errors import InputError, InputTypeError, MXNetError
+from gluonnx.errors import FormatError, InputError, InputTypeError, MXNetError
 from gluonnx.modes import MODES
 from gluonnx.ndarray import indexing
 from gluonnx.ndarray.sharing import share
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["NDArray"]
 
 ALL = slice(None)
+py_slice = slice
+"""The builtin, under the name that MXNet programs import, whose operators shadow it."""
 MAX_RESHAPES = 1024
 """Shapes that `NDArray.reshape` remembers."""
 _RESHAPES: dict[tuple[Any, ...], Callable[[torch.Tensor], torch.Tensor]] = {}
@@ -31,7 +33,10 @@ IN_GRAPH = (
     "NDArray: an array that is part of a recorded graph cannot be changed in place: expected an array outside the "
     "graph, got one that `autograd.record()` has tracked. Assign to a new array, or change it outside `record()`."
 )
-
+PART_FROM_GRAPH = (
+    "NDArray: a part of an array cannot be set to a value that is part of a recorded graph, whose gradient would be "
+    "lost: expected x[:] = value, an operator such as `concat`, or an assignment outside `record()`."
+)
 
 _STORAGE_TYPE_STR_TO_ID = {"undefined": -1, "default": 0, "row_sparse": 1, "csr": 2}
 """Codes of storage types, under the name that MXNet programs import."""
@@ -217,6 +222,15 @@ class NDArray:
 
         return from_numpy_state, (self.asnumpy(), BY_TORCH[self._t.dtype].name, self.context)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what a pickle that MXNet wrote holds; gluonnx pickles arrays in another way."""
+        from gluonnx.ndarray.files import from_bytes
+
+        handle = state.get("handle")
+        if handle is None:
+            raise FormatError("NDArray: pickle holds no values: expected MXNet's state with `handle`, got none.")
+        self._t = from_bytes(bytes(handle))._t
+
     def __copy__(self) -> "NDArray":
         return self.copy()
 
@@ -361,6 +375,16 @@ class NDArray:
 
     def __setitem__(self, key: Any, value: Any) -> None:
         target = self._writable()
+        if MODES.recording and isinstance(value, NDArray) and value._t.requires_grad:
+            if not (type(key) is slice and key == ALL):
+                raise MXNetError(PART_FROM_GRAPH)
+            try:
+                self._write(value._t.expand(self.shape))
+            except RuntimeError:
+                raise ValueError(
+                    f"NDArray: value does not fit: expected a shape that broadcasts to {self.shape}, got {value.shape}."
+                ) from None
+            return
         source = value._active() if isinstance(value, NDArray) else value
         with torch.no_grad():
             indexing.write(target, key, source)

@@ -7,9 +7,8 @@ import numpy as np
 import torch
 
 from gluonnx.onnx.arrays import Array
-from gluonnx.ops.dtypes import BY_TORCH
+from gluonnx.symbol.executor import complete_shapes
 from gluonnx.symbol.graph import Entry, Node, topological
-from gluonnx.symbol.inference import settle_open_shapes
 
 
 def compute_exactly(heads: Sequence[Entry], values: Mapping[str, Any]) -> list[Array]:
@@ -27,19 +26,14 @@ def compute_exactly(heads: Sequence[Entry], values: Mapping[str, Any]) -> list[A
     done: dict[tuple[int, int], torch.Tensor] = {}
     nodes = topological(heads)
     readers = _reader_counts(nodes, heads)
-    tensors = {n.name: torch.as_tensor(values[n.name]) for n in nodes if n.is_variable}
-    attrs = settle_open_shapes(
-        heads,
-        {name: tuple(t.shape) for name, t in tensors.items()},
-        {name: BY_TORCH[t.dtype].name for name, t in tensors.items()},
-    )
+    shapes = complete_shapes(heads, {n: torch.as_tensor(v) for n, v in values.items()})
     with torch.no_grad():
         for node in nodes:
             if node.op is None:
-                done[id(node), 0] = tensors[node.name].detach().cpu()
+                done[id(node), 0] = torch.as_tensor(values[node.name]).detach().cpu()
                 continue
             inputs = [_wide(done[id(source), index]) for source, index in node.inputs]
-            for index, value in enumerate(_run(node, inputs, attrs.get(id(node), node.typed))):
+            for index, value in enumerate(_run(node, inputs, shapes.get(id(node)))):
                 done[id(node), index] = value
             for source, index in node.inputs:
                 readers[id(source), index] -= 1
@@ -48,11 +42,12 @@ def compute_exactly(heads: Sequence[Entry], values: Mapping[str, Any]) -> list[A
         return [np.asarray(_wide(done[id(node), index]).numpy()) for node, index in heads]
 
 
-def _run(node: Node, inputs: Sequence[torch.Tensor], attrs: Mapping[str, Any]) -> tuple[torch.Tensor, ...]:
+def _run(node: Node, inputs: Sequence[torch.Tensor], shape: tuple[int, ...] | None = None) -> tuple[torch.Tensor, ...]:
     op = node.op
     assert op is not None
+    typed = node.typed if shape is None else {**node.typed, "shape": shape}
     available = {"training": False, "generator": None, "device": torch.device("cpu")}
-    result = op.forward(*inputs, **attrs, **{k: v for k, v in available.items() if k in op.runtime})
+    result = op.forward(*inputs, **typed, **{k: v for k, v in available.items() if k in op.runtime})
     return tuple(result[: node.output_count]) if isinstance(result, (tuple, list)) else (result,)
 
 

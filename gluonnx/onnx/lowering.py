@@ -10,9 +10,8 @@ from gluonnx.errors import FixedBatchError, GraphError, InputError, LoweringErro
 from gluonnx.onnx.arrays import Array, as_array, dtype_name
 from gluonnx.onnx.builder import IR_VERSION, OPSET, Call, GraphValue, ModelBuilder, Shapes, live_calls
 from gluonnx.onnx.model import LoweredModel
-from gluonnx.ops.builder import Value
 from gluonnx.symbol.graph import Entry, Node, topological
-from gluonnx.symbol.inference import Inference, Shape, infer
+from gluonnx.symbol.inference import Inference, Shape, infer, wanted_shape
 
 PRODUCER = "gluonnx"
 _PROBES = (11, 13, 17, 19, 23, 29, 31, 37)
@@ -193,10 +192,7 @@ class _Lowering:
             refused = self.builder.refuse(inputs, node.output_count)
             given: tuple[GraphValue, ...] = ()
             try:
-                if node.open_shape is None:
-                    given = node.op.lower(self.builder, inputs, node.typed)
-                else:
-                    given = (self._lower_open(node),)
+                given = self._lower_open(node) or node.op.lower(self.builder, inputs, node.typed)
                 for index, value in enumerate(given):
                     self._bind(node, index, value)
             except LoweringError as err:
@@ -217,28 +213,38 @@ class _Lowering:
             if found is not None:
                 value.settle(*found)
 
-    def _lower_open(self, node: Node) -> GraphValue:
-        """Lower a node whose shape follows from the uses of what it gives: one element, expanded."""
+    def _lower_open(self, node: Node) -> tuple[GraphValue, ...]:
+        """Lower an operator whose `shape` the operators after it decide; () if it is not one.
+
+        Raises:
+            LoweringError: The shape depends on the batch size, and not as a multiple of it.
+        """
+        if wanted_shape(node) is None:
+            return ()
         assert node.op is not None
-        assert node.op.shape_attribute is not None
         found = self._found((node, 0))
         if found is None:
-            raise LoweringError("its shape does not follow from where it is used: expected every dimension")
-        builder, (first, second) = self.builder, found[1]
-        one = node.op.lower(builder, (), {**node.typed, node.op.shape_attribute: (1,) * len(first)})[0]
+            raise LoweringError("its shape is unknown: expected one that the inputs' shapes decide. Pass `shape=`.")
+        first, second = (inference.shapes[id(node), 0] for inference in self.inferences)
+        # One element, expanded: states of zeros would be large constants.
+        (value,) = node.op.lower(self.builder, (), {**node.typed, "shape": (1,) * len(first)})
         if first == second:
-            return builder.op("Expand", one, builder.ints([d for d in first if d is not None]))
-        source = next(v for v in self.inputs.values() if v.shapes[0] and v.shapes[0][0] != v.shapes[1][0])
-        batch = builder.op("Shape", source, start=0, end=1)
-        sizes: list[Value] = []
-        for sizes_at in zip(first, second, strict=True):
-            if sizes_at == self.batch:
-                sizes.append(batch)
-            elif sizes_at[0] is not None and sizes_at[0] == sizes_at[1]:
-                sizes.append(builder.ints([sizes_at[0]]))
+            return (self.builder.op("Expand", value, self.builder.ints(first)),)
+        assert self.batch is not None
+        one, other = self.batch
+        size = next(v for n, v in self.inputs.items() if self.shapes[n] and self.shapes[n][0] == one)
+        batch = self.builder.op("Gather", self.builder.shape(size), self.builder.ints([0]))
+        lengths = []
+        for a, b in zip(first, second, strict=True):
+            if a == b:
+                lengths.append(self.builder.ints([a]))
+            elif a % one == 0 and a * other == b * one:
+                lengths.append(self.builder.op("Mul", batch, self.builder.ints([a // one])) if a > one else batch)
             else:
-                raise LoweringError(f"its shape varies otherwise than the batch size: {first} and {second}")
-        return builder.op("Expand", one, builder.op("Concat", *sizes, axis=0))
+                raise LoweringError(
+                    f"its shape is no multiple of the batch size: {first} for {one}, {second} for {other}"
+                )
+        return (self.builder.op("Expand", value, self.builder.op("Concat", *lengths, axis=0)),)
 
     def _refuse(self, node: Node, call: Call | None, reason: str) -> None:
         self.errors[id(call)] = f"{_label(node)}: {reason}"

@@ -75,8 +75,9 @@ def leaky_relu(
 ) -> Tensor | tuple[Tensor, Tensor]:
     """Rectifiers that let negative values through.
 
-    `gamma` (C,) or (1,) is the learned slope of `prelu`, along axis 1. `rrelu` draws a slope for each element from
-    [lower_bound, upper_bound) while training, uses their mean otherwise, and returns the slopes as `mask`.
+    `gamma` (C,), (1,), (N, C) or (N, 1) is the learned slope of `prelu`, along axes 0 and 1. `rrelu` draws a
+    slope for each element from [lower_bound, upper_bound) while training, uses their mean otherwise, and returns the
+    slopes as `mask`.
     """
     if act_type == "leaky":
         return F.leaky_relu(data, slope)
@@ -120,9 +121,10 @@ class _Selu(torch.autograd.Function):
 
 
 def _along_channels(gamma: Tensor, rank: int) -> Tensor:
-    if gamma.dim() != 1 or rank < 2:
-        return gamma
-    return gamma.view(-1, *(1,) * (rank - 2))
+    """A slope for each channel, or for each sample and channel, with an axis for each one of the data."""
+    if gamma.dim() == 1 and rank > 1:
+        return gamma.view(-1, *(1,) * (rank - 2))
+    return gamma.view(*gamma.shape, *(1,) * (rank - gamma.dim()))
 
 
 @leaky_relu.onnx
@@ -148,8 +150,10 @@ def _(
     if act_type == "prelu":
         assert gamma is not None
         rank = g.rank(data)
-        if g.rank(gamma) == 1 and rank > 2:
-            gamma = g.op("Unsqueeze", gamma, g.ints(range(1, rank - 1)))
+        own = g.rank(gamma)
+        added = rank - 2 if own == 1 else rank - own
+        if added > 0:
+            gamma = g.op("Unsqueeze", gamma, g.ints(range(own, own + added)))
         return g.op("PRelu", data, gamma)
     zero = g.scalar(0.0, data)
     mean = g.scalar((lower_bound + upper_bound) / 2, data)

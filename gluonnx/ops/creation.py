@@ -32,24 +32,24 @@ def _constant(op: Operator) -> None:
 
 
 def _known(name: str, shape: Shape) -> Shape:
-    if not shape or min(shape) < 0:
+    if any(size < 0 for size in shape):
         raise InputError(f"{name}: shape is unknown: expected known dimensions, got shape={shape}. Pass `shape=`.")
     return shape
 
 
-@operator("_zeros", source=SOURCE, shape_attribute="shape")
+@operator("_zeros", shapes="wanted", source=SOURCE)
 def zeros(*, shape: Shape = (), ctx: str = "", dtype: DTypeName = FLOAT32, device: Device = None) -> Tensor:
     """Zeros of `shape`."""
     return torch.zeros(_known("_zeros", shape), dtype=torch_dtype(dtype), device=device)
 
 
-@operator("_ones", source=SOURCE, shape_attribute="shape")
+@operator("_ones", shapes="wanted", source=SOURCE)
 def ones(*, shape: Shape = (), ctx: str = "", dtype: DTypeName = FLOAT32, device: Device = None) -> Tensor:
     """Ones of `shape`."""
     return torch.ones(_known("_ones", shape), dtype=torch_dtype(dtype), device=device)
 
 
-@operator("_full", source=SOURCE, shape_attribute="shape")
+@operator("_full", shapes="wanted", source=SOURCE)
 def full(
     *, shape: Shape | None = None, ctx: str = "", dtype: DTypeName = FLOAT32, value: float, device: Device = None
 ) -> Tensor:

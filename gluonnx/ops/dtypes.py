@@ -64,7 +64,7 @@ def as_dtype(value: Any) -> DType:
         DTypeError: Nothing in the table has this name.
     """
     if isinstance(value, str):
-        found = BY_NAME.get(value)
+        found = BY_NAME.get(value) or _by_numpy_name(value)
     elif isinstance(value, DType):
         return value
     elif isinstance(value, torch.dtype):
@@ -77,6 +77,14 @@ def as_dtype(value: Any) -> DType:
     if found is None:
         raise DTypeError(f"dtype: unknown dtype: expected one of {', '.join(BY_NAME)}, got {value!r}.")
     return found
+
+
+def _by_numpy_name(name: str) -> DType | None:
+    """What numpy means by a name such as `half` or `f4`."""
+    try:
+        return BY_NUMPY.get(np.dtype(name))
+    except (TypeError, ValueError, SyntaxError):
+        return None
 
 
 def in_range(number: float, dtype: torch.dtype) -> float:

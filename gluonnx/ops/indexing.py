@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gluonnx.errors import AttributeValueError, InputError
+from gluonnx.errors import AttributeValueError, InputError, PositionError
 from gluonnx.ops import sparse_rules
 from gluonnx.ops.attributes import DTypeName
 from gluonnx.ops.builder import GraphBuilder, Value
@@ -148,14 +148,14 @@ def take(a: Tensor, indices: Tensor, *, axis: int = 0, mode: Literal["clip", "ra
     Indices outside go to the nearest end (`clip`), around (`wrap`), or raise.
 
     Raises:
-        InputError: An index lies outside, under `mode="raise"`.
+        PositionError: An index lies outside, under `mode="raise"`.
     """
     axis %= a.dim()
     size = a.shape[axis]
     if mode == "raise":
         positions = indices.long()
         if positions.device.type != "meta" and positions.numel() and (positions.min() < 0 or positions.max() >= size):
-            raise InputError(
+            raise PositionError(
                 f"take: index out of bounds: expected indices of 0 to {size - 1}, "
                 f"got {int(positions.min())} to {int(positions.max())}."
             )
@@ -233,12 +233,12 @@ def gather_nd(data: Tensor, indices: Tensor) -> Tensor:
     """Select by coordinates: `indices` (M, ...) holds the positions on the first M axes; negative ones count back.
 
     Raises:
-        InputError: A position lies outside, or there are more than `data` has axes.
+        PositionError: A position lies outside, or there are more than `data` has axes.
     """
     try:
         return data[tuple(indices.long())]
     except IndexError as err:
-        raise InputError(
+        raise PositionError(
             f"gather_nd: position out of bounds: expected positions within data={tuple(data.shape)}, got {err}."
         ) from err
 

@@ -71,8 +71,12 @@ class _Windows:
 
 
 @functools.lru_cache(maxsize=4096)
-def _windows(sizes: Shape, kernel: Shape, stride: Shape, pad: Shape, is_full: bool) -> tuple[_Windows, ...]:
+def _windows(sizes: Shape, kernel: Shape, stride: Shape, pad: Shape, convention: str) -> tuple[_Windows, ...]:
     rank = len(kernel)
+    if convention == "same":
+        # ceil(size / stride) windows, which start with the data.
+        axis = zip(sizes, kernel, stride or (1,) * rank, strict=True)
+        return tuple(_Windows(size, k, s, 0, max((size - 1) // s * s + k - size, 0)) for size, k, s in axis)
     axes = zip(sizes, kernel, stride or (1,) * rank, pad or (0,) * rank, strict=True)
     result = []
     for size, k, s, p in axes:
@@ -80,7 +84,7 @@ def _windows(sizes: Shape, kernel: Shape, stride: Shape, pad: Shape, is_full: bo
             raise InputError(
                 f"Pooling: kernel is larger than the padded data: expected at most {size + 2 * p}, got kernel={kernel}."
             )
-        result.append(_Windows(size, k, s, p, -(size + 2 * p - k) % s if is_full else 0))
+        result.append(_Windows(size, k, s, p, -(size + 2 * p - k) % s if convention == "full" else 0))
     return tuple(result)
 
 
@@ -92,16 +96,16 @@ def _area_over_counts(windows: Sequence[_Windows], include_pad: bool) -> np.ndar
     return factor
 
 
-def _check(data_rank: int, kernel: Shape, convention: str) -> None:
+def _check(data_rank: int, kernel: Shape, convention: str, pool_type: str, pad: Shape) -> None:
     if data_rank != len(kernel) + 2 or not 1 <= len(kernel) <= 3:
         raise InputError(
             f"Pooling: wrong rank of data: expected {len(kernel) + 2} dimensions for kernel={kernel} of 1 to 3, "
             f"got {data_rank}."
         )
-    if convention == "same":
+    if convention == "same" and (len(kernel) != 1 or pool_type != "max" or any(pad)):
         raise AttributeValueError(
-            "Pooling: no result of MXNet's to follow: expected pooling_convention 'valid' or 'full', "
-            "got pooling_convention='same' (fails in MXNet 1.9.1 for every input)."
+            "Pooling: not possible with pooling_convention='same': expected pool_type='max', a kernel of one size and "
+            f"no padding, got pool_type={pool_type!r}, kernel={kernel}, pad={pad}. Use 'valid' or 'full'."
         )
 
 
@@ -127,25 +131,27 @@ def pooling(
     """Maximum, average, sum or p-norm over windows of `data` (N, C, spatial...).
 
     There are floor((size + 2 pad - kernel) / stride) + 1 windows along an axis; ceil under the `full` convention, whose
-    last window ends with the padding. A window beyond all data has average and sum 0 and the lowest number as maximum.
-    The average divides by the elements of the window, without the padding under `count_include_pad=False`. The p-norm
-    (`lp`) is the signed root of the sum of x ** p_value. `global_pool` takes all of each channel and reads neither
-    `kernel`, `stride` nor `pad`. Channel-last layouts are (N, spatial..., C).
+    last window ends with the padding; ceil(size / stride) under `same`, of which the first starts with the data (`max`
+    along one axis without padding only; `pad` may be (0, 0, 0), which MXNet 1.9.1 insists on). A window beyond all data
+    has average and sum 0 and the lowest number as maximum. The average divides by the elements of the window, without
+    the padding under `count_include_pad=False`. The p-norm (`lp`) is the signed root of the sum of x ** p_value.
+    `global_pool` takes all of each channel and reads neither `kernel`, `stride` nor `pad`. Channel-last layouts are
+    (N, spatial..., C).
 
     Differs: the average of a 3-D window beyond all data is 0, where MXNet gives NaN. The gradient of a 1-D or 3-D
     average in the `full` convention divides as the average does, where MXNet divides by the whole kernel.
 
     Raises:
         InputError: The rank does not fit `kernel`, or `kernel` is larger than the padded data.
-        AttributeValueError: `lp` without `p_value`, or the convention `same`, which MXNet 1.9.1 itself cannot run.
+        AttributeValueError: `lp` without `p_value`, or the convention `same` where it does not apply.
     """
     is_channel_last = layout in CHANNEL_LAST
     x = to_channel_first(data) if is_channel_last else data
     if global_pool:
         out = _pool_all(x, pool_type, p_value)
     else:
-        _check(x.dim(), kernel, pooling_convention)
-        windows = _windows(x.shape[2:], kernel, stride, pad, pooling_convention == "full")
+        _check(x.dim(), kernel, pooling_convention, pool_type, pad)
+        windows = _windows(x.shape[2:], kernel, stride, pad, pooling_convention)
         if pool_type == "max":
             out = _max_pool(x, windows)
         elif pool_type == "avg":
@@ -183,7 +189,7 @@ def _pool_all(x: Tensor, pool_type: str, p_value: int | None) -> Tensor:
 @functools.lru_cache(maxsize=4096)
 def _fits_torch(windows: tuple[_Windows, ...]) -> bool:
     """Whether torch takes the padding and counts the windows as MXNet does."""
-    return all(2 * axis.pad <= axis.kernel and not axis.is_last_empty for axis in windows)
+    return all(2 * axis.pad <= axis.kernel and not axis.is_last_empty and axis.extra < axis.stride for axis in windows)
 
 
 def _padding(windows: Sequence[_Windows]) -> list[int]:
@@ -239,17 +245,17 @@ def _(
     if global_pool:
         out = _lower_all(g, x, pool_type, p_value)
     else:
-        _check(g.rank(x), kernel, pooling_convention)
-        is_full = pooling_convention == "full"
+        _check(g.rank(x), kernel, pooling_convention, pool_type, pad)
         sizes = g.dims(x)[2:]
-        if is_full and None in sizes:
+        if pooling_convention != "valid" and None in sizes:
             raise LoweringError(
-                f"Pooling: the `full` convention needs fixed spatial sizes: expected ints, got data={g.dims(x)}."
+                f"Pooling: the `{pooling_convention}` convention needs fixed spatial sizes: expected ints, "
+                f"got data={g.dims(x)}."
             )
         # Where sizes vary, only sizes that do not matter are made up: `valid` windows need no more than the attributes.
         pads = pad or (0,) * len(kernel)
         known = tuple(k if size is None else size for size, k in zip(sizes, kernel, strict=True))
-        windows = _windows(known, kernel, stride, pads, is_full)
+        windows = _windows(known, kernel, stride, pads, pooling_convention)
         out = _lower_windows(g, x, windows, pool_type, p_value, count_include_pad is not False)
     return lower_to_channel_last(g, out) if is_channel_last else out
 

@@ -63,6 +63,10 @@ def ctc_loss(
         label_lengths = (label != padding).to(torch.int64).cumprod(1).sum(1)
     if data_lengths is None:
         data_lengths = torch.full((batch,), steps)
+    else:
+        # What lies beyond a sequence may be anything, NaN too, and has gradient 0.
+        counts = torch.arange(steps, device=data.device).unsqueeze(1) < data_lengths
+        data = torch.where(counts.unsqueeze(2), data, 0.0)
     loss: Tensor = F.ctc_loss(
         F.log_softmax(data, 2),
         label.to(torch.int64).clamp(min=0),

@@ -114,7 +114,14 @@ def _codes(shape: Shape, target_shape: Shape, keep_highest: bool) -> Shape:
     return _legacy_codes(target_shape, keep_highest)
 
 
-@operator("Reshape", "reshape", method="reshape", view=True, source=SOURCE + ", InferReshapeShape")
+@operator(
+    "Reshape",
+    "reshape",
+    method="reshape",
+    view=True,
+    shapes="elements",
+    source=SOURCE + ", InferReshapeShape",
+)
 def reshape(
     data: Tensor,
     *,
@@ -498,6 +505,8 @@ def _(g: GraphBuilder, data: Value, shape_like: Value, *, axes: Shape) -> Value:
 @operator("tile", method="tile", source=SOURCE)
 def tile(data: Tensor, *, reps: Shape) -> Tensor:
     """Repeat the whole array `reps` times along each axis, aligned to the last axis, as `numpy.tile`."""
+    if any(r < 1 for r in reps):
+        raise AttributeValueError(f"tile: nothing is left: expected repetitions of 1 or more, got {reps=}.")
     return data.tile(reps)
 
 
@@ -631,6 +640,11 @@ def broadcast_like(lhs: Tensor, rhs: Tensor, *, lhs_axes: Shape | None = None, r
     """Repeat axes of size 1 of `lhs` to the sizes of `rhs`: all, or each of `lhs_axes` to that of `rhs_axes`."""
     if lhs_axes is None or rhs_axes is None:
         return _expand("broadcast_like", lhs, rhs.shape)
+    if not lhs_axes or len(lhs_axes) != len(rhs_axes):
+        raise AttributeValueError(
+            f"broadcast_like: axes do not pair up: expected as many of each, at least one, got {lhs_axes=}, "
+            f"{rhs_axes=}."
+        )
     sizes = list(lhs.shape)
     for left, right in zip(lhs_axes, rhs_axes, strict=True):
         sizes[left] = rhs.shape[right]
@@ -653,11 +667,15 @@ def _(g: GraphBuilder, lhs: Value, rhs: Value, *, lhs_axes: Shape | None, rhs_ax
     return g.op("Expand", lhs, g.op("Concat", *parts, axis=0))
 
 
-def _check_blocks(name: str, data: Tensor, fits: bool, block_size: int) -> None:
-    if data.dim() != 4 or not fits:
+def _check_blocks(name: str, data: Tensor, split: Shape, block_size: int) -> None:
+    """Raise unless each axis divides by the number beside it."""
+    if block_size < 1:
+        raise AttributeValueError(f"{name}: no block: expected a block_size of 1 or more, got {block_size=}.")
+    shape = tuple(data.shape)
+    if len(shape) != 4 or 0 in shape or any(size % by for size, by in zip(shape, split, strict=True)):
         raise InputError(
-            f"{name}: wrong shape of data: expected (N, C, H, W) that divides into blocks of {block_size}, "
-            f"got data={tuple(data.shape)}."
+            f"{name}: wrong shape of data: expected (N, C, H, W), without sizes of 0, that divides into blocks of "
+            f"{block_size}, got data={shape}."
         )
 
 
@@ -665,7 +683,7 @@ def _check_blocks(name: str, data: Tensor, fits: bool, block_size: int) -> None:
 def depth_to_space(data: Tensor, *, block_size: int) -> Tensor:
     """Move blocks of channels into space: (N, b b C, H, W) gives (N, C, b H, b W), the channel fastest."""
     b = block_size
-    _check_blocks("depth_to_space", data, data.dim() == 4 and data.shape[1] % (b * b) == 0, b)
+    _check_blocks("depth_to_space", data, (1, b * b, 1, 1), b)
     n, c, h, w = data.shape
     blocks = data.reshape(n, b, b, c // (b * b), h, w).permute(0, 3, 4, 1, 5, 2)
     return blocks.reshape(n, c // (b * b), h * b, w * b)
@@ -680,7 +698,7 @@ def _(g: GraphBuilder, data: Value, *, block_size: int) -> Value:
 def space_to_depth(data: Tensor, *, block_size: int) -> Tensor:
     """Move blocks of space into channels: (N, C, b H, b W) gives (N, b b C, H, W), the channel fastest."""
     b = block_size
-    _check_blocks("space_to_depth", data, data.dim() == 4 and data.shape[2] % b == 0 and data.shape[3] % b == 0, b)
+    _check_blocks("space_to_depth", data, (1, 1, b, b), b)
     n, c, h, w = data.shape
     blocks = data.reshape(n, c, h // b, b, w // b, b).permute(0, 3, 5, 1, 2, 4)
     return blocks.reshape(n, c * b * b, h // b, w // b)
@@ -694,7 +712,15 @@ def _(g: GraphBuilder, data: Value, *, block_size: int) -> Value:
 @operator("diag", method="diag", view=True, source="MXNet 1.9.1 src/operator/tensor/diag_op-inl.h")
 def diag(data: Tensor, *, k: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """The diagonal `k` of the matrices along two axes, as the last axis; for a vector, the matrix that has it."""
-    return torch.diag(data, k) if data.dim() == 1 else data.diagonal(k, axis1, axis2)
+    if data.dim() == 1:
+        return torch.diag(data, k)
+    result = data.diagonal(k, axis1, axis2)
+    if 0 in result.shape:
+        raise AttributeValueError(
+            f"diag: there is no such diagonal: expected one that crosses matrices along axes {axis1} and {axis2} of "
+            f"data={tuple(data.shape)}, got {k=}."
+        )
+    return result
 
 
 @diag.onnx

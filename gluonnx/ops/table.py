@@ -31,10 +31,11 @@ RUNTIME_KEYWORDS = frozenset({"training", "generator", "device"})
 """Keywords of a torch function that its caller fills in; they are not attributes."""
 
 Attrs = Mapping[str, Any]
-Shapes = Literal["derived", "even", "same", "broadcast", "known"]
-"""How unknown dimensions follow from known ones: from running the torch function (`derived`), with one size for all
-unknown ones (`even`), because all inputs and outputs have one shape (`same`), from inputs to outputs only
-(`broadcast`), or not at all (`known`)."""
+Shapes = Literal["derived", "even", "same", "broadcast", "known", "wanted", "elements"]
+"""How unknown dimensions follow from known ones: from running the torch function (`derived`), because all inputs and
+outputs have one shape (`same`), from inputs to outputs only (`broadcast`), not at all (`known`), or, where the
+attribute `shape` leaves dimensions open, from what reads the output (`wanted`). `elements` is `derived` where, besides,
+the output has as many elements as the input; `even` is `derived` where all unknown dimensions of the inputs are one."""
 Gradient = Literal["chain", "loss", "none"]
 """What an operator does with the gradient that comes in: passes it on, makes its own instead, or passes on none."""
 Rule = TypeVar("Rule", bound=Callable[..., Any])
@@ -101,7 +102,6 @@ class Operator:
         shapes: How unknown dimensions follow from known ones.
         variable_init: Description of the initializer that a made-up variable carries, by input name.
         source: Where its semantics are stated.
-        shape_attribute: The attribute that holds the shape of its output, in which graphs may leave dimensions open.
         sparse_rule: What it does with sparse storage; None: it computes on dense forms.
         is_open: Whether its inputs and attributes depend on the call (`Custom`).
     """
@@ -126,7 +126,6 @@ class Operator:
         "method",
         "name",
         "runtime",
-        "shape_attribute",
         "shapes",
         "source",
         "sparse_rule",
@@ -154,10 +153,8 @@ class Operator:
         variable_init: Mapping[str, str],
         shapes: Shapes = "derived",
         gradient: Gradient | Callable[[Attrs], Gradient] = "chain",
-        shape_attribute: str | None = None,
     ) -> None:
         self.name = name
-        self.shape_attribute = shape_attribute
         self.aliases = tuple(aliases)
         self.forward = forward
         self.source = source
@@ -483,7 +480,6 @@ def operator(
     variable_init: Mapping[str, str] | None = None,
     shapes: Shapes = "derived",
     gradient: Gradient | Callable[[Attrs], Gradient] = "chain",
-    shape_attribute: str | None = None,
 ) -> Callable[[Callable[..., Any]], Operator]:
     """Declare an operator; the decorated torch function becomes its `Operator`.
 
@@ -503,7 +499,6 @@ def operator(
         variable_init: For an input that symbols make up, the description of its initializer (`["zero", {}]`).
         shapes: How unknown dimensions follow from known ones.
         gradient: What the operator does with the gradient that comes in.
-        shape_attribute: The attribute that holds the shape of the output, if graphs may leave dimensions of it open.
     """
 
     def declare(forward: Callable[..., Any]) -> Operator:
@@ -524,7 +519,6 @@ def operator(
             variable_init=variable_init or {},
             shapes=shapes,
             gradient=gradient,
-            shape_attribute=shape_attribute,
         )
         TABLE.add(op)
         return op

@@ -8,15 +8,14 @@ from typing import Any, Protocol
 
 import torch
 
-from gluonnx.errors import GraphError, InputError, MXNetError
+from gluonnx.errors import GraphError, InputError, MXNetError, PositionError
 from gluonnx.ops.dtypes import BY_TORCH
 from gluonnx.symbol.graph import Entry, Node, topological
-from gluonnx.symbol.inference import settle_open_shapes
+from gluonnx.symbol.inference import infer, wanted_shape
 
 Generator = Callable[[torch.device], torch.Generator | None]
-
 KEPT_SHAPES = 64
-"""Input shapes for which a graph with open shapes remembers what follows from them."""
+"""Input shapes for which a graph with open shapes remembers what they are."""
 
 
 class Watcher(Protocol):
@@ -67,8 +66,6 @@ class GraphFunction:
 
     def __init__(self, heads: Sequence[Entry], names: Sequence[str]) -> None:
         self.names = tuple(names)
-        self._graph = tuple(heads)
-        self._watcher: Watcher | None = None
         position = {name: i for i, name in enumerate(names)}
         nodes = topological(heads)
         slots: dict[tuple[int, int], int] = {}
@@ -95,17 +92,37 @@ class GraphFunction:
                 continue
             steps.append(_step(node, slots, kept))
         self._steps = tuple(reversed(steps))
-        self._is_open = any(s.node.open_shape is not None for s in self._steps)
-        self._settled: dict[tuple[tuple[int, ...], ...], tuple[_Step, ...]] = {}
+        self._entries = tuple(heads)
+        self._watcher: Watcher | None = None
+        self._open = tuple(i for i, s in enumerate(self._steps) if wanted_shape(s.node) is not None)
+        self._completed: dict[tuple[object, ...], tuple[_Step, ...]] = {}
 
     def watched(self, watcher: Watcher) -> "GraphFunction":
         """Return the same function, which shows each operator's inputs and outputs to a watcher."""
         other = copy.copy(self)
+        other._steps = tuple(_shown(s, watcher) for s in self._steps)
         other._watcher = watcher
-        other._settled = {}
-        if not self._is_open:
-            other._steps = _watched(self._steps, watcher)
+        other._completed = {}
         return other
+
+    def _complete(self, tensors: Sequence[torch.Tensor]) -> tuple[_Step, ...]:
+        """Return the steps with the shapes that the graph leaves open filled in, as the inputs' shapes decide them."""
+        key = tuple((t.shape, t.dtype) for t in tensors)
+        steps = self._completed.get(key)
+        if steps is None:
+            found = complete_shapes(self._entries, dict(zip(self.names, tensors, strict=True)))
+            changed = list(self._steps)
+            for i in self._open:
+                step = changed[i]
+                assert step.node.op is not None
+                typed = {**step.node.typed, "shape": found[id(step.node)]}
+                changed[i] = replace(step, call=functools.partial(step.node.op.forward, **typed))
+                if self._watcher is not None:
+                    changed[i] = _shown(changed[i], self._watcher)
+            while len(self._completed) >= KEPT_SHAPES:
+                self._completed.pop(next(iter(self._completed)), None)
+            steps = self._completed[key] = tuple(changed)
+        return steps
 
     def __call__(
         self,
@@ -134,7 +151,7 @@ class GraphFunction:
         if device is None:
             device = tensors[0].device if tensors else torch.device("cpu")
         updates: dict[str, torch.Tensor] = {}
-        for step in self._settle(tensors) if self._is_open else self._steps:
+        for step in self._complete(tensors) if self._open else self._steps:
             arguments = [values[i] for i in step.inputs]
             try:
                 if step.runtime:
@@ -156,30 +173,28 @@ class GraphFunction:
                 values[slot] = None
         return [values[i] for i in self._heads], updates  # type: ignore[misc]
 
-    def _settle(self, tensors: Sequence[torch.Tensor]) -> tuple[_Step, ...]:
-        """Return the steps with the shapes that follow from those of the tensors."""
-        key = tuple([tuple(t.shape) for t in tensors])
-        steps = self._settled.get(key)
-        if steps is None:
-            shapes = dict(zip(self.names, key, strict=True))
-            dtypes = {n: BY_TORCH[t.dtype].name for n, t in zip(self.names, tensors, strict=True)}
-            attrs = settle_open_shapes(self._graph, shapes, dtypes)
-            steps = tuple(
-                replace(s, call=functools.partial(s.node.op.forward, **attrs[id(s.node)]))
-                if id(s.node) in attrs and s.node.op is not None
-                else s
-                for s in self._steps
+
+def complete_shapes(heads: Sequence[Entry], values: Mapping[str, torch.Tensor]) -> dict[int, tuple[int, ...]]:
+    """Return the shape of each operator that leaves it open, by node id, as the values of the variables decide it.
+
+    Raises:
+        InputError: They do not decide it; names the node.
+    """
+    nodes = [n for n in topological(heads) if wanted_shape(n) is not None]
+    if not nodes:
+        return {}
+    shapes = {name: tuple(t.shape) for name, t in values.items()}
+    inference = infer(heads, shapes, {name: BY_TORCH[t.dtype].name for name, t in values.items()})
+    found = {}
+    for node in nodes:
+        shape = inference.shape((node, 0))
+        if shape is None:
+            raise InputError(
+                f"{node.op.name if node.op else None} `{node.name}`: shape is unknown: expected dimensions that the "
+                f"inputs' shapes decide, got shape={node.typed['shape']}. Pass `shape=`."
             )
-            if self._watcher is not None:
-                steps = _watched(steps, self._watcher)
-            while len(self._settled) >= KEPT_SHAPES:
-                self._settled.pop(next(iter(self._settled)), None)
-            self._settled[key] = steps
-        return steps
-
-
-def _watched(steps: Sequence[_Step], watcher: Watcher) -> tuple[_Step, ...]:
-    return tuple(replace(s, call=functools.partial(_watched_call, s, watcher)) for s in steps)
+        found[id(node)] = shape
+    return found
 
 
 def _step(node: Node, slots: Mapping[tuple[int, int], int], kept: set[int]) -> _Step:
@@ -205,6 +220,10 @@ def _step(node: Node, slots: Mapping[tuple[int, int], int], kept: set[int]) -> _
         tuple(updates),
         dead,
     )
+
+
+def _shown(step: _Step, watcher: Watcher) -> _Step:
+    return replace(step, call=functools.partial(_watched_call, step, watcher))
 
 
 def _watched_call(
@@ -235,4 +254,16 @@ def _explain(node: Node, arguments: Sequence[torch.Tensor | None], err: Exceptio
     op = node.op
     assert op is not None
     given = ", ".join(str(tuple(t.shape)) for t in arguments if t is not None)
-    return InputError(f"{op.name} `{node.name}`: does not take inputs of shapes {given}: {err}")
+    kind = PositionError if isinstance(err, IndexError) else InputError
+    return kind(f"{op.name} `{node.name}`: does not take inputs of shapes {given}: {err}")
+
+
+def apart(results: Sequence[torch.Tensor], inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Copy the results that share memory with inputs, or with each other."""
+    seen = {t.untyped_storage().data_ptr() for t in inputs}
+    apart = []
+    for result in results:
+        storage = result.untyped_storage().data_ptr()
+        apart.append(result.clone() if storage in seen else result)
+        seen.add(storage)
+    return apart

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gluonnx.ops.table import Operator
-from gluonnx.util import is_np_shape
 
 
 class Node:
@@ -56,20 +55,6 @@ class Node:
     def visible_count(self) -> int:
         """Number of outputs that a caller sees."""
         return 1 if self.op is None else self.op.visible_outputs(self.typed)
-
-    @property
-    def open_shape(self) -> tuple[int, ...] | None:
-        """The shape that the node asks for, if it leaves dimensions (-1 here) to the uses of its output; else None.
-
-        MXNet writes 0 or -1 for such a dimension, under `np_shape` only -1.
-        """
-        if self.op is None or self.op.shape_attribute is None:
-            return None
-        shape = self.typed[self.op.shape_attribute]
-        least = 0 if is_np_shape() else 1
-        if not shape or min(shape) >= least:
-            return None
-        return tuple(-1 if d < least else d for d in shape)
 
     def output_name(self, index: int) -> str:
         """Return MXNet's name of an output: the variable's own, else `<node>_<output>`."""

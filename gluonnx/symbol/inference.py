@@ -97,9 +97,11 @@ def infer(
             if dtype is not None:
                 found.dtypes[id(node), 0] = dtype
             continue
-        if (shape := node.open_shape) is not None:
-            incomplete[id(node), 0] = shape
+        open_shape = wanted_shape(node)
+        if open_shape is not None:
             found.dtypes[id(node), 0] = node.typed["dtype"]
+            if open_shape:
+                incomplete[id(node), 0] = open_shape
             continue
         _infer_variables(node, found, default_dtype, incomplete)
         if id(node) in wanted:
@@ -114,38 +116,18 @@ def infer(
     return found
 
 
-def settle_open_shapes(
-    heads: Sequence[Entry], shapes: Mapping[str, Shape], dtypes: Mapping[str, str]
-) -> dict[int, dict[str, object]]:
-    """Return the attributes, shape included, of the nodes that leave their shape to the uses of what they give.
-
-    Args:
-        heads: Outputs of the graph.
-        shapes: Shapes of the variables.
-        dtypes: Canonical dtype names of the variables.
+def wanted_shape(node: Node) -> Shape | None:
+    """The shape of an operator's output that the operators after it have to complete, -1 where it is open.
 
     Returns:
-        Typed attributes by node id; empty for most graphs.
-
-    Raises:
-        InputError: A shape does not follow.
+        The shape; () if not even the rank is known; None if nothing is open.
     """
-    nodes = [n for n in topological(heads) if n.open_shape is not None]
-    if not nodes:
-        return {}
-    found = infer(heads, shapes, dtypes)
-    settled: dict[int, dict[str, object]] = {}
-    for node in nodes:
-        shape = found.shape((node, 0))
-        assert node.op is not None
-        assert node.op.shape_attribute is not None
-        if shape is None:
-            raise InputError(
-                f"{node.op.name} `{node.name}`: shape unknown: expected it to follow from where the array is used, got "
-                f"shape={node.typed[node.op.shape_attribute]}. Give every dimension."
-            )
-        settled[id(node)] = {**node.typed, node.op.shape_attribute: shape}
-    return settled
+    if node.op is None or node.op.shapes != "wanted":
+        return None
+    shape: Shape = node.typed["shape"] or ()
+    if is_known(shape) and (shape or is_np_shape()):
+        return None
+    return tuple(d if is_known((d,)) else UNKNOWN for d in shape)
 
 
 def infer_dtypes(
@@ -245,7 +227,7 @@ def _infer_variables(
 def _infer_outputs(node: Node, found: Inference, default_dtype: str) -> None:
     """Find shapes and dtypes of an operator's outputs, if those of its inputs are known."""
     inputs = [found.shape(e) for e in node.inputs]
-    if any(s is None for s in inputs) or node.open_shape is not None:
+    if any(s is None for s in inputs):
         return
     kinds = tuple(
         (s, found.dtype(e) or default_dtype) for s, e in zip(inputs, node.inputs, strict=True) if s is not None
@@ -279,6 +261,9 @@ def _infer_partly(
     """Find what does not follow from inputs to outputs in one walk, and keep what is known in part."""
 
     def run(node: Node, shapes: Sequence[Shape]) -> list[Shape]:
+        open_shape = wanted_shape(node)
+        if open_shape is not None:
+            return [open_shape] if open_shape else []
         kinds = tuple((s, found.dtype(e) or default_dtype) for s, e in zip(shapes, node.inputs, strict=True))
         return [shape for shape, _ in _outputs_of(node, kinds)]
 
@@ -292,7 +277,8 @@ def _infer_partly(
         else:
             found.partial[key] = shape
     for node in nodes:
-        if node.op is not None and all(found.shape(e) is not None for e in node.inputs):
+        is_open = wanted_shape(node) is not None
+        if node.op is not None and not is_open and all(found.shape(e) is not None for e in node.inputs):
             _infer_variables(node, found, default_dtype, incomplete)
             _infer_outputs(node, found, default_dtype)
 

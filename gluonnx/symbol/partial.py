@@ -2,11 +2,13 @@
 
 A dimension is -1 while it is unknown, a shape None while its rank is. An operator tells by `Operator.shapes` how its
 shapes depend on each other; where it says `derived`, its torch function is run on meta tensors with three probe values
-in place of each unknown dimension: an output dimension that does not change is known, and one that changes by a
-whole multiple of what an unknown dimension changes by tells that dimension, once it is known itself.
+in place of each unknown dimension: an output dimension that does not change is known, one that changes by a whole
+multiple of what an unknown dimension changes by is that multiple and a constant, one in proportion is a part of it.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
 
 from gluonnx.errors import InputError, MXNetError
 from gluonnx.symbol.graph import Node
@@ -55,13 +57,16 @@ class PartialShapes:
         assert node.op is not None
         inputs = [self.shapes.get((id(n), i)) for n, i in node.inputs]
         outputs = [self.shapes.get((id(node), i)) for i in range(node.output_count)]
-        if all(map(is_complete, inputs)) and (all(map(is_complete, outputs)) or node.open_shape is not None):
+        if all(map(is_complete, inputs)) and all(map(is_complete, outputs)):
             return
         if node.op.shapes == "same":
             self._unify_all(node)
             return
         if node.op.has_parameter_rule:
             self._apply_rule(node)
+            inputs = [self.shapes.get((id(n), i)) for n, i in node.inputs]
+        if node.op.shapes == "elements":
+            self._count_elements(node, inputs[0], outputs[0])
             inputs = [self.shapes.get((id(n), i)) for n, i in node.inputs]
         known = [s for s in inputs if s is not None]
         if len(known) != len(inputs):
@@ -82,6 +87,15 @@ class PartialShapes:
         if merged is not None:
             for key in keys:
                 self._learn(key, merged, node)
+
+    def _count_elements(self, node: Node, taken: Partial | None, given: Partial | None) -> None:
+        """Find the one unknown dimension of the input from the number of elements of the output."""
+        if taken is None or given is None or UNKNOWN in given or taken.count(UNKNOWN) != 1:
+            return
+        others = math.prod(d for d in taken if d != UNKNOWN)
+        if others and not math.prod(given) % others:
+            found = math.prod(given) // others
+            self._learn((id(node.inputs[0][0]), node.inputs[0][1]), _with(taken, found), node)
 
     def _apply_rule(self, node: Node) -> None:
         """Take shapes of parameters from the operator's rule, as far as they do not depend on unknown dimensions."""
@@ -113,17 +127,31 @@ class PartialShapes:
                 except (MXNetError, RuntimeError, ValueError, IndexError, TypeError):
                     break
             if len(results) == PROBES:
-                self._learn_from_probes(node, groups, results)
+                self._learn_from_probes(node, groups, results, self._smallest(node, inputs))
                 return
 
+    def _smallest(self, node: Node, inputs: Sequence[Partial]) -> Sequence[Partial] | None:
+        """Outputs where unknown dimensions are 1: what large values hide, as a slice does that ends before them."""
+        try:
+            return self._run(node, [tuple(1 if d == UNKNOWN else d for d in shape) for shape in inputs])
+        except (MXNetError, RuntimeError, ValueError, IndexError, TypeError):
+            return None
+
     def _learn_from_probes(
-        self, node: Node, groups: Mapping[tuple[int, int], int], results: Sequence[Sequence[Partial]]
+        self,
+        node: Node,
+        groups: Mapping[tuple[int, int], int],
+        results: Sequence[Sequence[Partial]],
+        smallest: Sequence[Partial] | None,
     ) -> None:
         assert node.op is not None
         for index, shapes in enumerate(zip(*results, strict=True)):
             if len({len(s) for s in shapes}) != 1:
                 continue
             agreed = _agreed(shapes)
+            if smallest is not None and len(smallest[index]) == len(agreed):
+                pairs = zip(agreed, smallest[index], strict=True)
+                agreed = tuple(d if d in (UNKNOWN, least) else UNKNOWN for d, least in pairs)
             self._learn((id(node), index), agreed, node)
             told = self.shapes.get((id(node), index))
             if told is None or node.op.shapes == "broadcast" or len(told) != len(agreed):
@@ -133,10 +161,8 @@ class PartialShapes:
                     continue
                 for group in dict.fromkeys(groups.values()):
                     line = _line(group, [shape[axis] for shape in shapes])
-                    if line is not None:
-                        slope, offset = line
-                        if (dimension - offset) % slope == 0:
-                            self._assign(node, groups, group, (dimension - offset) // slope)
+                    if line is not None and not (dimension - line[1]) % line[0]:
+                        self._assign(node, groups, group, int((dimension - line[1]) / line[0]))
                         break
 
     def _assign(self, node: Node, groups: Mapping[tuple[int, int], int], group: int, dimension: int) -> None:
@@ -168,6 +194,24 @@ def is_complete(shape: Partial | None) -> bool:
     return shape is not None and UNKNOWN not in shape
 
 
+def _line(group: int, found: Sequence[int]) -> tuple[Fraction, int] | None:
+    """Return (slope, offset) with which a dimension follows a group's probe values.
+
+    A slope that is no whole number counts only without an offset: a stride has one too, and hides what it rounds away.
+    """
+    values = [_value(group, probe) for probe in range(PROBES)]
+    slope = Fraction(found[1] - found[0], values[1] - values[0])
+    offsets = {size - slope * value for size, value in zip(found, values, strict=True)}
+    if slope <= 0 or len(offsets) != 1:
+        return None
+    offset = offsets.pop()
+    return None if offset and slope.denominator != 1 else (slope, int(offset))
+
+
+def _with(shape: Partial, dimension: int) -> Partial:
+    return tuple(dimension if d == UNKNOWN else d for d in shape)
+
+
 def _show(shape: Partial) -> str:
     return f"({', '.join('?' if d == UNKNOWN else str(d) for d in shape)}{',' if len(shape) == 1 else ''})"
 
@@ -175,14 +219,6 @@ def _show(shape: Partial) -> str:
 def _value(group: int, probe: int) -> int:
     """The probe value of a group: no two groups grow alike from one probe to the next."""
     return PROBE_UNIT * (2 + group + probe * (3 + 2 * group) + probe * probe)
-
-
-def _line(group: int, found: Sequence[int]) -> tuple[int, int] | None:
-    """Return (slope, offset) with which a dimension follows a group's probe values; None if not by a whole slope."""
-    values = [_value(group, probe) for probe in range(PROBES)]
-    slope, rest = divmod(found[1] - found[0], values[1] - values[0])
-    offsets = {size - slope * value for size, value in zip(found, values, strict=True)}
-    return (slope, offsets.pop()) if not rest and slope > 0 and len(offsets) == 1 else None
 
 
 def _fill(shape: Partial, probe: int) -> Partial:

@@ -4,10 +4,11 @@
 of symbols and their gradients, `training` comparisons of optimizers and hybridized blocks, `sampling` tests of random
 numbers, `process` the process around a test: context, environment, files.
 
-As with MXNet's module, `from mxnet.test_utils import *` gives `mx`, `np`, `os` and `array` too.
+As with MXNet's module, `from mxnet.test_utils import *` gives `mx`, `np`, `os`, `sys` and `array` too.
 """
 
 import os
+import sys
 
 import numpy as np
 
@@ -33,6 +34,7 @@ __all__ = [
     "mx",
     "np",
     "os",
+    "sys",
     "use_np",
     "use_np_array",
     "use_np_shape",

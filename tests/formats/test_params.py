@@ -16,7 +16,15 @@ from hypothesis.extra import numpy as hnp
 
 from gluonnx.errors import FileAccessError, FormatError, InputError
 from gluonnx.formats import params
-from gluonnx.formats.params import Csr, RowSparse, parse_params, read_params, serialize_params, write_params
+from gluonnx.formats.params import (
+    Csr,
+    RowSparse,
+    parse_array,
+    parse_params,
+    read_params,
+    serialize_params,
+    write_params,
+)
 
 CONTEXT = struct.pack("<ii", 1, 0)
 GOLDEN = load_json("params.json")
@@ -257,8 +265,7 @@ class TestErrors:
                 "array 0 `x`: expected a dtype that MXNet 1.9.1 has .*, got dtype=int16. Cast it",
             ),
             ({"x": np.zeros(2, complex)}, "got dtype=complex128"),
-            ([np.zeros(())], r"array 0: expected at least one axis .* got shape=\(\)"),
-            ([np.zeros((0, 3))], r"got shape=\(0, 3\).*np_shape=True"),
+            ([np.zeros(())], r"array 0: expected at least one axis, got a scalar.*np_shape=True"),
             ([[1, 2]], "expected a numpy array, RowSparse or Csr, got list"),
             ({3: np.zeros(2)}, "array 0 `3`: expected a name of type str, got int"),
             ({"\ud800": np.zeros(2)}, "got half a surrogate pair"),
@@ -269,6 +276,32 @@ class TestErrors:
         with pytest.raises(InputError, match=message):
             write_params(tmp_path / "x.params", arrays)
         assert list(tmp_path.iterdir()) == []
+
+    def test_sizes_of_zero_are_the_bytes_that_mxnet_writes(self):
+        # What MXNet 1.9.1 wrote for zeros of shapes (2, 0, 1) and (0,).
+        written = bytes.fromhex(
+            "12010000000000000000000000000000"
+            "0200000000000000"
+            "c9fa93f9000000000300000002000000000000000000000000000000010000000000000001000000"
+            "0000000000000000"
+            "c9fa93f9000000000100000000000000000000000100000000000000"
+            "00000000"
+            "0000000000000000"
+        )
+        arrays = [np.zeros((2, 0, 1), "f4"), np.zeros(0, "f4")]
+        assert data_of(arrays) == written
+        assert [a.shape for a in parse_params(written, "x").arrays] == [(2, 0, 1), (0,)]
+
+    def test_one_array_as_in_a_pickle_of_mxnet(self):
+        data = data_of([np.float32([1, 2])])[24:-8]
+        np.testing.assert_array_equal(parse_array(data), [1, 2])
+        for size in range(len(data)):
+            with pytest.raises(FormatError, match=r"array: |array is empty"):
+                parse_array(data[:size])
+        with pytest.raises(FormatError, match="expected the end, got 1 more bytes"):
+            parse_array(data + b"x")
+        with pytest.raises(FormatError, match="array is empty: expected values"):
+            parse_array(bytes.fromhex("c9fa93f90000000000000000"))
 
     def test_sparse_under_numpy_semantics_is_not_written(self):
         rows = RowSparse((2, 1), np.array([1]), np.ones((1, 1)))

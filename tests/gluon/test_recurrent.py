@@ -260,5 +260,5 @@ def test_one_mask_for_a_whole_sequence():
 
 def test_a_shape_that_nothing_tells():
     symbol = mx.sym.zeros((0, 3)) * 2
-    with pytest.raises(InputError, match=r"_zeros `.*`: shape unknown: .*got shape=\(0, 3\)"):
+    with pytest.raises(InputError, match=r"_zeros `.*`: shape is unknown: .*got shape=\(0, 3\)"):
         symbol.bind(mx.cpu(), {}).forward()

@@ -32,3 +32,18 @@ def test_methods_with_inplace(method, args, shape):
         assert getattr(mx.sym.var("x", shape=(1, 3)), method)(*args, inplace=inplace).infer_shape()[1] == [shape]
     with pytest.raises(MXNetError, match="squeeze"):
         nd.ones((2, 3)).squeeze(0, inplace=True)
+
+
+def test_the_whole_array_takes_a_recorded_value_and_a_part_does_not():
+    x, y = nd.zeros((2, 3)), nd.ones(3)
+    y.attach_grad()
+    with mx.autograd.record():
+        x[:] = y * 3
+        total = (x * 2).sum()
+    total.backward()
+    np.testing.assert_array_equal(y.grad.asnumpy(), [12, 12, 12])
+    for key in (0, slice(0, 1), nd.array([0])):
+        with mx.autograd.record(), pytest.raises(MXNetError, match="whose gradient would be lost"):
+            nd.zeros((2, 3))[key] = y * 1
+    with mx.autograd.record(), pytest.raises(ValueError, match=r"broadcasts to \(2, 2\), got \(3,\)"):
+        nd.zeros((2, 2))[:] = y * 1

@@ -165,15 +165,61 @@ def test_dlpack_of_a_variable_is_outside_the_graph():
     assert not torch.from_dlpack(x).requires_grad
 
 
-def test_from_numpy_shares_both_ways():
+def test_from_numpy_shares_memory_that_the_array_alone_may_write():
     source = np.zeros(3, "float32")
     x = nd.from_numpy(source)
     x[1] = 2
-    source[0] = 1
-    assert values(x) == source.tolist() == [1.0, 2.0, 0.0]
+    assert values(x) == source.tolist() == [0.0, 2.0, 0.0]
+    with pytest.raises(ValueError, match="read-only"):
+        source[0] = 1
+    nd.from_numpy(source)[0] = 1
+    assert values(x) == [1.0, 2.0, 0.0]
     copy = nd.from_numpy(source, zero_copy=False)
     copy[:] = 9
     assert source.tolist() == [1.0, 2.0, 0.0]
+
+
+@pytest.mark.parametrize(("given", "kept"), [(300, 44), (-100, 156), (300.7, 44), (255, 255)])
+def test_a_number_beyond_an_integer_dtype_goes_around(given, kept):
+    x = nd.zeros(2, dtype="uint8")
+    x[0] = given
+    assert values(x) == [kept, 0]
+
+
+def test_a_value_with_more_axes_goes_backwards_too():
+    x = nd.zeros((3, 2))
+    x[::-2] = np.array([1, 2]).reshape(1, 1, 1, 2)
+    assert values(x) == [[1, 2], [0, 0], [1, 2]]
+
+
+def test_a_reversed_numpy_array_can_be_assigned():
+    x = nd.zeros(3)
+    x[:] = np.arange(3.0)[::-1]
+    assert values(x) == [2.0, 1.0, 0.0]
+
+
+def test_scalars_and_sizes_of_zero_exist_under_np_shape_only():
+    for shape in ((), (0,), (2, 0)):
+        with pytest.raises(mx.MXNetError, match=r"nd\.ones: shape is unknown: .* exist under `np_shape\(\)`"):
+            nd.ones(shape)
+        with mx.np_shape():
+            assert nd.ones(shape).shape == shape
+
+
+def test_a_pickle_that_mxnet_wrote():
+    # nd.arange(1, ctx=gpu(0)).__getstate__() of MXNet.
+    handle = "c9fa93f90000000001000000010000000000000002000000000000000000000000000000"
+    x = nd.NDArray.__new__(nd.NDArray)
+    x.__setstate__({"handle": bytearray.fromhex(handle)})
+    assert values(x) == [0.0]
+    assert x.context == mx.cpu()
+    with pytest.raises(FormatError, match="pickle holds no values"):
+        x.__setstate__({})
+
+
+def test_dtypes_by_numpys_names():
+    assert nd.zeros(1, dtype="half").dtype == nd.zeros(1, dtype="f2").dtype == np.float16
+    assert nd.cast(nd.zeros(1), dtype="double").dtype == np.float64
 
 
 def test_bfloat16_comes_as_float32():

@@ -100,7 +100,7 @@ def test_wrong_inputs_are_named(name, shapes, attrs, message):
 
 
 REFUSED_ATTRIBUTES = [
-    ("Pooling", [(2, 3, 8)], {"kernel": (2,), "pooling_convention": "same"}, "got pooling_convention='same'"),
+    ("Pooling", [(2, 3, 8)], {"kernel": (2,), "pooling_convention": "same", "pool_type": "avg"}, "got pool_type='avg'"),
     ("Pooling", [(2, 3, 8)], {"kernel": (2,), "pool_type": "lp"}, "expected 1, 2 or 3, got p_value=None"),
     (
         "Deconvolution",

@@ -33,3 +33,22 @@ class TestLabelLengthsWithoutDataLengths:
 def test_a_label_longer_than_the_data_is_refused():
     with pytest.raises(InputError, match=r"at most 2 places in label, got label=\(1, 3\)"):
         mx.nd.CTCLoss(mx.nd.ones((2, 1, 4)), mx.nd.array([[1, 1, 2]]))
+
+
+def test_steps_beyond_a_sequence_may_be_anything():
+    scores = np.random.RandomState(0).normal(size=(6, 2, 4)).astype("float32")
+    lengths, label = mx.nd.array([4, 3]), mx.nd.array([[1, 2], [3, 0]])
+    results = []
+    for filler in (0.0, np.nan):
+        given = scores.copy()
+        given[4:, 0] = given[3:, 1] = filler
+        x = mx.nd.array(given)
+        x.attach_grad()
+        with mx.autograd.record():
+            loss = mx.nd.CTCLoss(x, label, lengths, use_data_lengths=True)
+        loss.backward()
+        results.append((loss.asnumpy(), x.grad.asnumpy()))
+    for plain, filled in zip(*results, strict=True):
+        np.testing.assert_array_equal(filled, plain)
+    assert not results[0][1][4:, 0].any()
+    assert not results[0][1][3:, 1].any()

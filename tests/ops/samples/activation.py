@@ -50,6 +50,8 @@ SAMPLES += [
         why="MXNet computes it in float32",
     ),
     Sample("LeakyReLU", "prelu", (A((3, 4, 2)), A((4,))), {"act_type": "prelu"}),
+    Sample("LeakyReLU", "prelu_each", (A((3, 4, 2, 2)), A((3, 4))), {"act_type": "prelu"}, batch=()),
+    Sample("LeakyReLU", "prelu_sample", (A((3, 4, 2)), A((3, 1))), {"act_type": "prelu"}, batch=()),
     Sample("LeakyReLU", "prelu_2d", (A((3, 4)), A((4,))), {"act_type": "prelu"}),
     Sample("LeakyReLU", "prelu_shared", (A((3, 4, 2, 2)), A((1,))), {"act_type": "prelu"}),
     Sample(
@@ -201,7 +203,8 @@ for name in ("LinearRegressionOutput", "LogisticRegressionOutput", "MAERegressio
     ]
 # What a whole operator has in common, and MXNet's second form of a label or slope.
 OTHER_FORM = "one of the other shapes that MXNet takes"
-FORMS = ("LeakyReLU-prelu_shared", "SoftmaxOutput-probabilities", "SoftmaxOutput-probabilities_head")
+FORMS = ("LeakyReLU-prelu_shared", "LeakyReLU-prelu_each", "LeakyReLU-prelu_sample")
+FORMS += ("SoftmaxOutput-probabilities", "SoftmaxOutput-probabilities_head")
 FORMS += ("SoftmaxOutput-multi_3d_label",)
 
 

@@ -75,5 +75,15 @@ SAMPLES += [
     ),
     Sample("Pooling", "max_float16", (A((1, 2, 5, 4), "float16"),), {"kernel": (2, 2), "stride": (2, 2)}),
     Sample("Pooling", "avg_float16", (A((1, 2, 5, 4), "float16"),), {"kernel": (2, 2), "pool_type": "avg"}),
+    # Recorded under MXNET_MKLDNN_ENABLED=0: with its MKL library MXNet 1.9.1 fails at most of these.
+    *(
+        Sample(
+            "Pooling",
+            "same_%d_%d" % (kernel, stride),
+            (A((2, 3, 9)),),
+            {"kernel": (kernel,), "stride": (stride,), "pad": (0, 0, 0), "pooling_convention": "same"},
+        )
+        for kernel, stride in ((1, 4), (2, 1), (3, 1), (3, 2), (4, 3), (5, 1))
+    ),
     Sample("Pooling", "no_effect", (A((1, 1, 4, 4)),), {"kernel": (2, 2), "cudnn_off": True, "layout": "NCHW"}),
 ]
