@@ -29,13 +29,13 @@ DEFAULT_RANGE = {"uint8": (0, 256), "bool": (0, 2)}
 """Integers in [low, high) where no operator asks for indices; 0 to 9 for the other dtypes."""
 _INTEGERS = (0, 10)
 
-# Operators with an input of indices: its name, and the number of things it counts among.
-_INDEXED: Mapping[str, tuple[str, Callable[[Mapping[str, Any], Sequence[Shape]], int]]] = {
-    "Embedding": ("data", lambda attrs, shapes: int(attrs["input_dim"])),
-    "one_hot": ("indices", lambda attrs, shapes: int(attrs["depth"])),
-    "take": ("indices", lambda attrs, shapes: shapes[0][attrs["axis"]]),
-    "pick": ("index", lambda attrs, shapes: shapes[0][-1 if attrs["axis"] is None else attrs["axis"]]),
-    "batch_take": ("indices", lambda attrs, shapes: shapes[0][1]),
+# Operators with an input of indices: its position, and the number of things it counts among.
+_INDEXED: Mapping[str, tuple[int, Callable[[Mapping[str, Any], Sequence[Shape]], int]]] = {
+    "Embedding": (0, lambda attrs, shapes: int(attrs["input_dim"])),
+    "one_hot": (0, lambda attrs, shapes: int(attrs["depth"])),
+    "take": (1, lambda attrs, shapes: shapes[0][attrs["axis"]]),
+    "pick": (1, lambda attrs, shapes: shapes[0][-1 if attrs["axis"] is None else attrs["axis"]]),
+    "batch_take": (1, lambda attrs, shapes: shapes[0][1]),
 }
 # Operators with an input `sequence_length`, whole numbers from 1 to the number of steps, and the axis of the steps.
 _COUNTED: Mapping[str, Callable[[Mapping[str, Any]], int]] = {
@@ -86,20 +86,28 @@ def input_specs(heads: Sequence[Entry], specs: Sequence[InputSpec], inference: I
     for node in reversed(topological(heads)):
         if node.op is None:
             continue
-        shapes = [inference.shape(e) or () for e in node.inputs]
-        names = [i.name for i in node.op.active_inputs(node.typed, len(node.inputs))]
-        if node.op.name in _INDEXED and all(shapes[:1]):
-            name, count = _INDEXED[node.op.name]
-            _narrow(ranges, node.inputs[names.index(name)][0], (0, count(node.typed, shapes)))
-        if node.op.name in _COUNTED and "sequence_length" in names and all(shapes[:1]):
-            steps = shapes[0][_COUNTED[node.op.name](node.typed)]
-            _narrow(ranges, node.inputs[names.index("sequence_length")][0], (1, steps + 1))
+        if node.op.name in _COUNTED:
+            _count_steps(node, inference.shape(node.inputs[0]), ranges)
+        if node.op.name in _INDEXED:
+            position, count = _INDEXED[node.op.name]
+            shapes = [inference.shape(e) or () for e in node.inputs]
+            if position < len(node.inputs) and all(shapes[:1]):
+                _narrow(ranges, node.inputs[position][0], (0, count(node.typed, shapes)))
         if node.op.name in _VALUE_PRESERVING and id(node) in ranges:
             _narrow(ranges, node.inputs[0][0], ranges[id(node)])
     by_name = {n.name: ranges.get(id(n)) for n in topological(heads) if n.is_variable}
     return [
         InputSpec(s.name, s.dtype, s.shape, s.is_batched, by_name.get(s.name) or _default_range(s.dtype)) for s in specs
     ]
+
+
+def _count_steps(node: Node, shape: Shape | None, ranges: dict[int, Range]) -> None:
+    """Narrow the range of an input `sequence_length`, if the operator has one."""
+    assert node.op is not None
+    names = [i.name for i in node.op.active_inputs(node.typed, len(node.inputs))]
+    if shape and "sequence_length" in names:
+        steps = shape[_COUNTED[node.op.name](node.typed)]
+        _narrow(ranges, node.inputs[names.index("sequence_length")][0], (1, steps + 1))
 
 
 def _narrow(ranges: dict[int, Range], node: Node, found: Range) -> None:
