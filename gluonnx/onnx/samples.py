@@ -101,15 +101,6 @@ def input_specs(heads: Sequence[Entry], specs: Sequence[InputSpec], inference: I
     ]
 
 
-def _count_steps(node: Node, shape: Shape | None, ranges: dict[int, Range]) -> None:
-    """Narrow the range of an input `sequence_length`, if the operator has one."""
-    assert node.op is not None
-    names = [i.name for i in node.op.active_inputs(node.typed, len(node.inputs))]
-    if shape and "sequence_length" in names:
-        steps = shape[_COUNTED[node.op.name](node.typed)]
-        _narrow(ranges, node.inputs[names.index("sequence_length")][0], (1, steps + 1))
-
-
 def _narrow(ranges: dict[int, Range], node: Node, found: Range) -> None:
     low, high = ranges.get(id(node), found)
     ranges[id(node)] = (max(low, found[0]), min(high, found[1]))
@@ -117,6 +108,15 @@ def _narrow(ranges: dict[int, Range], node: Node, found: Range) -> None:
 
 def _default_range(dtype: str) -> Range | None:
     return None if BY_NAME[dtype].is_float else DEFAULT_RANGE.get(dtype, _INTEGERS)
+
+
+def _count_steps(node: Node, shape: Shape | None, ranges: dict[int, Range]) -> None:
+    """Narrow the range of an input `sequence_length`, if the operator has one."""
+    assert node.op is not None
+    names = [i.name for i in node.op.active_inputs(node.typed, len(node.inputs))]
+    if shape and "sequence_length" in names:
+        steps = shape[_COUNTED[node.op.name](node.typed)]
+        _narrow(ranges, node.inputs[names.index("sequence_length")][0], (1, steps + 1))
 
 
 def seeded_array(spec: InputSpec, position: int, seed: int, batch: int) -> Array:
