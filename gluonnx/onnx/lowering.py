@@ -226,10 +226,12 @@ class _Lowering:
         if found is None:
             raise LoweringError("its shape is unknown: expected one that the inputs' shapes decide. Pass `shape=`.")
         first, second = (inference.shapes[id(node), 0] for inference in self.inferences)
-        # One element, expanded: states of zeros would be large constants.
-        (value,) = node.op.lower(self.builder, (), {**node.typed, "shape": (1,) * len(first)})
+        fixed = tuple(a if a == b else 1 for a, b in zip(first, second, strict=True))
+        (value,) = node.op.lower(self.builder, (), {**node.typed, "shape": fixed})
         if first == second:
-            return (self.builder.op("Expand", value, self.builder.ints(first)),)
+            # One element, expanded: states of zeros would be large constants.
+            (single,) = node.op.lower(self.builder, (), {**node.typed, "shape": (1,) * len(first)})
+            return (self.builder.op("Expand", single, self.builder.ints(first)),)
         assert self.batch is not None
         one, other = self.batch
         size = next(v for n, v in self.inputs.items() if self.shapes[n] and self.shapes[n][0] == one)
