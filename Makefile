@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test setup lint types imports cpp cpp-demo pytest bench docs clean
+.PHONY: demo test setup lint types imports cpp cpp-demo pytest bench docs coverage clean
 
 demo: $(STAMP) cpp
 	$(BIN)/python samples/digits/demo.py
@@ -24,6 +24,10 @@ $(STAMP): pyproject.toml constraints.txt
 
 docs: $(STAMP)
 	$(BIN)/python docs/make_docs.py
+
+# How much of what real programs call there is.
+coverage: $(STAMP)
+	$(BIN)/python docs/operator_coverage.py
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

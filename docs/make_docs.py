@@ -9,6 +9,8 @@ import ast
 import sys
 from pathlib import Path
 
+import operator_coverage as coverage
+
 from gluonnx.ops import TABLE, Operator
 
 DOCS = Path(__file__).resolve().parent
@@ -19,10 +21,13 @@ OPERATORS_HEAD = """\
 
 Generated from the operator table by `docs/make_docs.py`. Each name works in `mx.nd`, in `mx.sym` and as `F.<name>`;
 names that begin with an underscore are in `_internal`, `_contrib_x` is `contrib.x`, `_linalg_x` is `linalg.x`.
-Attributes without a default are required; those in *italics* are accepted and change nothing.
+Attributes without a default are required; those in *italics* are accepted and change nothing. The gradient is `own`
+where a loss head makes it instead of passing one on. `calls` are those counted in 1,600 public files that use MXNet;
+operators that appear in none have no number.
 
-| operator | other names | inputs | attributes | ONNX |
-|---|---|---|---|---|
+{coverage}
+| operator | other names | inputs | attributes | gradient | ONNX | calls |
+|---|---|---|---|---|---|---|
 """
 
 DIFFERENCES_HEAD = """\
@@ -36,10 +41,14 @@ Generated from the `Differs:` lines of docstrings by `docs/make_docs.py`.
 def operators() -> str:
     """Return docs/operators.md."""
     rows = sorted(TABLE.operators(), key=lambda op: op.name.lower())
-    return OPERATORS_HEAD + "".join(_row(op) for op in rows)
+    counted = coverage.read()
+    calls = {use.operator: use.uses for use in counted}
+    return OPERATORS_HEAD.format(coverage=coverage.table(counted)) + "".join(
+        _row(op, sum(calls.get(name, 0) for name in (op.name, *op.aliases))) for op in rows
+    )
 
 
-def _row(op: Operator) -> str:
+def _row(op: Operator, calls: int) -> str:
     inputs = []
     for spec in op.inputs:
         mark = "..." if op.variadic else "?" if spec.optional else ""
@@ -53,9 +62,14 @@ def _row(op: Operator) -> str:
         ", ".join(f"`{n}`" for n in op.aliases),
         ", ".join(inputs),
         ", ".join(attributes),
+        _GRADIENTS[op.declared_gradient],
         "yes" if op.unsupported_reason is None else f"no: {op.unsupported_reason}",
+        str(calls or ""),
     ]
     return "| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |\n"
+
+
+_GRADIENTS = {"chain": "yes", "loss": "own", "none": "no", "refused": "refused when bound", None: "by attributes"}
 
 
 def differences() -> str:

@@ -10,17 +10,20 @@ from typing import Any
 import torch
 
 from gluonnx.custom_function import Function
-from gluonnx.errors import ArgumentError, MXNetError
+from gluonnx.errors import ArgumentError, InputError, InputTypeError, MXNetError, NotSupportedError
 from gluonnx.modes import MODES
-from gluonnx.ndarray.leaf import NOT_IN_GRAPH, attach, explain
+from gluonnx.ndarray.leaf import attach, explain, head_gradients, release, tracked_heads
 from gluonnx.ndarray.leaf import backward as _backward
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ndarray.sparse_array import BaseSparseNDArray, gradient_array
+from gluonnx.ops.derivative import refusal
+from gluonnx.recorded import get_symbol
 
 __all__ = [
     "Function",
     "NDArray",
     "backward",
+    "get_symbol",
     "grad",
     "is_recording",
     "is_training",
@@ -133,6 +136,11 @@ def mark_variables(
         variables: The arrays.
         gradients: An array of the same shape for each.
         grad_reqs: `"write"`, `"add"` or `"null"`, one for all or one for each.
+
+    Raises:
+        ArgumentError: The lengths differ.
+        InputTypeError: Something is not an NDArray.
+        InputError: A gradient array has another shape or dtype than its variable.
     """
     if isinstance(variables, NDArray):
         variables = [variables]
@@ -140,7 +148,20 @@ def mark_variables(
         gradients = [gradients]
     if isinstance(grad_reqs, str):
         grad_reqs = [grad_reqs] * len(variables)
+    if not len(variables) == len(gradients) == len(grad_reqs):
+        raise ArgumentError(
+            f"mark_variables: lengths differ: expected {len(variables)}, one for each variable, got {len(gradients)} "
+            f"gradients and {len(grad_reqs)} grad_reqs."
+        )
     for variable, gradient, grad_req in zip(variables, gradients, grad_reqs, strict=True):
+        for array in (variable, gradient):
+            if not isinstance(array, NDArray):
+                raise InputTypeError(f"mark_variables: not an array: expected NDArrays, got {type(array).__name__}.")
+        if grad_req != "null" and (gradient.shape != variable.shape or gradient.dtype is not variable.dtype):
+            raise InputError(
+                f"mark_variables: a gradient array does not fit its variable: expected {variable.shape} "
+                f"{variable.dtype.__name__}, got {gradient.shape} {gradient.dtype.__name__}."
+            )
         attach(variable, gradient, grad_req)
 
 
@@ -155,14 +176,20 @@ def backward(
     Args:
         heads: Arrays computed inside `record`.
         head_grads: Gradient with respect to each head; None for ones.
-        retain_graph: Keep the graph for another backward.
-        train_mode: Accepted; the recorded forward decides.
+        retain_graph: Keep the graph for another backward. Otherwise the heads are in no graph any more.
+        train_mode: What `is_training()` says in the `backward` of a Function.
+
+    Differs: operators go by the mode that they were recorded in; MXNet's Dropout, BatchNorm and rrelu take
+        `train_mode`, so that their gradients are those of another function if it is not the recorded one. An array in
+        the middle of a graph that a backward has freed can be differentiated where its operators kept nothing for it;
+        MXNet refuses.
 
     Raises:
         MXNetError: A head is not in a recorded graph, or an earlier backward has freed it.
+        InputError: A head gradient does not fit its head.
     """
     heads, given = _pair(heads, head_grads)
-    _backward(heads, given, retain_graph)
+    _backward(heads, given, retain_graph, train_mode)
 
 
 def grad(
@@ -181,32 +208,50 @@ def grad(
         heads: Arrays computed inside `record`.
         variables: Arrays that `attach_grad()` made variables.
         head_grads: Gradient with respect to each head; None for ones.
-        retain_graph: Keep the graph for another backward; as `create_graph` if None.
+        retain_graph: Keep the graph for another backward; as `create_graph` if None. Otherwise the heads are in no
+            graph any more.
         create_graph: Record the gradients too, for higher-order gradients.
-        train_mode: Accepted; the recorded forward decides.
+        train_mode: See `backward`.
 
     Raises:
-        MXNetError: A head is not in a recorded graph, or does not depend on a variable.
+        MXNetError: A head is not in a recorded graph, or does not depend on a variable, or a variable is none.
+        ArgumentError: There are no variables.
+        NotSupportedError: A second derivative was asked of an operator that has none.
     """
     heads, given = _pair(heads, head_grads)
     wanted = [variables] if isinstance(variables, NDArray) else list(variables)
-    for array in (*heads, *wanted):
-        if not array._t.requires_grad:
-            raise MXNetError(NOT_IN_GRAPH)
+    if not wanted:
+        raise ArgumentError("autograd.grad: variables cannot be an empty list: expected at least one, got none.")
+    for position, array in enumerate(wanted):
+        leaf = getattr(array, "_leaf", None)
+        if leaf is None or leaf.grad_req == "null":
+            raise MXNetError(
+                f"autograd.grad: cannot differentiate with respect to variable {position}, which does not require a "
+                "gradient: expected an array that `attach_grad()` made a variable, got another."
+            )
+    tensors = tracked_heads(heads)
+    retains = create_graph if retain_graph is None else retain_graph
+    before = MODES.backward_training
+    MODES.backward_training = train_mode
     try:
         found = torch.autograd.grad(
-            [h._t for h in heads],
+            tensors,
             [_tracked(v) for v in wanted],
-            [torch.ones_like(h._t) if g is None else g._t for h, g in zip(heads, given, strict=True)],
-            retain_graph=create_graph if retain_graph is None else retain_graph,
+            head_gradients(tensors, given),
+            retain_graph=retains,
             create_graph=create_graph,
             allow_unused=True,
         )
     except RuntimeError as err:
         raise explain(err) from err
+    finally:
+        MODES.backward_training = before
     results = []
     for array, gradient in zip(wanted, found, strict=True):
         if gradient is None:
+            reason = next((r for r in map(refusal, tensors) if r is not None), None)
+            if reason is not None:
+                raise NotSupportedError(reason)
             raise MXNetError(
                 f"autograd.grad: the heads do not depend on a variable of shape {array.shape}: expected variables that "
                 "the recorded graph uses. Leave it out of `variables`."
@@ -215,6 +260,8 @@ def grad(
             dense = gradient.to_dense() if gradient.is_sparse else gradient
             gradient = _in_graph(dense, _tracked(array))
         results.append(gradient_array(gradient, array.context) if gradient.is_sparse else array._like(gradient))
+    if not retains:
+        release(heads)
     return results
 
 

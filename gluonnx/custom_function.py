@@ -8,6 +8,8 @@ import torch
 from gluonnx.errors import ArgumentError, InputTypeError, MXNetError
 from gluonnx.modes import MODES
 from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.ndarray.provenance import note_outputs
+from gluonnx.ops.derivative import once_differentiable
 
 __all__ = ["Function"]
 
@@ -15,7 +17,8 @@ __all__ = ["Function"]
 class Function:
     """A computation whose gradient is `backward` instead of that of the operators it uses; an instance is called once.
 
-    `backward` takes a gradient for each output of `forward` and returns one for each input.
+    `backward` takes a gradient for each output of `forward` and returns one for each input. It is not recorded: a
+    second derivative through the function is an error.
 
     Examples:
         >>> from gluonnx import autograd, nd
@@ -85,18 +88,19 @@ class Function:
             return outputs
         tracked = _Recorded.apply(self, [a._plain() for a in made], *(a._active() for a in inputs))  # type: ignore[no-untyped-call]
         results = [a._like(t) for a, t in zip(made, tracked, strict=True)]
+        note_outputs(results, type(self), inputs)
         return results[0] if is_single else type(outputs)(results)
 
     def _gradients(self, heads: Sequence[torch.Tensor], inputs: Sequence[tuple[torch.Size, torch.dtype]]) -> list[Any]:
-        """Run `backward`; what it computes is recorded where torch records (`create_graph`)."""
+        """Run `backward` outside recording, in the training mode that the pass was begun with."""
         name = type(self).__name__
-        is_recording = MODES.recording
-        MODES.recording = torch.is_grad_enabled()
+        before = MODES.recording, MODES.training
+        MODES.recording, MODES.training = False, MODES.backward_training
         try:
             found = self.backward(*(NDArray(h) for h in heads))
         finally:
-            MODES.recording = is_recording
-        gradients = [found] if isinstance(found, NDArray) else list(found)
+            MODES.recording, MODES.training = before
+        gradients = list(found) if isinstance(found, (list, tuple)) else [found]
         if len(gradients) != len(inputs):
             raise MXNetError(
                 f"{name}.backward: wrong number of gradients: expected {len(inputs)}, one for each input of forward, "
@@ -107,7 +111,7 @@ class Function:
             if not isinstance(gradient, NDArray):
                 raise MXNetError(f"{name}.backward: wrong gradient: expected NDArrays, got {type(gradient).__name__}.")
             try:
-                results.append(gradient._t.to(dtype).expand(shape))
+                results.append(gradient._plain().to(dtype).expand(shape))
             except RuntimeError as err:
                 raise MXNetError(
                     f"{name}.backward: gradient does not fit its input: expected shape {tuple(shape)}, "
@@ -130,6 +134,7 @@ class _Recorded(torch.autograd.Function):
         return aliases
 
     @staticmethod
+    @once_differentiable(lambda ctx: type(ctx.function).__name__)
     def backward(ctx: Any, *heads: torch.Tensor) -> tuple[Any, ...]:
         gradients = ctx.function._gradients(heads, ctx.inputs)
         needed = ctx.needs_input_grad[2:]

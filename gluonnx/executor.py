@@ -71,6 +71,7 @@ class Executor:
             if grad is not None and req != "null" and arg._t.is_floating_point()
         )
         names = [*self._argument_names, *self._auxiliary_names]
+        _check_gradients(symbol._heads, {self._argument_names[i] for i in self._wanted})
         self._function = GraphFunction(symbol._heads, names)
         self._found = self._infer()
         self.outputs = self._make_outputs(share)
@@ -470,6 +471,27 @@ def _fill(buffer: NDArray, result: torch.Tensor) -> None:
         buffer._t.copy_(result)
     else:  # a shape that depends on values
         buffer._t = result.clone()
+
+
+def _check_gradients(heads: Sequence[Entry], wanted: set[str]) -> None:
+    """Raise MXNetError if a wanted gradient would have to go through an operator that has none."""
+    nodes = topological(heads)
+    if not wanted or not any(n.op is not None and n.op.refuses_gradient(n.typed) for n in nodes):
+        return
+    receiving = {id(n) for n, _ in heads}
+    for node in reversed(nodes):
+        if node.op is not None and id(node) in receiving and node.op.has_gradient(node.typed):
+            receiving |= {id(n) for n, _ in node.inputs}
+    reached: set[int] = set()
+    for node in nodes:
+        if node.name in wanted if node.op is None else any(id(n) in reached for n, _ in node.inputs):
+            reached.add(id(node))
+        if id(node) in reached & receiving and node.op is not None and node.op.refuses_gradient(node.typed):
+            raise MXNetError(
+                f"Executor: operator {node.op.name} `{node.name}` is non-differentiable: expected none on the way of a "
+                f"gradient, got one for {', '.join(sorted(wanted))}. Put `BlockGrad` after it, or bind with "
+                "grad_req='null'."
+            )
 
 
 def _by_name(names: Sequence[str], arrays: Sequence[Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from gluonnx.modes import MODES
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ops.attributes import Attribute, to_text
 from gluonnx.ops.custom import register_kind
+from gluonnx.ops.derivative import once_differentiable
 from gluonnx.ops.dtypes import BY_NAME, BY_TORCH, as_dtype, torch_dtype
 from gluonnx.ops.table import TABLE, Input
 
@@ -354,7 +355,7 @@ class _Recorded(torch.autograd.Function):
         return outputs
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @once_differentiable("Custom")
     def backward(ctx: Any, *heads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         return (None, *ctx.call.backward(heads, ctx.needs_input_grad[1:]))
 

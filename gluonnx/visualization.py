@@ -108,7 +108,7 @@ def plot_network(
         shape: Shapes of inputs by name; edges then carry shapes without the batch axis.
         dtype: Element types of inputs by name, float32 if None.
         node_attrs: Graphviz attributes of nodes, which win over the defaults.
-        hide_weights: Whether parameters are left out.
+        hide_weights: Whether parameters are left out; else there are edges to them, and Graphviz draws plain ovals.
 
     Returns:
         A `graphviz.Digraph`: show it in a notebook, or call its `render()`.
@@ -133,9 +133,10 @@ def plot_network(
     defaults = {"shape": "box", "fixedsize": "true", "width": "1.3", "height": "0.8034", "style": "filled"}
     defaults |= dict(node_attrs or {})
     picture = Digraph(name=title, format=save_format)
-    hidden = {node.name for node in nodes if hide_weights and node.is_variable and node.name.endswith(HIDDEN_SUFFIXES)}
+    weights = {node.name for node in nodes if node.is_variable and node.name.endswith(HIDDEN_SUFFIXES)}
+    hidden = weights if hide_weights else set()
     for node in nodes:
-        if node.name in hidden:
+        if node.name in weights:
             continue
         if node.op is None:
             picture.node(node.name, label=node.name, **{**defaults, "shape": "oval", "fillcolor": VARIABLE_FILL})

@@ -680,3 +680,331 @@ def softmax_output_loss(mx):
         y = mx.nd.SoftmaxOutput(x, mx.nd.array([0, 2]))
     y.backward()
     return [y, x.grad]
+
+
+def _square_step(mx, x):
+    with mx.autograd.record():
+        y = x * x
+    y.backward()
+
+
+@CASES
+def gradient_keeps_its_memory(mx):
+    x = variable(mx)
+    grad = x.grad
+    views = [grad[0:2], grad.reshape((3, 1)), grad.detach()]
+    _square_step(mx, x)
+    first = [v.copy() for v in views]
+    x[:] = 5
+    _square_step(mx, x)
+    return first + views + [grad]
+
+
+@CASES
+def gradient_in_memory_of_ones_own(mx):
+    x, whole = mx.nd.array([1.0, 2.0, 3.0]), mx.nd.zeros((5,))
+    mx.autograd.mark_variables([x], [whole[1:4]])
+    _square_step(mx, x)
+    return [whole, x.grad]
+
+
+@CASES
+def gradient_through_dlpack(mx):
+    x = variable(mx)
+    seen = mx.nd.from_dlpack(x.grad.to_dlpack_for_read())
+    _square_step(mx, x)
+    return seen
+
+
+@CASES
+def gradient_of_parameter_keeps_its_memory(mx):
+    p = mx.gluon.Parameter("w", shape=(3,))
+    p.initialize("ones")
+    part = p.list_grad()[0][1:]
+    with mx.autograd.record():
+        y = p.data() * 4
+    y.backward()
+    return [part, p.grad()]
+
+
+@CASES
+def one_gradient_array_of_two_variables(mx):
+    x, w, g = mx.nd.array([1.0, 2.0]), mx.nd.array([3.0, 3.0]), mx.nd.zeros((2,))
+    mx.autograd.mark_variables([x, w], [g, g])
+    with mx.autograd.record():
+        y = x * w
+    y.backward()
+    return g
+
+
+@CASES
+def second_backward_through_what_saves_nothing(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x + 1
+    y.backward()
+    y.backward()
+
+
+@CASES
+def backward_after_grad(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x + 1
+    mx.autograd.grad(y, x)
+    y.backward()
+
+
+@CASES
+def backward_after_grad_with_graph(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x + 1
+    mx.autograd.grad(y, x, create_graph=True)
+    y.backward()
+    return x.grad
+
+
+@CASES
+def backward_after_grad_with_freed_graph(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x + 1
+    mx.autograd.grad(y, x, create_graph=True, retain_graph=False)
+    y.backward()
+
+
+@CASES
+def head_of_a_backward_is_a_constant_afterwards(mx):
+    x, w = variable(mx), variable(mx)
+    with mx.autograd.record():
+        y = x + 1
+        y.backward()
+        z = y * w
+    z.backward()
+    return [x.grad, w.grad]
+
+
+@CASES
+def backward_of_variable_twice(mx):
+    x = variable(mx)
+    x.backward()
+    x.backward()
+    return x.grad
+
+
+@CASES
+def grad_of_intermediate(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x * x
+        z = y * 2
+    mx.autograd.grad(z, y)
+
+
+@CASES
+def grad_of_nothing(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x * x
+    mx.autograd.grad(y, [])
+
+
+@CASES
+def grad_of_null_variable(mx):
+    x = variable(mx, grad_req="null")
+    with mx.autograd.record():
+        y = x * x
+    mx.autograd.grad(y, x)
+
+
+@CASES
+def grad_of_tuples(mx):
+    x, w = variable(mx), variable(mx)
+    with mx.autograd.record():
+        y = x * x
+        z = y * w
+    first = mx.autograd.grad((y, z), (x, w), retain_graph=True, train_mode=False)
+    return first + mx.autograd.grad((y, z), (x, w), [mx.nd.ones((3,)) * 2, None])
+
+
+@CASES
+def backward_of_no_heads(mx):
+    mx.autograd.backward([])
+
+
+@CASES
+def head_gradient_of_another_shape(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x * x
+    y.backward(mx.nd.array([[1.0, 2.0, 3.0]]))
+    return x.grad
+
+
+@CASES
+def modes_set_inside_scopes(mx):
+    found = []
+    with mx.autograd.record():
+        mx.autograd.set_recording(False)
+        found.append(mx.autograd.is_recording())
+        with mx.autograd.pause(train_mode=True):
+            found.append((mx.autograd.is_recording(), mx.autograd.is_training()))
+        mx.autograd.set_training(False)
+        with mx.autograd.record():
+            found.append((mx.autograd.is_recording(), mx.autograd.is_training()))
+        found.append((mx.autograd.is_recording(), mx.autograd.is_training()))
+    found.append((mx.autograd.is_recording(), mx.autograd.is_training()))
+    return found
+
+
+@CASES
+def set_recording_records(mx):
+    x = variable(mx)
+    mx.autograd.set_recording(True)
+    y = x * x
+    mx.autograd.set_recording(False)
+    y.backward()
+    return x.grad
+
+
+def _noting(mx, found):
+    class Noting(mx.autograd.Function):
+        def forward(self, x):
+            found.append((mx.autograd.is_recording(), mx.autograd.is_training()))
+            return x * 1
+
+        def backward(self, dy):
+            found.append((mx.autograd.is_recording(), mx.autograd.is_training()))
+            return dy
+
+    return Noting()
+
+
+@CASES
+def modes_inside_a_function(mx):
+    found = []
+    for train_mode in (True, False):
+        x = variable(mx)
+        with mx.autograd.record():
+            y = _noting(mx, found)(x)
+        y.backward(train_mode=train_mode)
+        mx.nd.waitall()
+    return found
+
+
+@CASES
+def second_order_of_a_function(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = _noting(mx, [])(x)
+        first = mx.autograd.grad(y, x, create_graph=True)[0]
+        z = first * x
+    z.backward()
+
+
+def _second(mx, fn, values):
+    x = variable(mx, values)
+    with mx.autograd.record():
+        first = mx.autograd.grad(fn(x), x, head_grads=mx.nd.array([2.0, 3.0, 1.0]), create_graph=True)[0]
+        loss = first * first
+    loss.backward()
+    return [first, x.grad]
+
+
+@CASES
+def second_order_of_arcsinh(mx):
+    return _second(mx, mx.nd.arcsinh, (-2.0, 0.5, 3.0))
+
+
+@CASES
+def second_order_of_arccosh(mx):
+    return _second(mx, mx.nd.arccosh, (1.5, 2.0, 3.0))
+
+
+@CASES
+def second_order_of_softmax_output(mx):
+    x = mx.nd.array([[1.0, 2.0, 3.0]])
+    x.attach_grad()
+    with mx.autograd.record():
+        y = mx.nd.SoftmaxOutput(x, mx.nd.array([1]))
+        first = mx.autograd.grad(y, x, create_graph=True)[0]
+    first.backward()
+
+
+@CASES
+def second_order_of_regression_output(mx):
+    x = mx.nd.array([[1.0, 2.0, 3.0]])
+    x.attach_grad()
+    with mx.autograd.record():
+        y = mx.nd.LogisticRegressionOutput(x, mx.nd.array([[1, 0, 1]]))
+        first = mx.autograd.grad(y, x, create_graph=True)[0]
+    first.backward()
+
+
+def _kinds(symbol):
+    import json
+
+    nodes = json.loads(symbol.tojson())["nodes"]
+    return [(n["op"], sorted(n.get("attrs", {}).items()), [i[:2] for i in n["inputs"]]) for n in nodes]
+
+
+@CASES
+def symbol_of_arithmetic(mx):
+    x, z = variable(mx), variable(mx)
+    with mx.autograd.record():
+        y = x * x + 2 * z - 1
+        y = 3 / (1 - y)
+    return _kinds(mx.autograd.get_symbol(y))
+
+
+@CASES
+def symbol_of_operators(mx):
+    x, w, c = variable(mx), mx.nd.ones((2, 3)), mx.nd.array([1.0, 2.0])
+    w.attach_grad()
+    with mx.autograd.record():
+        y = mx.nd.FullyConnected(x.expand_dims(axis=0), w, no_bias=True, num_hidden=2)
+        z = mx.nd.relu(y) * c.sum() + c.mean() + mx.nd.dot(c, c) * mx.nd.broadcast_maximum(y, c)
+        parts = mx.nd.concat(*mx.nd.split(z, num_outputs=2, axis=1), dim=0)
+    return _kinds(mx.autograd.get_symbol(parts))
+
+
+@CASES
+def symbol_with_states(mx):
+    gamma = mx.nd.ones((3,))
+    gamma.attach_grad()
+    zeros, ones = mx.nd.zeros((3,)), mx.nd.ones((3,))
+    with mx.autograd.record():
+        y = mx.nd.BatchNorm(mx.nd.ones((2, 3)), gamma, zeros, zeros.copy(), ones)
+    found = mx.autograd.get_symbol(y)
+    return [len(found.list_arguments()), len(found.list_auxiliary_states()), len(found.list_outputs())]
+
+
+@CASES
+def symbol_of_an_array_filled(mx):
+    x = variable(mx)
+    out = mx.nd.zeros((3,))
+    with mx.autograd.record():
+        y = x.detach() * x
+        mx.nd.square(y, out=out)
+        z = out * 2
+    return _kinds(mx.autograd.get_symbol(z))
+
+
+@CASES
+def symbol_of_a_variable(mx):
+    return _kinds(mx.autograd.get_symbol(variable(mx)))
+
+
+@CASES
+def symbol_after_backward(mx):
+    x = variable(mx)
+    with mx.autograd.record():
+        y = x * 2
+    y.backward()
+    mx.autograd.get_symbol(y)
+
+
+@CASES
+def symbol_of_an_array_outside(mx):
+    mx.autograd.get_symbol(mx.nd.ones((2,)))

@@ -165,6 +165,26 @@ def test_errors_say_what_to_do(call, kind, message):
         call(bound(mx), mx.nd.ones((2, 3)))
 
 
+@pytest.mark.parametrize("grad_req", ["write", {"x": "add"}])
+def test_operators_without_gradient_are_refused(grad_req):
+    x, index = mx.sym.Variable("x"), mx.sym.Variable("index")
+    taken = mx.sym.batch_take(x, index, name="taken")
+    shapes = {"x": (4, 3), "index": (4,), "type_dict": {"x": "float32", "other": "float32", "index": "int32"}}
+    with pytest.raises(MXNetError, match=r"batch_take `taken` is non-differentiable.*BlockGrad"):
+        (taken * 2).simple_bind(mx.cpu(), grad_req=grad_req, **shapes)
+    for symbol, req in (
+        (mx.sym.BlockGrad(taken) + 0, grad_req),
+        (taken, "null"),
+        (mx.sym.batch_take(mx.sym.Variable("other"), index), {"index": "write"}),
+    ):
+        names = symbol.list_arguments()
+        found = {n: v for n, v in shapes.items() if n in names or n == "type_dict"}
+        executor = symbol.simple_bind(
+            mx.cpu(), grad_req=req, **found, **({"other": (4, 3)} if "other" in names else {})
+        )
+        assert executor.forward()[0].shape == (4,)
+
+
 def test_arguments_of_one_name():
     two = mx.sym.Group([mx.sym.var("q"), mx.sym.var("q")])
     with pytest.raises(MXNetError, match=r"two arguments have one name: .*got q, q"):

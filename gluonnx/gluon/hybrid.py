@@ -18,6 +18,7 @@ from gluonnx.gluon.plan import FastCall, PlannedGraph, RuntimePlan, Signature, k
 from gluonnx.modes import MODES
 from gluonnx.ndarray.generators import generator
 from gluonnx.ndarray.ndarray import NDArray, on_context
+from gluonnx.ndarray.provenance import note_outputs
 from gluonnx.symbol.executor import GraphFunction, apart
 from gluonnx.symbol.graph import Entry, topological
 
@@ -91,8 +92,10 @@ class HybridCall:
             with torch.no_grad():
                 self.parameters[name].data(ctx)._writable().copy_(value)
         if not MODES.recording:
-            results = apart(results, tensors)
-        return [on_context(r, ctx) for r in results]
+            return [on_context(r, ctx) for r in apart(results, tensors)]
+        found = [on_context(r, ctx) for r in results]
+        note_outputs(found, self, (*arrays, *held))
+        return found
 
     def _run_in_runtime(self, arrays: Sequence[NDArray]) -> list[NDArray]:
         ctx = self._context(arrays)

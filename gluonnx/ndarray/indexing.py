@@ -26,7 +26,7 @@ def read(data: Tensor, key: Any) -> Tensor:
 
     Source: MXNet 1.9.1, NDArray.__getitem__ by experiment.
     """
-    if type(key) is int or _is_basic(key):
+    if type(key) is int or is_basic(key):
         try:
             out = data[key]
         except (IndexError, ValueError):  # torch's words; the way below says it in ours
@@ -47,7 +47,7 @@ def _read(data: Tensor, key: Any) -> Tensor:
     return out.flip(flips) if flips else out
 
 
-def _is_basic(key: Any) -> bool:
+def is_basic(key: Any) -> bool:
     """Whether torch reads the key as MXNet does: ints and slices with a positive step."""
     kind = type(key)
     if kind is int:
@@ -57,7 +57,7 @@ def _is_basic(key: Any) -> bool:
         return (
             (step is None or (type(step) is int and step > 0)) and not _is_array(key.start) and not _is_array(key.stop)
         )
-    return kind is tuple and key != () and all(type(part) in (int, slice) and _is_basic(part) for part in key)
+    return kind is tuple and key != () and all(type(part) in (int, slice) and is_basic(part) for part in key)
 
 
 def write(data: Tensor, key: Any, value: Any) -> None:
@@ -116,7 +116,7 @@ def _drop_leading_ones(value: Tensor, data: Tensor, key: Any) -> Tensor:
 
 def _normalize(data: Tensor, key: Any) -> tuple[Any, list[int]]:
     """Return a key that torch takes, and the result axes to flip for slices with a negative step."""
-    if isinstance(key, slice) and _is_basic(key):
+    if isinstance(key, slice) and is_basic(key):
         return key, []
     if isinstance(key, int):
         _check_bounds(key, 0, data)

@@ -1,15 +1,22 @@
 """Variables and the backward pass: torch's autograd behind MXNet's gradient buffers."""
 
-from collections.abc import Sequence
+import sys
+import weakref
+from collections.abc import Callable, Sequence
 
 import torch
 
-from gluonnx.errors import MXNetError
+from gluonnx.errors import InputError, InputTypeError, MXNetError
+from gluonnx.modes import MODES
 from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.ndarray.origin import CONSTANT, VARIABLE, Origin
 from gluonnx.ndarray.sparse_array import BaseSparseNDArray, CSRNDArray, RowSparseNDArray
 from gluonnx.ops.storage import without_graph
 
 GRAD_REQS = ("write", "add", "null")
+
+_storage_users: Callable[[int], int] = torch._C._storage_Use_Count
+"""How many tensors and storage objects hold a storage."""
 
 SPARSE_TYPES = frozenset({CSRNDArray, RowSparseNDArray})
 
@@ -24,7 +31,8 @@ class Leaf:
     """What makes an array a variable.
 
     Attributes:
-        tracked: The tensor that graphs are recorded from.
+        tracked: Gives the tensor that graphs are recorded from. Its hook holds the leaf; were it held in turn, neither
+            would ever be freed, for Python's collector does not see through the hook.
         plain: The same memory outside any graph.
         grad: The gradient array, None under `grad_req="null"`.
         grad_req: `"write"`, `"add"` or `"null"`.
@@ -34,7 +42,7 @@ class Leaf:
     __slots__ = ("__weakref__", "grad", "grad_req", "is_fresh", "plain", "tracked")
 
     def __init__(self, tracked: torch.Tensor, plain: torch.Tensor, grad: NDArray | None, grad_req: str) -> None:
-        self.tracked = tracked
+        self.tracked = weakref.ref(tracked)
         self.plain = plain
         self.grad = grad
         self.grad_req = grad_req
@@ -52,11 +60,26 @@ class Leaf:
         elif self.grad_req == "write":
             if gradient.is_sparse:
                 gradient = gradient.to_dense()
-            # A derivative that is 0 everywhere may come without memory.
-            buffer._t = torch.zeros_like(tensor) if gradient._is_zerotensor() else gradient
+            if not _is_alone(buffer):
+                buffer._t.copy_(gradient)
+            elif gradient._is_zerotensor():  # a derivative that is 0 everywhere may come without memory
+                buffer._t = torch.zeros_like(tensor)
+            else:
+                buffer._t = gradient
         else:
             buffer._t.add_(gradient)
         self.is_fresh = True
+
+
+def _is_alone(buffer: NDArray) -> bool:
+    """Whether nothing else sees the memory of a gradient array: no slice of it, no array that it is a slice of.
+
+    Then the gradient array takes over the memory that torch computed a gradient in. Otherwise the gradient has to be
+    copied into the memory that is seen.
+    """
+    held = buffer._t
+    # The tensor and the storage object asked for; `held`, the array's slot and the argument.
+    return _storage_users(held.untyped_storage()._cdata) == 2 and sys.getrefcount(held) == 3
 
 
 def check_grad_req(grad_req: str) -> None:
@@ -76,6 +99,7 @@ def attach(array: NDArray, grad: NDArray | None, grad_req: str) -> None:
         _attach_sparse(array, grad, grad_req)
         return
     plain = array._t.detach()
+    array._made = Origin(VARIABLE)
     if grad_req == "null":
         array._t = plain
         array._leaf = Leaf(plain, plain, None, "null")
@@ -103,7 +127,8 @@ def _attach_sparse(array: BaseSparseNDArray, grad: NDArray | None, grad_req: str
         return
     _check_floating(array._s.values, array)
     tracked = array._become_variable()
-    leaf = Leaf(tracked, tracked, grad, grad_req)
+    array._made = Origin(VARIABLE)
+    leaf = Leaf(tracked, array._s.values, grad, grad_req)
     tracked.register_post_accumulate_grad_hook(leaf.receive)  # type: ignore[no-untyped-call]
     array._leaf = leaf
 
@@ -116,29 +141,95 @@ def _check_floating(values: torch.Tensor, array: NDArray) -> None:
         )
 
 
-def backward(heads: Sequence[NDArray], head_grads: Sequence[NDArray | None], retain_graph: bool = False) -> None:
+def backward(
+    heads: Sequence[NDArray],
+    head_grads: Sequence[NDArray | None],
+    retain_graph: bool = False,
+    train_mode: bool = True,
+) -> None:
     """Run the backward pass from `heads`.
 
     Args:
         heads: Arrays computed inside `record`.
         head_grads: Gradient with respect to each, None for ones.
-        retain_graph: Keep the graph for another backward.
+        retain_graph: Keep the graph for another backward; else the heads are in no graph any more.
+        train_mode: What `is_training()` says in the `backward` of a Function.
 
     Raises:
         MXNetError: A head is not in a graph, or its graph was freed.
     """
-    tensors = [h._t for h in heads]
-    for t in tensors:
-        if not t.requires_grad:
-            raise MXNetError(NOT_IN_GRAPH)
-    gradients = [
-        torch.ones_like(t, requires_grad=False) if g is None else g._t.detach().reshape(t.shape).to(t.dtype)
-        for t, g in zip(tensors, head_grads, strict=True)
-    ]
+    tensors = tracked_heads(heads)
+    gradients = head_gradients(tensors, head_grads)
+    with_mode = train_mode != MODES.backward_training
+    if with_mode:
+        MODES.backward_training = train_mode
     try:
         torch.autograd.backward(tensors, gradients, retain_graph=retain_graph)
     except RuntimeError as err:
         raise explain(err) from err
+    finally:
+        if with_mode:
+            MODES.backward_training = not train_mode
+    if not retain_graph:
+        release(heads)
+
+
+def tracked_heads(heads: Sequence[NDArray]) -> list[torch.Tensor]:
+    """Return the tensors to differentiate.
+
+    Raises:
+        MXNetError: There are none, or one is not in a graph.
+    """
+    if not heads:
+        raise MXNetError("autograd: nothing to differentiate: expected at least one head, got none.")
+    tensors = []
+    for head in heads:
+        if not isinstance(head, NDArray):
+            raise InputTypeError(f"autograd: wrong head: expected NDArrays, got {type(head).__name__}.")
+        tensors.append(head._t)
+        if not tensors[-1].requires_grad:
+            raise MXNetError(NOT_IN_GRAPH)
+    return tensors
+
+
+def head_gradients(tensors: Sequence[torch.Tensor], given: Sequence[NDArray | None]) -> list[torch.Tensor]:
+    """Return the gradient with respect to each head, ones where none is given.
+
+    Raises:
+        InputError: One has another number of elements than its head.
+        InputTypeError: One is not an array.
+    """
+    found = []
+    for t, gradient in zip(tensors, given, strict=True):
+        if gradient is None:
+            found.append(torch.ones_like(t, requires_grad=False))
+            continue
+        if not isinstance(gradient, NDArray):
+            raise InputTypeError(
+                f"autograd: wrong head gradient: expected an NDArray or None, got {type(gradient).__name__}."
+            )
+        whole = gradient._t  # of a sparse array: its dense form
+        if whole.numel() != t.numel():
+            raise InputError(
+                f"autograd: a head gradient does not fit its head: expected shape {tuple(t.shape)}, "
+                f"got {gradient.shape}."
+            )
+        found.append(whole.reshape(t.shape).to(t.dtype))
+    return found
+
+
+def release(heads: Sequence[NDArray]) -> None:
+    """Take arrays out of the graph that a backward has gone through; variables stay."""
+    for head in heads:
+        if isinstance(head, BaseSparseNDArray):
+            if head._s.graph is None or head._s.graph.is_leaf:
+                continue
+            head._s = without_graph(head._s)
+        elif head._t.is_leaf:
+            continue
+        else:
+            head._t = head._t.detach()
+        head._made = Origin(CONSTANT)
 
 
 def explain(err: RuntimeError) -> MXNetError:

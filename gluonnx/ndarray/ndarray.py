@@ -14,6 +14,7 @@ from gluonnx.context import CPU, Context, of_device
 from gluonnx.errors import FormatError, InputError, InputTypeError, MXNetError
 from gluonnx.modes import MODES
 from gluonnx.ndarray import indexing
+from gluonnx.ndarray.origin import CONSTANT, OPAQUE, Origin
 from gluonnx.ndarray.sharing import share
 from gluonnx.ops.dtypes import BY_TORCH, as_dtype
 from gluonnx.ops.table import TABLE
@@ -57,13 +58,14 @@ class NDArray:
         <NDArray 2 @cpu(0)>
     """
 
-    __slots__ = ("__weakref__", "_ctx", "_leaf", "_t")
+    __slots__ = ("__weakref__", "_ctx", "_leaf", "_made", "_t")
 
     __array_priority__ = 1000.0
 
     _t: torch.Tensor
     _ctx: Context
     _leaf: "Leaf"
+    _made: Any
 
     if TYPE_CHECKING:  # install_operators makes them from the table
 
@@ -241,7 +243,7 @@ class NDArray:
 
     def copy(self) -> "NDArray":
         """Return a copy on the same context."""
-        return self._like(self._active().clone())
+        return self._copied(self._like(self._active().clone()))
 
     def copyto(self, other: "NDArray | Context") -> "NDArray | Literal[False]":
         """Copy into an array of the same shape, or to a new array on a context; return what was written.
@@ -259,10 +261,10 @@ class NDArray:
             if other.shape != self.shape:
                 raise InputError(f"NDArray.copyto: shapes differ: expected {self.shape}, got other={other.shape}.")
             other._write(self._active())
-            return other
+            return self._copied(other)
         if isinstance(other, Context):
             other.check_available()
-            return on_context(self._active().to(other.torch_device, copy=True), other)
+            return self._copied(on_context(self._active().to(other.torch_device, copy=True), other))
         raise InputTypeError(
             f"NDArray.copyto: wrong target: expected an NDArray or Context, got {type(other).__name__}."
         )
@@ -272,7 +274,7 @@ class NDArray:
         if self.context == ctx:
             return self
         ctx.check_available()
-        return on_context(self._active().to(ctx.torch_device, copy=True), ctx)
+        return self._copied(on_context(self._active().to(ctx.torch_device, copy=True), ctx))
 
     as_in_ctx = as_in_context
 
@@ -335,7 +337,10 @@ class NDArray:
                 if t.requires_grad:
                     t = self._active()
                 try:
-                    return NDArray(bound(t)) if type(self) is NDArray else self._like(bound(t))
+                    result = NDArray(bound(t)) if type(self) is NDArray else self._like(bound(t))
+                    if t.requires_grad:
+                        result._made = (bound, self._origin())
+                    return result
                 except (RuntimeError, ValueError) as err:
                     raise InputError(f"NDArray.reshape: cannot reshape {self.shape} into {shape}: {err}") from None
         given = kwargs.pop("shape", None)
@@ -356,7 +361,10 @@ class NDArray:
             if len(_RESHAPES) >= MAX_RESHAPES:
                 _RESHAPES.clear()
             _RESHAPES[shape] = bound
-        return self._like(tensor)
+        result = self._like(tensor)
+        if tensor.requires_grad:
+            result._made = (bound, self._origin())
+        return result
 
     def broadcast_to(self, shape: Sequence[int]) -> "NDArray":
         """Return a copy repeated along axes of size 1 to another shape, which may have more leading axes."""
@@ -371,7 +379,11 @@ class NDArray:
         t = self._t
         if t.requires_grad:
             t = self._active()
-        return NDArray(indexing.read(t, key)) if type(self) is NDArray else self._like(indexing.read(t, key))
+        result = NDArray(indexing.read(t, key)) if type(self) is NDArray else self._like(indexing.read(t, key))
+        if t.requires_grad:
+            kept = key if type(key) is int or indexing.is_basic(key) else None
+            result._made = (indexing.read, self._origin(), kept, t.dim())
+        return result
 
     def __setitem__(self, key: Any, value: Any) -> None:
         target = self._writable()
@@ -436,11 +448,12 @@ class NDArray:
         Args:
             out_grad: Gradient with respect to this array, ones if None.
             retain_graph: Keep the graph for another backward.
-            train_mode: Accepted; the recorded forward decides.
+            train_mode: What `autograd.is_training()` says in the `backward` of a Function. Operators go by the mode
+                that they were recorded in.
         """
         from gluonnx.ndarray.leaf import backward
 
-        backward([self], [out_grad], retain_graph)
+        backward([self], [out_grad], retain_graph, train_mode)
 
     # Internals -------------------------------------------------------------------------------------------------------
 
@@ -452,7 +465,7 @@ class NDArray:
     def _plain(self) -> torch.Tensor:
         """The tensor outside any graph, sharing memory."""
         leaf = getattr(self, "_leaf", None)
-        if leaf is not None and leaf.tracked is self._t:
+        if leaf is not None and leaf.tracked() is self._t:
             plain: torch.Tensor = leaf.plain
             return plain
         return self._t.detach()
@@ -481,6 +494,20 @@ class NDArray:
     def _like(self, tensor: torch.Tensor) -> "NDArray":
         """An array on the same context."""
         return NDArray(tensor)
+
+    def _origin(self) -> Any:
+        """What the array was made by, for an array that reads it (`gluonnx.ndarray.provenance`)."""
+        try:
+            return self._made
+        except AttributeError:
+            self._made = Origin(OPAQUE if self._t.requires_grad else CONSTANT)
+            return self._made
+
+    def _copied(self, copy: "NDArray") -> "NDArray":
+        """A copy of the array, which knows that it is one if it is in a graph."""
+        if MODES.recording and self._t.requires_grad and copy._t.requires_grad:
+            copy._made = (TABLE["_copy"], self._origin())
+        return copy
 
 
 class ContextArray(NDArray):
@@ -520,7 +547,9 @@ def _op(name: str) -> Callable[..., Any]:
 InPlace = Callable[[NDArray, Any], NDArray]
 
 
-def _arithmetic(array_op: str, scalar_op: str, *, swap: bool = False) -> Callable[[NDArray, Any], NDArray]:
+def _arithmetic(
+    array_op: str, scalar_op: str, *, swap: bool = False, has_gradient: bool = True
+) -> Callable[[NDArray, Any], NDArray]:
     """Make a binary Python operator from the operator for two arrays and the one for an array and a number."""
 
     def method(self: NDArray, other: Any) -> NDArray:
@@ -528,6 +557,17 @@ def _arithmetic(array_op: str, scalar_op: str, *, swap: bool = False) -> Callabl
         if kind is NDArray and type(self) is NDArray:
             a, b = self._t, other._t
             if a.requires_grad or b.requires_grad:
+                if has_gradient and MODES.recording:
+                    try:
+                        result = NDArray(binary(b, a) if swap else binary(a, b))
+                        result._made = (row, other._made, self._made) if swap else (row, self._made, other._made)
+                        return result
+                    except RuntimeError as err:
+                        raise broadcast_error(array_op, self, other, err) from None
+                    except AttributeError:  # an array that is in no graph, for the first time
+                        pair = (other, self) if swap else (self, other)
+                        result._made = (row, *(x._origin() for x in pair))
+                        return result
                 a, b = self._active(), other._active()
             try:
                 return NDArray(binary(b, a) if swap else binary(a, b))
@@ -536,19 +576,28 @@ def _arithmetic(array_op: str, scalar_op: str, *, swap: bool = False) -> Callabl
         if kind is float or kind is int or isinstance(other, (numbers.Number, np.generic)):
             t = self._t
             if t.requires_grad:
+                if has_gradient and MODES.recording:
+                    number = float(other)
+                    result = self._like(with_scalar(t, scalar=number))
+                    result._made = (scalar_row, self._origin(), number)
+                    return result
                 t = self._active()
             return self._like(with_scalar(t, scalar=float(other)))
         if isinstance(other, NDArray):
             check_same_context(array_op, self, other)
             a, b = self._active(), other._active()
             try:
-                return self._like(binary(b, a) if swap else binary(a, b))
+                result = self._like(binary(b, a) if swap else binary(a, b))
             except RuntimeError as err:
                 raise broadcast_error(array_op, self, other, err) from None
+            if result._t.requires_grad:
+                pair = (other, self) if swap else (self, other)
+                result._made = (row, *(x._origin() for x in pair))
+            return result
         raise TypeError(f"NDArray: type {type(other)} not supported: expected an NDArray or a number.")
 
-    binary = TABLE[array_op].forward
-    with_scalar = TABLE[scalar_op].forward
+    row, scalar_row = TABLE[array_op], TABLE[scalar_op]
+    binary, with_scalar = row.forward, scalar_row.forward
     return method
 
 
@@ -634,4 +683,4 @@ def install_operators() -> None:
         ("lt", "broadcast_lesser", "_lesser_scalar"),
         ("le", "broadcast_lesser_equal", "_lesser_equal_scalar"),
     ):
-        setattr(NDArray, f"__{name}__", _arithmetic(array_op, scalar_op))
+        setattr(NDArray, f"__{name}__", _arithmetic(array_op, scalar_op, has_gradient=False))

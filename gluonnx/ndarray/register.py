@@ -5,7 +5,7 @@ else (inputs by name, `out=`, contexts like `cpu(1)`) goes through `_call`.
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from gluonnx.errors import InputError, InputTypeError, MXNetError
 from gluonnx.modes import MODES
 from gluonnx.ndarray.generators import generator
 from gluonnx.ndarray.ndarray import NDArray, check_same_context, on_context
+from gluonnx.ndarray.provenance import note, note_outputs
 from gluonnx.ndarray.sparse_array import BaseSparseNDArray, stored
 from gluonnx.ops import storage
 from gluonnx.ops.signature import INPLACE_METHODS, arrange, document, signature, split_inplace
@@ -43,7 +44,7 @@ def function(name: str) -> Function:
 
 def call(op: Operator, inputs: Sequence[NDArray], attrs: Mapping[str, Any], out: Any = None) -> Any:
     """Call an operator on arrays with attributes that are not parsed yet."""
-    return _run(op, list(inputs), op.parse(attrs), out, attrs.get("ctx"))
+    return _run(op, list(inputs), op.parse(attrs), attrs, out, attrs.get("ctx"))
 
 
 def attach_methods() -> None:
@@ -66,10 +67,14 @@ def _with_inplace(op: Operator, fn: Function, name: str) -> Function:
             return fn(self, *args, **kwargs)
         _, attrs = arrange(op, (self, *args), kwargs, NDArray)
         tensor = self._active()
+        parsed = op.parse(attrs)
         try:
-            return self._like(op.forward(tensor, **op.parse(attrs)))
+            result = self._like(op.forward(tensor, **parsed))
         except TORCH_ERRORS as err:
             raise explain(op, [tensor], err) from err
+        if result._t.requires_grad:
+            note(result, Bound(op, parsed, attrs), (self,))
+        return result
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"{fn.__doc__}\n\nWith `inplace=True` the result shares memory with the array."
@@ -102,6 +107,17 @@ def _unary(op: Operator) -> Function:
                 t = data._t
                 if t.requires_grad:
                     t = data._active()
+                    try:
+                        t = forward(t)
+                    except TORCH_ERRORS as err:
+                        raise explain(op, (t,), err) from err
+                    result = NDArray(t)
+                    if t.requires_grad:
+                        try:
+                            result._made = (op, data._made)
+                        except AttributeError:
+                            note(result, op, (data,))
+                    return result
                 try:
                     return NDArray(forward(t))
                 except TORCH_ERRORS as err:
@@ -121,6 +137,14 @@ def _binary(op: Operator) -> Function:
                 a, b = lhs._t, rhs._t
                 if a.requires_grad or b.requires_grad:
                     a, b = lhs._active(), rhs._active()
+                    try:
+                        t = forward(a, b)
+                    except TORCH_ERRORS as err:
+                        raise explain(op, (a, b), err) from err
+                    result = NDArray(t)
+                    if t.requires_grad:
+                        note(result, op, (lhs, rhs))
+                    return result
                 try:
                     return NDArray(forward(a, b))
                 except TORCH_ERRORS as err:
@@ -131,21 +155,25 @@ def _binary(op: Operator) -> Function:
 
 
 def _general(op: Operator) -> Function:
-    cache: dict[Any, _Bound] = {}
+    cache: dict[Any, Bound] = {}
     find = cache.get
     is_simple = op.is_single_output and not op.view and not op.auxiliary
     is_training = op.runtime == {"training"}
     runtime = op.runtime
-    last: tuple[int, dict[str, Any], _Bound] | None = None
+    last: tuple[int, dict[str, Any], Bound] | None = None
 
     def fn(*args: Any, **kwargs: Any) -> Any:
         nonlocal last
         tensors = []
+        is_tracked = False
         for data in args:
             if type(data) is not NDArray:
                 break
             t = data._t
-            tensors.append(data._active() if t.requires_grad else t)
+            if t.requires_grad:
+                t = data._active()
+                is_tracked = True
+            tensors.append(t)
         count = len(tensors)
         try:
             # The call before is the likeliest one. An array among the attributes is never in a key: it is not found.
@@ -171,13 +199,17 @@ def _general(op: Operator) -> Function:
         except TORCH_ERRORS as err:
             raise explain(op, tensors, err) from err
         if is_simple:
+            if is_tracked and result.requires_grad:
+                array = NDArray(result)
+                note(array, bound, args if count == len(args) else args[:count])
+                return array
             return NDArray(result)
-        return _finish(bound, args, tensors, result)
+        return _finish(bound, args if count == len(args) else args[:count], tensors, result)
 
     return fn
 
 
-class _Bound:
+class Bound:
     """An operator with attributes.
 
     Attributes:
@@ -186,11 +218,17 @@ class _Bound:
         visible: Number of outputs that the caller gets.
         auxiliary: Positions of the inputs that hold state.
         view: Whether a result may share memory with an input.
+        op: The operator.
+        parsed: Its typed attributes.
+        given: Names of those that the caller gave.
     """
 
-    __slots__ = ("auxiliary", "call", "count", "view", "visible")
+    __slots__ = ("auxiliary", "call", "count", "given", "op", "parsed", "view", "visible")
 
-    def __init__(self, op: Operator, parsed: dict[str, Any]) -> None:
+    def __init__(self, op: Operator, parsed: dict[str, Any], given: Iterable[str]) -> None:
+        self.op = op
+        self.parsed = parsed
+        self.given = tuple(given)
         self.call = functools.partial(op.forward, **parsed) if parsed else op.forward
         self.count = len(op.output_names(parsed))
         self.visible = op.visible_outputs(parsed)
@@ -198,19 +236,25 @@ class _Bound:
         self.view = op.view
 
 
-def _finish(bound: _Bound, inputs: Sequence[NDArray], tensors: Sequence[torch.Tensor], result: Any) -> Any:
+def _finish(bound: Bound, inputs: Sequence[NDArray], tensors: Sequence[torch.Tensor], result: Any) -> Any:
     """Store new auxiliary states and return the visible outputs of a call."""
     if isinstance(result, torch.Tensor):
-        return NDArray(_own(result, tensors) if bound.view else result)
+        array = NDArray(_own(result, tensors) if bound.view else result)
+        if result.requires_grad:
+            note(array, bound, inputs)
+        return array
     place = bound.count
     for position in bound.auxiliary:
         update = result[place]
         if update is not None:
             inputs[position]._writable().copy_(update.detach())
         place += 1
-    if bound.visible == 1:
-        return NDArray(_own(result[0], tensors) if bound.view else result[0])
-    return [NDArray(_own(r, tensors) if bound.view else r) for r in result[: bound.visible]]
+    arrays = [NDArray(_own(r, tensors) if bound.view else r) for r in result[: bound.visible]]
+    for r in result[: bound.visible]:
+        if r.requires_grad:
+            note_outputs(arrays, bound, inputs)
+            break
+    return arrays[0] if bound.visible == 1 else arrays
 
 
 def _own(result: torch.Tensor, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -234,7 +278,7 @@ def _own(result: torch.Tensor, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
     return result.clone() if result.is_contiguous() else result.contiguous()
 
 
-def _call(op: Operator, args: Sequence[Any], kwargs: dict[str, Any], cache: "dict[Any, _Bound] | None" = None) -> Any:
+def _call(op: Operator, args: Sequence[Any], kwargs: dict[str, Any], cache: "dict[Any, Bound] | None" = None) -> Any:
     """Sort arguments into inputs, attributes, `out` and `name`, then run; remember a call that had no surprises."""
     # Notes such as `__layout__` are for graphs; MXNet takes and forgets them here.
     given = {k: v for k, v in kwargs.items() if not (k[:2] == "__" == k[-2:])}
@@ -248,7 +292,7 @@ def _call(op: Operator, args: Sequence[Any], kwargs: dict[str, Any], cache: "dic
         if "ctx" not in op.attributes:
             del attrs["ctx"]
     parsed = op.parse(attrs)
-    result = _run(op, inputs, parsed, out, ctx)
+    result = _run(op, inputs, parsed, attrs, out, ctx)
     if (
         cache is not None
         and not op.takes_dense
@@ -256,7 +300,7 @@ def _call(op: Operator, args: Sequence[Any], kwargs: dict[str, Any], cache: "dic
         and len(inputs) <= len(args)
         and all(a is b for a, b in zip(args, inputs, strict=False))
     ):
-        _remember(op, args, kwargs, len(inputs), parsed, cache)
+        _remember(op, args, kwargs, Bound(op, parsed, attrs), len(inputs), cache)
     return result
 
 
@@ -264,9 +308,9 @@ def _remember(
     op: Operator,
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
+    bound: "Bound",
     count: int,
-    parsed: dict[str, Any],
-    cache: "dict[Any, _Bound]",
+    cache: "dict[Any, Bound]",
 ) -> None:
     rest = tuple(args[count:])
     if not all(isinstance(value, ATTRIBUTE_TYPES) for value in (*rest, *kwargs.values())):
@@ -274,22 +318,25 @@ def _remember(
     if len(cache) >= MAX_CACHED_CALLS:
         cache.clear()
     try:
-        cache[(count, rest, *kwargs.items()) if rest else (count, *kwargs.items())] = _Bound(op, parsed)
+        cache[(count, rest, *kwargs.items()) if rest else (count, *kwargs.items())] = bound
     except TypeError:  # a tuple that holds a list
         return
 
 
-def _run(op: Operator, inputs: list[NDArray], parsed: dict[str, Any], out: Any, ctx: Any) -> Any:
+def _run(op: Operator, inputs: list[NDArray], parsed: dict[str, Any], given: Iterable[str], out: Any, ctx: Any) -> Any:
     op.check_count(len(inputs), parsed)
     home = inputs[0].context if inputs else _context(ctx)
     if op.takes_dense or any(isinstance(a, BaseSparseNDArray) for a in inputs):
         result = _run_sparse(op, inputs, parsed)
         if result is not NotImplemented:
-            return _deliver(stored(result, home), out)
+            array = stored(result, home)
+            if array._s.graph is not None if isinstance(array, BaseSparseNDArray) else array._t.requires_grad:
+                note(array, Bound(op, parsed, given), inputs)
+            return _deliver(array, out)
     for other in inputs[1:]:
         check_same_context(op.name, inputs[0], other)
     tensors = [a._active() for a in inputs]
-    bound = _Bound(op, parsed)
+    bound = Bound(op, parsed, given)
     if op.runtime and not inputs:
         home.check_available()
     try:
@@ -298,12 +345,20 @@ def _run(op: Operator, inputs: list[NDArray], parsed: dict[str, Any], out: Any, 
         raise explain(op, tensors, err) from err
     found = _finish(bound, inputs, tensors, result)
     if isinstance(found, NDArray):
-        return _deliver(on_context(found._t, home), out)
+        return _deliver(_at(found, home), out)
     if out is None:
-        return [on_context(r._t, home) for r in found]
+        return [_at(r, home) for r in found]
     if len(out) != len(found):
         raise InputError(f"{op.name}: wrong number of arrays to fill: expected {len(found)}, got out={len(out)}.")
-    return [_deliver(on_context(r._t, home), o) for r, o in zip(found, out, strict=True)]
+    return [_deliver(_at(r, home), o) for r, o in zip(found, out, strict=True)]
+
+
+def _at(array: NDArray, home: Context) -> NDArray:
+    """The array as one of a context that its device does not tell."""
+    result = on_context(array._t, home)
+    if array._t.requires_grad:
+        result._made = array._made
+    return result
 
 
 def _run_sparse(op: Operator, inputs: Sequence[NDArray], parsed: dict[str, Any]) -> Any:
@@ -364,6 +419,8 @@ def _deliver(result: NDArray, out: Any) -> NDArray:
         result.copyto(out)
     else:
         out._write(result._t)
+        if result._t.requires_grad and out._t.requires_grad:
+            out._made = result._origin()
     return out
 
 

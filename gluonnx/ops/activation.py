@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from gluonnx.errors import AttributeValueError, InputError
 from gluonnx.ops.attributes import DTypeName
 from gluonnx.ops.builder import GraphBuilder, Value
+from gluonnx.ops.derivative import once_differentiable
 from gluonnx.ops.dtypes import torch_dtype
 from gluonnx.ops.onnx_types import refuse_float64
 from gluonnx.ops.table import Attrs, Operator, operator
@@ -117,6 +118,8 @@ class _Selu(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, head: Tensor) -> Tensor:
         data, out = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            out = F.selu(data)  # the saved one would be differentiated by this backward
         return head * SELU_SCALE * torch.where(data > 0, 1.0, out + SELU_ALPHA)
 
 
@@ -305,6 +308,7 @@ class _SoftmaxOutput(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable("SoftmaxOutput")
     def backward(ctx: Any, head: Tensor) -> tuple[Tensor, None, None]:
         out, label = ctx.saved_tensors
         return _softmax_output_gradient(out, label, **ctx.attrs), None, None
@@ -452,6 +456,7 @@ class _RegressionOutput(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable("a regression output")
     def backward(ctx: Any, head: Tensor) -> tuple[Tensor, None, None, None, None]:
         out, label = ctx.saved_tensors
         outputs_per_sample = max(label.numel() // max(label.shape[0], 1), 1)

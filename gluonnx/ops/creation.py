@@ -31,8 +31,8 @@ def _constant(op: Operator) -> None:
     op.onnx(lowering)
 
 
-def _known(name: str, shape: Shape) -> Shape:
-    if any(size < 0 for size in shape):
+def _known(name: str, shape: Shape | None) -> Shape:
+    if shape is None or any(size < 0 for size in shape):
         raise InputError(f"{name}: shape is unknown: expected known dimensions, got shape={shape}. Pass `shape=`.")
     return shape
 
@@ -54,7 +54,7 @@ def full(
     *, shape: Shape | None = None, ctx: str = "", dtype: DTypeName = FLOAT32, value: float, device: Device = None
 ) -> Tensor:
     """`value` everywhere, in `shape`; truncated for integers."""
-    known = _known("_full", shape or ())
+    known = _known("_full", shape)
     kind = torch_dtype(dtype)
     if kind.is_floating_point:
         return torch.full(known, in_range(value, kind), dtype=kind, device=device)

@@ -15,6 +15,7 @@ from gluonnx.errors import InputError
 from gluonnx.ops import sparse_rules
 from gluonnx.ops.attributes import DTypeName
 from gluonnx.ops.builder import GraphBuilder, Value
+from gluonnx.ops.derivative import arccosh, arcsinh
 from gluonnx.ops.dtypes import in_range, torch_dtype
 from gluonnx.ops.onnx_types import FLOATS, NUMBERS, casting, refuse_float64
 from gluonnx.ops.table import TABLE, Operator, operator
@@ -132,8 +133,8 @@ unary("arccos", "_sparse_arccos", fn=torch.acos, onnx="Acos", has_float64=False,
 unary("arctan", "_sparse_arctan", fn=torch.atan, onnx="Atan", has_float64=False, doc="Inverse tangent, in radians.")
 unary("sinh", "_sparse_sinh", fn=torch.sinh, onnx="Sinh", has_float64=False, doc="Hyperbolic sine.")
 unary("cosh", "_sparse_cosh", fn=torch.cosh, onnx="Cosh", has_float64=False, doc="Hyperbolic cosine.")
-unary("arcsinh", "_sparse_arcsinh", fn=torch.asinh, onnx="Asinh", has_float64=False, doc="Inverse hyperbolic sine.")
-unary("arccosh", "_sparse_arccosh", fn=torch.acosh, onnx="Acosh", has_float64=False, doc="Inverse hyperbolic cosine.")
+unary("arcsinh", "_sparse_arcsinh", fn=arcsinh, onnx="Asinh", has_float64=False, doc="Inverse hyperbolic sine.")
+unary("arccosh", "_sparse_arccosh", fn=arccosh, onnx="Acosh", has_float64=False, doc="Inverse hyperbolic cosine.")
 unary("arctanh", "_sparse_arctanh", fn=torch.atanh, onnx="Atanh", has_float64=False, doc="Inverse hyperbolic tangent.")
 unary("degrees", "_sparse_degrees", fn=torch.rad2deg, onnx=_times(180 / math.pi), doc="Radians to degrees.")
 unary("radians", "_sparse_radians", fn=torch.deg2rad, onnx=_times(math.pi / 180), doc="Degrees to radians.")

@@ -38,7 +38,7 @@ def _lower_place(g: GraphBuilder, index: Value, data: Value, axis: int, mode: st
     return g.op("Mod", positions, size) if mode == "wrap" else g.op("Clip", positions, g.const(0, "int64"), last)
 
 
-@operator("batch_take", source="MXNet 1.9.1 src/operator/tensor/indexing_op.h")
+@operator("batch_take", source="MXNet 1.9.1 src/operator/tensor/indexing_op.h", gradient="refused")
 def batch_take(a: Tensor, indices: Tensor) -> Tensor:
     """Select one element of each row: `a` (N, C) and `indices` of N elements give `a[i, indices[i]]`.
 

@@ -303,7 +303,7 @@ position("argmax", torch.argmax, "ArgMax", "Index of the largest element along `
 position("argmin", torch.argmin, "ArgMin", "Index of the smallest element along `axis`, or in the flat array.")
 
 
-@operator("argmax_channel", source=SOURCE, method="argmax_channel")
+@operator("argmax_channel", source=SOURCE, method="argmax_channel", gradient="refused")
 def argmax_channel(data: Tensor) -> Tensor:
     """Index of the largest element along axis 1, in the dtype of `data`: (N, C, ...) gives (N, ...)."""
     if data.dim() < 2:

@@ -60,7 +60,7 @@ def _(g: GraphBuilder, data: Value, indices: Value) -> Value:
 retain.sparse(sparse_rules.retain)
 
 
-@operator("_contrib_getnnz", source="MXNet 1.9.1 src/operator/contrib/nnz.cc")
+@operator("_contrib_getnnz", source="MXNet 1.9.1 src/operator/contrib/nnz.cc", gradient="refused")
 def getnnz(data: Tensor, *, axis: int | None = None) -> Tensor:
     """How many elements a csr matrix holds: in all (1,), in each column (`axis=0`) or in each row (`axis=1`), int64.
 

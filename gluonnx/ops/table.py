@@ -36,8 +36,9 @@ Shapes = Literal["derived", "even", "same", "broadcast", "known", "wanted", "ele
 outputs have one shape (`same`), from inputs to outputs only (`broadcast`), not at all (`known`), or, where the
 attribute `shape` leaves dimensions open, from what reads the output (`wanted`). `elements` is `derived` where, besides,
 the output has as many elements as the input; `even` is `derived` where all unknown dimensions of the inputs are one."""
-Gradient = Literal["chain", "loss", "none"]
-"""What an operator does with the gradient that comes in: passes it on, makes its own instead, or passes on none."""
+Gradient = Literal["chain", "loss", "none", "refused"]
+"""What an operator does with the gradient that comes in: passes it on, makes its own instead, passes on none, or
+refuses to be in a bound graph where one comes to it (MXNet has none for it; an imperative call gives torch's)."""
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 
 
@@ -408,6 +409,15 @@ class Operator:
     def has_gradient(self, attrs: Attrs) -> bool:
         """Whether gradients go through the operator, or start at it."""
         return self._gradient_kind(attrs) != "none"
+
+    @property
+    def declared_gradient(self) -> Gradient | None:
+        """What it does with an incoming gradient; None where that depends on the attributes."""
+        return None if callable(self._gradient) else self._gradient
+
+    def refuses_gradient(self, attrs: Attrs) -> bool:
+        """Whether no graph can be bound in which a gradient comes to the operator."""
+        return self._gradient_kind(attrs) == "refused"
 
     def _gradient_kind(self, attrs: Attrs) -> Gradient:
         return self._gradient(attrs) if callable(self._gradient) else self._gradient
