@@ -5,7 +5,7 @@
 `nd` owns arrays, `autograd` gradients, `sym` graphs, `gluon` blocks and training, `onnx` the way to ONNX and back,
 `init`, `optimizer`, `lr_scheduler`, `metric` and `kvstore` what training needs, `executor` bound graphs, `operator`
 operators of one's own, `context` devices, `random` random state; `test_utils`, `viz`, `profiler`, `runtime`, `util`,
-`engine`, `callback`, `monitor`, `io`, `module`, `model` and `log` are what MXNet has under these names.
+`engine`, `callback`, `monitor`, `io`, `module`, `rnn`, `model` and `log` are what MXNet has under these names.
 `install_as_mxnet` lets programs that `import mxnet` run unchanged.
 """
 
@@ -41,6 +41,7 @@ from gluonnx import (
     random,
     recordio,
     registry,
+    rnn,
     runtime,
     symbol,
     test_utils,
@@ -134,6 +135,7 @@ __all__ = [
     "recordio",
     "registry",
     "rnd",
+    "rnn",
     "runtime",
     "set_np_shape",
     "sym",

@@ -184,4 +184,4 @@ def _draws(heads: Sequence[Entry]) -> bool:
 
 def _has_open_shapes(heads: Sequence[Entry]) -> bool:
     """Whether shapes depend on values, so that no memory for the outputs can be bound before a run."""
-    return any(n.op is not None and n.op.shapes == "values" for n in topological(heads))
+    return any(n.op is not None and n.op.shapes == "values" for n in all_nodes(heads))

@@ -304,7 +304,8 @@ def _own(result: torch.Tensor, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
 
 def _call(op: Operator, args: Sequence[Any], kwargs: dict[str, Any], cache: "dict[Any, Bound] | None" = None) -> Any:
     """Sort arguments into inputs, attributes, `out` and `name`, then run; remember a call that had no surprises."""
-    given = dict(kwargs)
+    # Notes such as `__layout__` are for graphs; MXNet takes and forgets them here.
+    given = {k: v for k, v in kwargs.items() if not (k[:2] == "__" == k[-2:])}
     out = given.pop("out", None)
     given.pop("name", None)
     slots, attrs = arrange(op, args, given, NDArray)

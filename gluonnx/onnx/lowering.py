@@ -252,7 +252,9 @@ class _Lowering:
         fixed = tuple(a if a == b else 1 for a, b in zip(first, second, strict=True))
         (value,) = node.op.lower(self.builder, (), {**node.typed, "shape": fixed})
         if first == second:
-            return (value,)
+            # One element, expanded: states of zeros would be large constants.
+            (single,) = node.op.lower(self.builder, (), {**node.typed, "shape": (1,) * len(first)})
+            return (self.builder.op("Expand", single, self.builder.ints(first)),)
         assert self.batch is not None
         one, other = self.batch
         size = next(v for n, v in self.inputs.items() if self.shapes[n] and self.shapes[n][0] == one)

@@ -39,6 +39,13 @@ _INDEXED: Mapping[str, tuple[int, Callable[[Mapping[str, Any], Sequence[Shape]],
     "pick": (1, lambda attrs, shapes: shapes[0][-1 if attrs["axis"] is None else attrs["axis"]]),
     "batch_take": (1, lambda attrs, shapes: shapes[0][1]),
 }
+# Operators with an input `sequence_length`, whole numbers from 1 to the number of steps, and the axis of the steps.
+_COUNTED: Mapping[str, Callable[[Mapping[str, Any]], int]] = {
+    "RNN": lambda attrs: 0,
+    "SequenceLast": lambda attrs: int(attrs["axis"]),
+    "SequenceMask": lambda attrs: int(attrs["axis"]),
+    "SequenceReverse": lambda attrs: int(attrs["axis"]),
+}
 # Operators whose output holds the values of their first input.
 _VALUE_PRESERVING = frozenset(
     {"Cast", "Reshape", "Flatten", "expand_dims", "squeeze", "transpose", "SwapAxis", "slice", "slice_axis", "_copy"}
@@ -81,6 +88,8 @@ def input_specs(heads: Sequence[Entry], specs: Sequence[InputSpec], inference: I
     for node in reversed(topological(heads)):
         if node.op is None:
             continue
+        if node.op.name in _COUNTED:
+            _count_steps(node, inference.shape(node.inputs[0]), ranges)
         if node.op.name in _INDEXED:
             position, count = _INDEXED[node.op.name]
             shapes = [inference.shape(e) or () for e in node.inputs]
@@ -117,6 +126,15 @@ def _narrow(ranges: dict[int, Range], node: Node, found: Range) -> None:
 
 def _default_range(dtype: str) -> Range | None:
     return None if BY_NAME[dtype].is_float else DEFAULT_RANGE.get(dtype, _INTEGERS)
+
+
+def _count_steps(node: Node, shape: Shape | None, ranges: dict[int, Range]) -> None:
+    """Narrow the range of an input `sequence_length`, if the operator has one."""
+    assert node.op is not None
+    names = [i.name for i in node.op.active_inputs(node.typed, len(node.inputs))]
+    if shape and "sequence_length" in names:
+        steps = shape[_COUNTED[node.op.name](node.typed)]
+        _narrow(ranges, node.inputs[names.index("sequence_length")][0], (1, steps + 1))
 
 
 def seeded_array(spec: InputSpec, position: int, seed: int, batch: int) -> Array:

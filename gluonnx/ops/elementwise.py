@@ -526,6 +526,11 @@ def where(condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
     return torch.where(condition.to(torch.bool), x, y)
 
 
+@where.parameters
+def _(x: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    return {"y": x}
+
+
 @where.dtypes
 def _(x: str | None, y: str | None) -> dict[str, str | None]:
     return {"x": x or y, "y": x or y, "output": x or y}

@@ -34,12 +34,12 @@ RUNTIME_KEYWORDS = frozenset({"training", "generator", "device", "into", "bodies
 """Keywords of a torch function that its caller fills in; they are not attributes."""
 
 Attrs = Mapping[str, Any]
-Shapes = Literal["derived", "same", "broadcast", "known", "wanted", "elements", "values"]
+Shapes = Literal["derived", "even", "same", "broadcast", "known", "wanted", "elements", "values"]
 """How unknown dimensions follow from known ones: from running the torch function (`derived`), because all inputs and
 outputs have one shape (`same`), from inputs to outputs only (`broadcast`), not at all (`known`), or, where the
 attribute `shape` leaves dimensions open, from what reads the output (`wanted`). `elements` is `derived` where, besides,
-the output has as many elements as the input. The output shapes of `values` depend on what the inputs hold, so that
-nothing is known of them before."""
+the output has as many elements as the input; `even` is `derived` where all unknown dimensions of the inputs are one.
+The output shapes of `values` depend on what the inputs hold, so that nothing is known of them before."""
 Gradient = Literal["chain", "loss", "none", "refused"]
 """What an operator does with the gradient that comes in: passes it on, makes its own instead, passes on none, or
 refuses to be in a bound graph where one comes to it (MXNet has none for it; an imperative call gives torch's)."""

@@ -107,6 +107,19 @@ class Symbol:
         entries = [e for node in dict.fromkeys(n for n, _ in self._heads) for e in node.inputs]
         return Symbol(entries) if entries else None
 
+    def _gen_atomic_symbol(self) -> "Symbol":
+        """Return the outputs of the first output's operator with inputs of its own, to be composed anew.
+
+        Raises:
+            GraphError: The symbol is a variable.
+        """
+        from gluonnx.symbol.register import compose
+
+        node = self._heads[0][0]
+        if node.op is None:
+            raise GraphError(f"`{node.name}`: no operator: expected the output of one, got a variable.")
+        return compose(node.op, (), node.attrs, node.name, dict(node.annotations))
+
     def __len__(self) -> int:
         return len(self._heads)
 

@@ -7,7 +7,7 @@ from gluonnx_runtime import Session
 import gluonnx as mx
 from gluonnx import autograd, gluon, nd
 from gluonnx.errors import InputTypeError
-from gluonnx.gluon.contrib.unrolling import dynamic_unroll
+from gluonnx.gluon.contrib.rnn.unrolling import dynamic_unroll
 
 LENGTHS = nd.array([3, 1, 5])
 

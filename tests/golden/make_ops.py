@@ -130,7 +130,8 @@ def record(sample):
             array.attach_grad()
     before = [a.asnumpy() for a in arrays]
     fn = function(sample.op)
-    with mx.autograd.record(train_mode=sample.train):
+    mode = mx.autograd.train_mode() if sample.train else mx.autograd.predict_mode()
+    with mx.autograd.record(train_mode=sample.train) if any(wants_grad) else mode:
         filled = {"out": [arrays[i] if sample.in_place else arrays[i].copy() for i in sample.out]} if sample.out else {}
         if sample.op in WRITE_INTO_FIRST:
             first = arrays[0].copy()

@@ -151,3 +151,13 @@ def test_composition_leaves_the_original_alone():
     joined = inner(x=mx.sym.relu(mx.sym.var("y"), name="r"), name="other")
     assert joined.list_arguments() == ["y", "fc_weight", "fc_bias"]
     assert (joined.name, inner.name, inner.tojson()) == ("other", "fc", text)
+
+
+def test_an_operator_without_its_inputs():
+    inputs = [mx.sym.var(name) for name in ("data", "param", "h0", "h1")]
+    attrs = {"state_size": 10, "num_layers": 2, "bidirectional": True, "state_outputs": True, "mode": "lstm"}
+    atomic = mx.sym.RNN(*inputs, **attrs, name="net")._gen_atomic_symbol()
+    assert atomic.list_outputs() == ["net_output", "net_state_output", "net_statecell_output"]
+    assert atomic.list_arguments() == ["net_data", "net_parameters", "net_state", "net_state_cell"]
+    with pytest.raises(mx.errors.GraphError, match="`data`: no operator: expected the output of one"):
+        inputs[0]._gen_atomic_symbol()
