@@ -81,7 +81,7 @@ WITHOUT_A_LOWERING = {
     "_cvimresize": "OpenCV's arithmetic on pixels has no ONNX operator; prepare images before the model",
     "_linalg_syevd": "eigenvectors come from an iteration that runs until it has converged",
 }
-"""Why ONNX cannot express an operator, for each that has no lowering, draws no random numbers and updates no parameters."""
+"""Why ONNX cannot express an operator, for each without a lowering that neither draws numbers nor updates weights."""
 
 
 def test_operators_without_a_lowering_are_these():
