@@ -1,6 +1,7 @@
 """Runs a program as `python` would, with `mxnet` resolved to gluonnx."""
 
 import importlib.util
+import linecache
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -103,6 +104,8 @@ def _load(first: str, rest: list[str]) -> _Program:
             _refuse(f"Argument expected for the {first} option", WRONG_USAGE)
         if first == "-m":
             return _load_module(rest[0], rest[1:])
+        if sys.version_info >= (3, 13):  # whose tracebacks show the lines of `-c`, too
+            linecache.cache["<string>"] = (len(rest[0]), None, rest[0].splitlines(keepends=True), "<string>")
         return _Program(compile(rest[0], "<string>", "exec"), ["-c", *rest[1:]], None if safe else "")
     if first == "-":
         return _Program(compile(sys.stdin.read(), "<stdin>", "exec"), [first, *rest], None if safe else "", STDIN)
