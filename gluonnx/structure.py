@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
-from gluonnx.errors import InputTypeError
+from gluonnx.errors import ArgumentError, InputTypeError
 
 Handle = TypeVar("Handle")
 Format: TypeAlias = int | list["Format"]
@@ -49,3 +49,18 @@ def regroup(flat: Sequence[Any], form: Format) -> tuple[Any, Sequence[Any]]:
         item, flat = regroup(flat, part)
         nested.append(item)
     return nested, flat
+
+
+def pair(where: str, result: Any) -> tuple[Any, Any]:
+    """Return the two things that a step of a loop gives: its outputs, and what the next step starts from.
+
+    Raises:
+        ArgumentError: It gave something else.
+    """
+    if not isinstance(result, (tuple, list)) or len(result) != 2:
+        got = f"{len(result)} things" if isinstance(result, (tuple, list)) else type(result).__name__
+        raise ArgumentError(
+            f"{where}: the function of a step returned something else: expected a pair (outputs, next states), got "
+            f"{got}. Return both, a list with nothing in it for none."
+        )
+    return result[0], result[1]

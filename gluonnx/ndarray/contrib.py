@@ -10,7 +10,7 @@ from gluonnx.errors import ArgumentError, InputError
 from gluonnx.ndarray.creation import zeros
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ndarray.register import function
-from gluonnx.structure import Format, flatten, regroup
+from gluonnx.structure import Format, flatten, pair, regroup
 
 __all__ = ["cond", "foreach", "while_loop"]
 
@@ -46,7 +46,7 @@ def foreach(body: Callable[..., Any], data: Any, init_states: Any) -> tuple[Any,
     states, form = init_states, None
     steps = []
     for step in range(length):
-        out, states = body(data[step] if is_single else [d[step] for d in data], states)
+        out, states = pair("foreach", body(data[step] if is_single else [d[step] for d in data], states))
         outputs, form = flatten(out, NDArray, "foreach output")
         steps.append(outputs)
     return _stacked(steps, form), states
@@ -92,7 +92,7 @@ def while_loop(
     form: Format | None = None
     steps: list[list[NDArray]] = []
     while len(steps) < limit and _python_scalar(cond(*variables), bool, "Return value of cond"):
-        out, following = func(*variables)
+        out, following = pair("while_loop", func(*variables))
         following = [] if following is None else _listed(following)
         if len(following) != len(variables):
             raise ArgumentError(

@@ -461,7 +461,11 @@ class Operator:
         known = [shapes.get(name) for name in positional]
         if any(s is None for s in known):
             return {}
-        result: dict[str, tuple[int, ...]] = rule(*known, **{k: attrs[k] for k in keywords})
+        try:
+            result: dict[str, tuple[int, ...]] = rule(*known, **{k: attrs[k] for k in keywords})
+        except IndexError as err:
+            given = ", ".join(f"{name}={shape}" for name, shape in zip(positional, known, strict=True))
+            raise InputError(f"{self.name}: wrong rank: expected inputs with more axes, got {given}.") from err
         return result
 
     def told_shapes(self, shapes: Sequence[tuple[int, ...]], attrs: Attrs) -> Sequence[tuple[int, ...]] | None:

@@ -12,7 +12,7 @@ from typing import Any
 from gluonnx.attribute import SUBGRAPH_MARK as MARK
 from gluonnx.attribute import AttrScope, subgraph_name
 from gluonnx.errors import ArgumentError, InputError, InputTypeError
-from gluonnx.structure import Format, flatten, regroup
+from gluonnx.structure import Format, flatten, pair, regroup
 from gluonnx.symbol.graph import Entry, Node, topological
 from gluonnx.symbol.register import function
 from gluonnx.symbol.symbol import Group, Symbol, var
@@ -50,7 +50,7 @@ def foreach(body: Callable[..., Any], data: Any, init_states: Any, name: str = "
     with AttrScope(**{MARK: name}):
         elements, _ = regroup([var(_inner_name(s)) for s in flat_data], data_form)
         states, _ = regroup([var(_inner_name(s)) for s in flat_states], state_form)
-        out, last = body(elements, states)
+        out, last = pair("foreach", body(elements, states))
         flat_out, out_form = _flatten(out, "foreach output")
         flat_last, last_form = _flatten(last, "foreach loop_vars")
         if last_form != state_form:
@@ -146,7 +146,7 @@ def while_loop(
 
     def step_of(result: Any) -> tuple[list[Symbol], list[Symbol]]:
         nonlocal out_form, out_count
-        out, following = result
+        out, following = pair("while_loop", result)
         flat_out, out_form = _flatten([] if out is None else out, "while output")
         flat_next, _ = _flatten([] if following is None else following, "while loop_vars")
         if len(flat_next) != len(flat_vars):

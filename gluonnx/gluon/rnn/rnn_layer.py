@@ -230,6 +230,11 @@ class _RNNLayer(HybridBlock):
         Raises:
             InputError: A state has another shape.
         """
+        if isinstance(inputs, NDArray) and inputs.ndim != 3:
+            raise InputError(
+                f"{type(self).__name__} `{self.name}`: wrong rank of input: expected 3 axes, {self._layout}, got "
+                f"{inputs.shape}."
+            )
         self.skip_states = states is None
         if states is None:
             is_array = isinstance(inputs, NDArray)

@@ -48,6 +48,8 @@ def format_sequence(
             "unroll."
         )
     axis, batch_axis = layout.find("T"), layout.find("N")
+    if axis < 0 or batch_axis < 0:
+        raise ArgumentError(f"unroll: wrong layout: expected TNC, NTC or the like, got layout={layout!r}.")
     in_axis = axis if in_layout is None else in_layout.find("T")
     space = space_of(inputs)
     batch_size = 0
