@@ -107,13 +107,17 @@ class GraphValue:
         return self._shapes
 
     def _find(self) -> None:
-        assert self.call is not None
+        if self.call is None:
+            raise LoweringError(f"`{self.name}`: shape unknown: it may change from one step to the next.")
         if self._suggested is None:
             self.call.infer()
             return
         try:
-            self.call.infer()
+            if not self.call.regions:
+                self.call.infer()
         except LoweringError:
+            pass
+        if not self.is_inferred:
             dtype, rank = self._suggested
             self.settle(dtype, ((None,) * rank, (None,) * rank))
 
@@ -311,6 +315,12 @@ class GraphRegion:
         """Add an input of the dtype and shape of a value, or of its elements along axis 0."""
         first, second = _own(value).shapes
         return self._add(_own(value).dtype, (first[1:], second[1:]) if is_element else (first, second))
+
+    def untyped_input(self) -> GraphValue:
+        """Add an input whose shape may change from one run of the graph to the next."""
+        value = GraphValue(self._builder.unique(f"{self._scope}/input"))
+        self.inputs.append(value)
+        return value
 
     def _add(self, dtype: str, shapes: Shapes) -> GraphValue:
         value = GraphValue(self._builder.unique(f"{self._scope}/input"), dtype=dtype, shapes=shapes)

@@ -81,7 +81,7 @@ def cases(only: str = "") -> Iterator[Case]:
     for test in found:
         if only in test.name:
             if test.model is not None:
-                sets = [(list(i), list(o)) for i, o in test.data_sets]
+                sets = [([_plain(a) for a in i], [_plain(a) for a in o]) for i, o in test.data_sets]
                 model = onnx.ModelProto.FromString(test.model.SerializeToString())
             else:
                 model, sets = _read(Path(test.model_dir))
@@ -98,6 +98,10 @@ def _read(folder: Path) -> tuple[onnx.ModelProto, list[tuple[list[Any], list[Any
             parts.append([_tensor(p) for p in files])
         sets.append((parts[0], parts[1]))
     return model, sets
+
+
+def _plain(value: Any) -> Any:
+    return numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value
 
 
 def _tensor(path: Path) -> Any:
@@ -141,7 +145,7 @@ def run_case(case: Case, *, export: bool) -> tuple[str | None, str | None]:
 def _compare(case: Case, results: list[Array], outputs: list[Any]) -> str | None:
     for got, expected in zip(results, outputs, strict=True):
         wanted = np.asarray(expected)
-        if case.op_type in UNSEEDED:
+        if case.op_type in UNSEEDED or "training_dropout" in case.name and "zero_ratio" not in case.name:
             wanted = got if (got.shape, got.dtype) == (wanted.shape, wanted.dtype) else wanted
         fault = difference(got, wanted, case.rtol, case.atol)
         if fault:

@@ -209,7 +209,7 @@ class _Lifter:
                     )
                 entry = (self._constant_node(name, array), 0)
             elif scope.outer is not None:
-                entry = (self._captured(scope, name), 0)
+                entry = (self._captured(scope, self._outermost(scope, name)), 0)
             else:
                 entry = (self._parameter(name, array), 0)
             scope.entries[name] = entry
@@ -241,6 +241,17 @@ class _Lifter:
         """A variable of a nested graph that stands for a value of the graph around it."""
         node = scope.captured[name] = Node(None, f"captured:{name}")
         return node
+
+    def _outermost(self, scope: Scope, name: str) -> str:
+        """Make a constant of a nested graph one of the model's graph, where it is a parameter; return its name there."""
+        array, root = scope.constants[name], scope
+        while root.outer is not None:
+            root = root.outer
+        if root.constants.get(name) is array:
+            return name
+        new = self.unique(name)
+        self._constant(root, new, array)
+        return new
 
     def unique(self, name: str) -> str:
         """Return a name that no node of the graph has."""

@@ -40,6 +40,8 @@ def prepare(model: ModelProto, where: str) -> ModelProto:
         ranks = _ranks(model)
         modernize(model, opset, ranks, where)
         return onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except FormatError:
+        raise
     except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError, ValueError) as err:
         raise FormatError(f"{where}: not valid ONNX: {err}.") from err
 
@@ -48,12 +50,27 @@ def _opset(model: ModelProto, where: str) -> int:
     versions = {o.domain: o.version for o in model.opset_import}
     version = next((versions[d] for d in _DOMAINS if d in versions), None)
     newest = onnx.defs.onnx_opset_version()
+    if version is not None and 0 < version < OLDEST_OPSET and _is_unchanged(model, version):
+        return version
     if version is None or not OLDEST_OPSET <= version <= newest:
         raise FormatError(
             f"{where}: opset not supported: expected {OLDEST_OPSET} to {newest}, got opset={version}. "
             "Convert the model with onnx.version_converter, or install a newer onnx."
         )
     return version
+
+
+def _is_unchanged(model: ModelProto, version: int) -> bool:
+    """Whether every operator of a model meant the same in its opset as in the oldest one that is read."""
+    for graph in graphs_of(model.graph):
+        for node in graph.node:
+            try:
+                schemas = [onnx.defs.get_schema(node.op_type, v, "") for v in (version, OLDEST_OPSET)]
+            except onnx.defs.SchemaError:
+                return False
+            if schemas[0].since_version != schemas[1].since_version:
+                return False
+    return True
 
 
 def graphs_of(graph: GraphProto) -> Iterator[GraphProto]:

@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gluonnx.errors import InputError
 from gluonnx.ops.foreign.table import dtype_of, onnx_operator
 
 _NARROW_KERNELS = frozenset({torch.uint16, torch.uint32, torch.uint64})
@@ -30,7 +29,6 @@ for _name, _function in {
     "Asinh": torch.asinh,
     "Atan": torch.atan,
     "Atanh": torch.atanh,
-    "BitwiseNot": torch.bitwise_not,
     "Cos": torch.cos,
     "Cosh": torch.cosh,
     "Erf": torch.erf,
@@ -54,6 +52,18 @@ for _name, _function in {
     "Tanh": torch.tanh,
 }.items():
     _plain(_name, _function)
+
+
+@onnx_operator("BitwiseNot")
+def bitwise_not(data: Tensor) -> Tensor:
+    """Every bit turned."""
+    return _wide(torch.bitwise_not, data)
+
+
+@onnx_operator("BitCast", opset=26)
+def bit_cast(data: Tensor, *, to: int) -> Tensor:
+    """The same bits as another element type of the same size."""
+    return data.view(dtype_of(to))
 
 
 @onnx_operator("Identity")
@@ -269,20 +279,25 @@ def where(condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
 @onnx_operator("Dropout")
 def dropout(
-    data: Tensor, ratio: Tensor | None = None, training_mode: Tensor | None = None, *, seed: int = 0, output_count: int
+    data: Tensor,
+    ratio: Tensor | None = None,
+    training_mode: Tensor | None = None,
+    *,
+    seed: int = 0,
+    output_count: int,
+    training: bool,
+    generator: torch.Generator | None,
 ) -> Tensor | tuple[Tensor, Tensor]:
-    """The input, and a mask of True: nothing is dropped at inference.
-
-    Raises:
-        InputError: `training_mode` is true and `ratio` is not 0.
+    """Elements dropped in training, the others scaled up; and which are left. At inference all are, unless the model
+    itself says `training_mode`.
     """
-    if training_mode is not None and training_mode.device.type != "meta" and bool(training_mode):
-        share = 0.5 if ratio is None else float(ratio)
-        if share:
-            raise InputError(
-                f"Dropout: draws random numbers: expected training_mode of false or ratio=0, got ratio={share:g}."
-            )
-    return (data, torch.ones_like(data, dtype=torch.bool)) if output_count > 1 else data
+    kept = torch.ones_like(data, dtype=torch.bool)
+    share = 0.5 if ratio is None or ratio.device.type == "meta" else float(ratio)
+    is_told = training_mode is not None and training_mode.device.type != "meta" and bool(training_mode)
+    if (training or is_told) and share and data.device.type != "meta":
+        kept = torch.rand(data.shape, device=data.device, generator=generator) >= share
+        data = torch.where(kept, data / (1 - share), torch.zeros_like(data))
+    return (data, kept) if output_count > 1 else data
 
 
 @onnx_operator("CumSum", values="axis")

@@ -177,7 +177,7 @@ def grid_sample(
     places = list(reversed(positions))
     bounds = [(0.0, n - 1.0) if align_corners else (-0.5, n - 0.5) for n in sizes]
     if mode == "nearest":
-        return _gathered(data, [_inside(torch.round(p), b, padding_mode) for p, b in zip(places, bounds, strict=True)])
+        return gathered(data, [_inside(torch.round(p), b, padding_mode) for p, b in zip(places, bounds, strict=True)])
     if mode != "cubic":
         places = [_inside(p, b, padding_mode) for p, b in zip(places, bounds, strict=True)]
     lows = [torch.floor(p) for p in places]
@@ -191,7 +191,7 @@ def grid_sample(
             weight = factor if weight is None else weight * factor
             at.append(_inside(low + t, bound, padding_mode) if mode == "cubic" else low + t)
         assert weight is not None
-        part = _gathered(data, at) * weight.unsqueeze(1)
+        part = gathered(data, at) * weight.unsqueeze(1)
         total = part if total is None else total + part
     assert total is not None
     return total
@@ -221,7 +221,7 @@ def _inside(position: Tensor, bounds: tuple[float, float], padding_mode: str) ->
     return position
 
 
-def _gathered(data: Tensor, positions: Sequence[Tensor]) -> Tensor:
+def gathered(data: Tensor, positions: Sequence[Tensor]) -> Tensor:
     """Elements (N, C, ...) at integer positions (N, ...) of each spatial axis; 0 outside."""
     n, c = data.shape[:2]
     sizes = data.shape[2:]

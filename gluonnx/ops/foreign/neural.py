@@ -211,8 +211,10 @@ def attention(
     *,
     is_causal: int = 0,
     kv_num_heads: int = 0,
+    left_window_size: int = -1,
     q_num_heads: int = 0,
     qk_matmul_output_mode: int = 0,
+    right_window_size: int = -1,
     scale: float | None = None,
     softcap: float = 0.0,
     softmax_precision: int | None = None,
@@ -234,12 +236,14 @@ def attention(
     root = math.sqrt(1 / math.sqrt(q.shape[-1]) if scale is None else scale)
     scores = (q * root) @ (k * root).transpose(-1, -2)
     steps = [scores]
-    bias = _attention_bias(scores, attn_mask, is_causal, past, nonpad_kv_seqlen)
+    bias = _attention_bias(
+        scores, attn_mask, past, nonpad_kv_seqlen, left_window_size, 0 if is_causal else right_window_size
+    )
     if softcap:
         scores = softcap * torch.tanh(scores / softcap)
     capped = scores
     scores = scores if bias is None else scores + bias
-    steps += [scores, capped]
+    steps += [capped, scores]
     wide = scores if softmax_precision is None else scores.to(dtype_of(softmax_precision))
     weights = torch.softmax(wide, -1)
     if bias is not None:
@@ -253,8 +257,9 @@ def attention(
 
 
 def _attention_bias(
-    scores: Tensor, mask: Tensor | None, is_causal: int, past: int, lengths: Tensor | None
+    scores: Tensor, mask: Tensor | None, past: int, lengths: Tensor | None, left: int, right: int
 ) -> Tensor | None:
+    """What is added to scores: the mask, and minus infinity where a key is too far from its query (-1: no bound)."""
     total = scores.shape[-1]
     parts: list[Tensor] = []
     if mask is not None:
@@ -265,15 +270,12 @@ def _attention_bias(
         parts.append(mask)
     rows = torch.arange(scores.shape[-2], device=scores.device)[:, None]
     columns = torch.arange(total, device=scores.device)[None, :]
-    if is_causal:
-        if lengths is None:
-            later: Tensor = columns > rows + past
-        else:
-            later = columns > rows + (lengths.reshape(-1, 1, 1, 1) - scores.shape[-2])
-        parts.append(torch.zeros_like(later, dtype=scores.dtype).masked_fill(later, -torch.inf))
-    if lengths is not None:
-        beyond = columns >= lengths.reshape(-1, 1, 1, 1)
-        parts.append(torch.zeros_like(beyond, dtype=scores.dtype).masked_fill(beyond, -torch.inf))
+    offset: Tensor | int = past if lengths is None else lengths.reshape(-1, 1, 1, 1) - scores.shape[-2]
+    ahead = columns - rows - offset
+    hidden = [ahead > right] if right >= 0 else []
+    hidden += [-ahead > left] if left >= 0 else []
+    hidden += [columns >= lengths.reshape(-1, 1, 1, 1)] if lengths is not None else []
+    parts += [torch.zeros_like(h, dtype=scores.dtype).masked_fill(h, -torch.inf) for h in hidden]
     return functools.reduce(torch.add, parts) if parts else None
 
 

@@ -50,7 +50,7 @@ def _product(data: Tensor, axes: list[int], keep: bool) -> Tensor:
 def _extreme(function: Callable[..., Tensor], is_max: bool) -> Callable[[Tensor, list[int], bool], Tensor]:
     def run(data: Tensor, axes: list[int], keep: bool) -> Tensor:
         if data.dtype is torch.bool:
-            return function(data.to(torch.uint8), axes, keepdim=keep).to(torch.bool)
+            return run(data.to(torch.uint8), axes, keep).to(torch.bool)
         if any(data.shape[a] == 0 for a in axes):
             shape = [1 if i in axes else d for i, d in enumerate(data.shape)]
             if data.is_floating_point():

@@ -214,10 +214,13 @@ def depth_to_space(data: Tensor, *, blocksize: int, mode: str = "DCR") -> Tensor
 
 
 @onnx_operator("SpaceToDepth")
-def space_to_depth(data: Tensor, *, blocksize: int) -> Tensor:
+def space_to_depth(data: Tensor, *, blocksize: int, mode: str = "DCR") -> Tensor:
     """Blocks of the image to channels."""
     n, c, h, w = data.shape
     b = blocksize
+    if mode == "CRD":
+        parts = data.reshape(n, c, h // b, b, w // b, b).permute(0, 1, 3, 5, 2, 4)
+        return parts.reshape(n, c * b * b, h // b, w // b)
     return data.reshape(n, c, h // b, b, w // b, b).permute(0, 3, 5, 1, 2, 4).reshape(n, c * b * b, h // b, w // b)
 
 

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gluonnx.errors import InputError
+from gluonnx.ops.foreign.images import gathered
 from gluonnx.ops.foreign.table import integers, onnx_operator
 
 _CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
@@ -139,10 +140,13 @@ def deform_conv(
     base_y = ky.repeat_interleave(kw)[:, None, None] + torch.arange(out_h, device=device)[:, None] * step[0] - around[0]
     base_x = kx.repeat(kh)[:, None, None] + torch.arange(out_w, device=device)[None, :] * step[1] - around[1]
     y, x = moved[:, :, :, 0] + base_y, moved[:, :, :, 1] + base_x
-    grid = torch.stack([(2 * x + 1) / w - 1, (2 * y + 1) / h - 1], -1).to(dtype)
     images = data.reshape(n * offset_group, c // offset_group, h, w)
-    grid = grid.reshape(n * offset_group, taps * out_h, out_w, 2)
-    sampled = F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    y, x = (p.reshape(n * offset_group, taps * out_h, out_w).to(dtype) for p in (y, x))
+    low_y, low_x = y.floor(), x.floor()
+    sampled = data.new_zeros((n * offset_group, c // offset_group, taps * out_h, out_w))
+    for dy, dx in itertools.product((0, 1), (0, 1)):
+        weights = (1 - (y - low_y - dy).abs()) * (1 - (x - low_x - dx).abs())
+        sampled = sampled + gathered(images, [low_y + dy, low_x + dx]) * weights.unsqueeze(1)
     sampled = sampled.reshape(n, offset_group, c // offset_group, taps, out_h, out_w)
     if mask is not None:
         sampled = sampled * mask.reshape(n, offset_group, 1, taps, out_h, out_w)
