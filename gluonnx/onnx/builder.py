@@ -49,6 +49,10 @@ _ATTRIBUTE_TYPES = {
 }
 
 
+_TYPE_NAMES = {"float32": "float", "float64": "double"}
+"""What ONNX's schemas call dtypes that have other names here."""
+
+
 class GraphValue:
     """One tensor of the graph.
 
@@ -420,15 +424,15 @@ class ModelBuilder:
             outputs: How many outputs it has.
             types: Dtype name and rank of each output, as far as they are known.
         """
-        opset = least_opset
-        while any(name not in schema_of(op_type, opset).attributes for name in attributes):
-            opset += 1  # an opset that does not exist ends it with an error
-        schema = schema_of(op_type, opset)
         regions = {n: v for n, v in attributes.items() if isinstance(v, GraphRegion)}
         plain = {n: v for n, v in attributes.items() if n not in regions and v is not None}
         given = [None if v is None else _own(v) for v in inputs]
         while given and given[-1] is None:
             given.pop()
+        opset = least_opset
+        while not _fits(schema_of(op_type, opset), given, attributes):
+            opset += 1  # an opset that does not exist ends it with an error
+        schema = schema_of(op_type, opset)
         protos = [_attribute(schema, n, v) for n, v in sorted(plain.items())]
         call = Call(op_type, self.unique(f"{self._scope}/{op_type}"), given, protos, outputs, regions, opset)
         self._calls.append(call)
@@ -608,6 +612,19 @@ def tensor_proto(name: str, array: Array) -> TensorProto:
     """Return an array as an ONNX tensor with raw data."""
     dtype = BY_NAME[dtype_name(array)]
     return TensorProto(name=name, data_type=dtype.onnx, dims=array.shape, raw_data=array.tobytes())
+
+
+def _fits(schema: OpSchema, inputs: Sequence[GraphValue | None], attributes: Mapping[str, Any]) -> bool:
+    """Whether an operator, as one opset has it, takes these inputs and attributes."""
+    if len(inputs) > schema.max_input or any(name not in schema.attributes for name in attributes):
+        return False
+    for position, value in enumerate(inputs):
+        if value is not None and value.is_inferred:
+            declared = schema.inputs[min(position, len(schema.inputs) - 1)].types
+            if f"tensor({_TYPE_NAMES.get(value.dtype, value.dtype)})" not in declared:
+                # A type that no opset has is for the runtime to refuse.
+                return schema.since_version == schema_of(schema.name, onnx.defs.onnx_opset_version()).since_version
+    return True
 
 
 def _own(value: Value) -> GraphValue:
