@@ -1,7 +1,7 @@
 """Foreign ONNX models: import, agreement with plain ONNX Runtime on both executors, a gradient step, export again.
 
-    pip download --no-deps rapidocr-onnxruntime==1.4.4 && unzip rapidocr_onnxruntime-*.whl
-    PYTHONPATH=.:cli:runtime python tests/bench/bench_foreign.py rapidocr_onnxruntime/models/*.onnx [--size 48x192]
+pip download --no-deps rapidocr-onnxruntime==1.4.4 && unzip rapidocr_onnxruntime-*.whl
+PYTHONPATH=.:cli:runtime python tests/bench/bench_foreign.py rapidocr_onnxruntime/models/*.onnx [--size 48x192]
 """
 
 import argparse
@@ -80,7 +80,8 @@ def main() -> int:
     parser.add_argument("--size", default="48x192", help="height and width of the images")
     options = parser.parse_args()
     height, width = map(int, options.size.split("x"))
-    return 0 if all([measure(path, height, width) for path in options.models]) else 1
+    results = [measure(path, height, width) for path in options.models]
+    return 0 if all(results) else 1
 
 
 if __name__ == "__main__":

@@ -137,15 +137,18 @@ class _Lifter:
                     scope.dtypes[info.name] = BY_ONNX[tensor.elem_type].name
                 if tensor.HasField("shape"):
                     scope.shapes[info.name] = tuple(
-                        d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else None
-                        for d in tensor.shape.dim
+                        d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else None for d in tensor.shape.dim
                     )
         for tensor in graph.initializer:
             self._constant(scope, tensor.name, self._array(tensor, tensor.name))
 
     def _array(self, tensor: TensorProto, name: str) -> Array:
         if tensor.data_type not in BY_ONNX:
-            kind = TensorProto.DataType.Name(tensor.data_type) if tensor.data_type in TensorProto.DataType.values() else "?"
+            kind = (
+                TensorProto.DataType.Name(tensor.data_type)
+                if tensor.data_type in TensorProto.DataType.values()
+                else "?"
+            )
             raise FormatError(
                 f"{self.where}: `{name}` is no array of numbers: expected one of {', '.join(BY_NAME)}, got {kind}."
             )
@@ -262,7 +265,7 @@ class _Lifter:
         self.names.add(candidate)
         return candidate
 
-    # Kept operators -----------------------------------------------------------------------------------------------------
+    # Kept operators ---------------------------------------------------------------------------------------------------
 
     def _keep(self, call: "Call") -> None:
         node, scope = call.proto, call.scope
@@ -272,9 +275,7 @@ class _Lifter:
         outputs = list(node.output)
         while len(outputs) > 1 and not outputs[-1]:
             outputs.pop()
-        inputs = [
-            self.entry(scope, n, as_value=i in row.values) if n else None for i, n in enumerate(node.input)
-        ]
+        inputs = [self.entry(scope, n, as_value=i in row.values) if n else None for i, n in enumerate(node.input)]
         mask = "".join("1" if e is not None else "0" for e in inputs).rstrip("0")
         given = [e for e in inputs if e is not None]
         attrs: dict[str, str] = {MASK_KEY: encode(mask), COUNT_KEY: encode(len(outputs))}
@@ -315,7 +316,9 @@ class _Lifter:
                 return encode(value)
             case AttributeProto.INTS | AttributeProto.FLOATS:
                 return encode(list(value))
-        raise FormatError(f"{self.where}: {node.op_type} `{node.output[0]}`: attribute {attribute.name} is of no known type.")
+        raise FormatError(
+            f"{self.where}: {node.op_type} `{node.output[0]}`: attribute {attribute.name} is of no known type."
+        )
 
     def _nested(self, graph: GraphProto, outer: Scope, given: list[Entry]) -> tuple[Subgraph, list[int]]:
         """Return a nested graph and what each of its variables reads; `given` grows by the values it captures."""

@@ -1,7 +1,7 @@
 """What older opsets wrote differently, rewritten to the newest opset.
 
-Each rule takes a node of an older opset and returns the nodes that mean the same now. Attributes that have become inputs
-become constants.
+Each rule takes a node of an older opset and makes the nodes that mean the same now. Attributes that have become
+inputs become constants.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -249,7 +249,11 @@ def _group_norm(r: _Rewriter) -> None:
     channels = shape[1] if len(shape) > 1 else None
     if channels is None:
         raise r.refuse("the number of channels is unknown: expected an input whose axis 1 is fixed")
-    column, table, flat = r.ints("column", [groups, 1]), r.ints("table", [groups, channels // groups]), r.ints("flat", [-1])
+    column, table, flat = (
+        r.ints("column", [groups, 1]),
+        r.ints("table", [groups, channels // groups]),
+        r.ints("flat", [-1]),
+    )
     names = [r.node.input[0]]
     for name in r.node.input[1:]:
         label = f"{r.node.output[0]}/{name}"

@@ -4,7 +4,16 @@ from collections.abc import Iterator
 
 import numpy as np
 import onnx
-from onnx import GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, ValueInfoProto, inliner, numpy_helper
+from onnx import (
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    SparseTensorProto,
+    TensorProto,
+    ValueInfoProto,
+    inliner,
+    numpy_helper,
+)
 
 from gluonnx.errors import FormatError
 from gluonnx.onnx.lift.modern import modernize

@@ -1,7 +1,7 @@
 """Which ONNX operators are MXNet operators: one rule for each, None where the meaning is not exactly equal.
 
-A rule sees the node in its newest form. MXNet's classic operators have no arrays without axes and no axes of size 0, and
-their integer arithmetic is their own, so only float32 and float16 are lifted (`Call.is_plain`).
+A rule sees the node in its newest form. MXNet's classic operators have no arrays without axes and no axes of size 0,
+and their integer arithmetic is their own, so only float32 and float16 are lifted (`Call.is_plain`).
 """
 
 from collections.abc import Callable, Sequence
@@ -20,18 +20,18 @@ class Call(Protocol):
 
     op_type: str
 
-    def attr(self, name: str, default: Any = None) -> Any: ...  # noqa: D102
+    def attr(self, name: str, default: Any = None) -> Any: ...
     @property
-    def inputs(self) -> list[str]: ...  # noqa: D102
-    def has(self, index: int) -> bool: ...  # noqa: D102
-    def entry(self, index: int) -> Entry: ...  # noqa: D102
-    def constant(self, index: int) -> Array | None: ...  # noqa: D102
-    def shape(self, index: int) -> Shape | None: ...  # noqa: D102
-    def output_shape(self) -> Shape | None: ...  # noqa: D102
-    def dtype(self, index: int) -> str | None: ...  # noqa: D102
-    def is_plain(self, *positions: int) -> bool: ...  # noqa: D102
-    def hold(self, names: Sequence[str]) -> bool: ...  # noqa: D102
-    def make(self, op: str, inputs: Sequence[Entry], attrs: dict[str, Any], label: str = "") -> Entry: ...  # noqa: D102
+    def inputs(self) -> list[str]: ...
+    def has(self, index: int) -> bool: ...
+    def entry(self, index: int) -> Entry: ...
+    def constant(self, index: int) -> Array | None: ...
+    def shape(self, index: int) -> Shape | None: ...
+    def output_shape(self) -> Shape | None: ...
+    def dtype(self, index: int) -> str | None: ...
+    def is_plain(self, *positions: int) -> bool: ...
+    def hold(self, names: Sequence[str]) -> bool: ...
+    def make(self, op: str, inputs: Sequence[Entry], attrs: dict[str, Any], label: str = "") -> Entry: ...
 
 
 Rule = Callable[[Call], Entry | None]
@@ -84,7 +84,7 @@ for _onnx, _mxnet in {
     _simple(_onnx, _mxnet)
 
 
-# Windows ----------------------------------------------------------------------------------------------------------------
+# Windows --------------------------------------------------------------------------------------------------------------
 
 
 def _symmetric(c: Call, rank: int) -> tuple[int, ...] | None:
@@ -161,7 +161,7 @@ def _global_pooling(c: Call) -> Entry | None:
     return c.make("Pooling", [c.entry(0)], attrs)
 
 
-# Normalization ----------------------------------------------------------------------------------------------------------
+# Normalization --------------------------------------------------------------------------------------------------------
 
 
 @_rule("BatchNormalization")
@@ -204,7 +204,7 @@ def _dropout(c: Call) -> Entry | None:
     return c.make("Dropout", [c.entry(0)], {"p": share}) if 0 <= share < 1 else None
 
 
-# Linear algebra ---------------------------------------------------------------------------------------------------------
+# Linear algebra -------------------------------------------------------------------------------------------------------
 
 
 @_rule("Gemm")
@@ -232,7 +232,7 @@ def _matmul(c: Call) -> Entry | None:
     return None
 
 
-# Arithmetic -------------------------------------------------------------------------------------------------------------
+# Arithmetic -----------------------------------------------------------------------------------------------------------
 
 _ARITHMETIC = {
     "Add": ("elemwise_add", "broadcast_add", "_plus_scalar", "_plus_scalar"),
@@ -313,7 +313,7 @@ def _softmax(c: Call) -> Entry | None:
     return c.make("softmax" if c.op_type == "Softmax" else "log_softmax", [c.entry(0)], {"axis": c.attr("axis", -1)})
 
 
-# Shapes -----------------------------------------------------------------------------------------------------------------
+# Shapes ---------------------------------------------------------------------------------------------------------------
 
 
 @_rule("Concat")

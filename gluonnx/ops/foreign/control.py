@@ -52,7 +52,9 @@ def loop(
     stacked = [torch.stack(items) for items in zip(*steps, strict=True)]
     missing = output_count - len(held) - len(stacked)
     if missing and count:
-        raise InputError(f"Loop: the body gives too few outputs: expected {output_count}, got {len(held) + len(stacked)}.")
+        raise InputError(
+            f"Loop: the body gives too few outputs: expected {output_count}, got {len(held) + len(stacked)}."
+        )
     return (*held, *stacked, *(torch.zeros(0) for _ in range(missing)))
 
 

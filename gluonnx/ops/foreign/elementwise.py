@@ -122,25 +122,25 @@ def thresholded_relu(data: Tensor, *, alpha: float = 1.0) -> Tensor:
 
 @onnx_operator("HardSigmoid")
 def hard_sigmoid(data: Tensor, *, alpha: float = 0.2, beta: float = 0.5) -> Tensor:
-    """alpha x + beta, between 0 and 1."""
+    """`alpha` x + beta, between 0 and 1."""
     return torch.clamp(alpha * data + beta, 0, 1)
 
 
 @onnx_operator("Gelu")
 def gelu(data: Tensor, *, approximate: str = "none") -> Tensor:
-    """x times the normal distribution function of x."""
+    """The input times the normal distribution function of x."""
     return F.gelu(data, approximate=approximate)
 
 
 @onnx_operator("Swish", opset=24)
 def swish(data: Tensor, *, alpha: float = 1.0) -> Tensor:
-    """x sigmoid(alpha x)."""
+    """The input times sigmoid(alpha x)."""
     return data * torch.sigmoid(alpha * data)
 
 
 @onnx_operator("Shrink")
 def shrink(data: Tensor, *, bias: float = 0.0, lambd: float = 0.5) -> Tensor:
-    """x + bias below -lambd, x - bias above lambd, else 0."""
+    """The input + bias below -lambd, x - bias above lambd, else 0."""
     low, high = (data + bias).to(data.dtype), (data - bias).to(data.dtype)
     return torch.where(data < -lambd, low, torch.where(data > lambd, high, torch.zeros_like(data)))
 
@@ -221,7 +221,7 @@ for _name, _rule in {
 
 @onnx_operator("Pow")
 def power(a: Tensor, b: Tensor) -> Tensor:
-    """a to the power of b, in the dtype of a."""
+    """The first to the power of the second, in the dtype of the first."""
     if not a.is_floating_point() and b.is_floating_point():
         return torch.pow(a.to(torch.float64), b).to(a.dtype)
     return _wide(torch.pow, a, b.to(a.dtype))

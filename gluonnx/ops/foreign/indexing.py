@@ -39,7 +39,7 @@ def gather_nd(data: Tensor, indices: Tensor, *, batch_dims: int = 0) -> Tensor:
         shape = [1] * (indices.dim() - 1)
         shape[axis] = data.shape[axis]
         batch.append(torch.arange(data.shape[axis], device=data.device).reshape(shape))
-    return data[tuple([*batch, *index])]
+    return data[(*batch, *index)]
 
 
 @onnx_operator("ScatterElements")

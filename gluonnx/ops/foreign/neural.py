@@ -29,7 +29,7 @@ def gemm(
     transA: int = 0,  # noqa: N803
     transB: int = 0,  # noqa: N803
 ) -> Tensor:
-    """alpha A B + beta C."""
+    """`alpha` A B + beta C."""
     result = (a.T if transA else a) @ (b.T if transB else b)
     if alpha != 1:
         result = (alpha * result).to(a.dtype)
@@ -191,10 +191,8 @@ def rotary_embedding(
     else:
         a, b = turned.chunk(2, -1)
     real, imaginary = cos * a - sin * b, sin * a + cos * b
-    if interleaved:
-        both = torch.stack([real, imaginary], -1).flatten(-2)
-    else:
-        both = torch.cat([real, imaginary], -1)
+    pair = (real, imaginary)
+    both = torch.stack(pair, -1).flatten(-2) if interleaved else torch.cat(pair, -1)
     result = torch.cat([both, rest], -1) if rest.shape[-1] else both
     return result if data.dim() == 4 else result.transpose(1, 2).reshape(data.shape)
 

@@ -11,7 +11,7 @@ from gluonnx.ops.foreign.windows import conv
 
 def _per_axis(parameter: Tensor, data: Tensor, axis: int, block_size: int) -> Tensor:
     """A scale or zero point in a shape that broadcasts to the data."""
-    if parameter.dim() == 0 or parameter.numel() == 1 and parameter.dim() <= 1:
+    if parameter.dim() == 0 or (parameter.numel() == 1 and parameter.dim() == 1):
         return parameter.reshape(())
     place = axis % data.dim()
     if parameter.dim() == 1 and not block_size:
@@ -43,10 +43,9 @@ def quantize_linear(
     saturate: int = 1,
 ) -> Tensor:
     """Integers round(x / scale) + zero_point, within the range of the type."""
+    dtype = dtype_of(output_dtype) if output_dtype else torch.uint8
     if zero_point is not None:
         dtype = zero_point.dtype
-    else:
-        dtype = dtype_of(output_dtype) if output_dtype else torch.uint8
     low, high = _limits(dtype)
     wide = data.to(scale.dtype) if data.is_floating_point() else data.to(torch.float32)
     steps = (wide / _per_axis(scale, data, axis, block_size)).round()
@@ -106,9 +105,7 @@ def conv_integer(
         left = left - data_zero_point.to(torch.float64)
     if weight_zero_point is not None:
         right = right - _per_axis(weight_zero_point, weight, 0, 0).to(torch.float64)
-    result = conv(
-        left, right, auto_pad=auto_pad, dilations=dilations, group=group, pads=pads, strides=strides
-    )
+    result = conv(left, right, auto_pad=auto_pad, dilations=dilations, group=group, pads=pads, strides=strides)
     return result.round().to(torch.int32)
 
 

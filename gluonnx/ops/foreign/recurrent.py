@@ -96,7 +96,9 @@ class _Layout:
 Step = Callable[[Tensor, Sequence[Tensor]], tuple[Tensor, ...]]
 
 
-def _run(layout: _Layout, direction: int, gates: Tensor, states: list[Tensor], step: Step) -> tuple[Tensor, list[Tensor]]:
+def _run(
+    layout: _Layout, direction: int, gates: Tensor, states: list[Tensor], step: Step
+) -> tuple[Tensor, list[Tensor]]:
     """Apply a step to each element of the sequence; states stay once a sample's sequence is over."""
     turned = layout.turned(gates) if layout.is_reversed[direction] else gates
     outputs = []
@@ -197,10 +199,8 @@ def gru(
             r_zr, r_h = recurrence[d, : 2 * size], recurrence[d, 2 * size :]
             gates = f(_clip(x[:, : 2 * size] + h @ r_zr.T + rb[: 2 * size], clip))
             update, reset = gates.chunk(2, -1)
-            if linear_before_reset:
-                hidden = reset * (h @ r_h.T + rb[2 * size :])
-            else:
-                hidden = (reset * h) @ r_h.T + rb[2 * size :]
+            b_h = rb[2 * size :]
+            hidden = reset * (h @ r_h.T + b_h) if linear_before_reset else (reset * h) @ r_h.T + b_h
             new = g(_clip(x[:, 2 * size :] + hidden, clip))
             return ((1 - update) * new + update * h,)
 

@@ -16,7 +16,9 @@ def _axes(data: Tensor, axes: Tensor | None, noop: int) -> list[int] | None:
     return sorted({a % data.dim() for a in given})
 
 
-def _reduction(name: str, function: Callable[[Tensor, list[int], bool], Tensor], single: Callable[[Tensor], Tensor]) -> None:
+def _reduction(
+    name: str, function: Callable[[Tensor, list[int], bool], Tensor], single: Callable[[Tensor], Tensor]
+) -> None:
     def run(data: Tensor, axes: Tensor | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Tensor:
         over = _axes(data, axes, noop_with_empty_axes)
         if not over:

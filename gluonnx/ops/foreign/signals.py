@@ -50,10 +50,9 @@ def stft(
 ) -> Tensor:
     """The Fourier transform of each frame of a signal, times a window."""
     given = _complex(signal if signal.dim() > 2 else signal.unsqueeze(-1))
+    length = given.shape[1] if window is None else window.shape[0]
     if frame_length is not None:
         length = int(frame_length)
-    else:
-        length = given.shape[1] if window is None else window.shape[0]
     frames = given.unfold(1, length, int(frame_step))
     if window is not None:
         frames = frames * window
@@ -124,10 +123,8 @@ def causal_conv_with_state(
 ) -> tuple[Tensor, ...]:
     """Convolution of each channel with what came before; also the end of the data, which the next call needs."""
     reach = weight.shape[-1] - 1
-    if past_state is None:
-        before = data.new_zeros((*data.shape[:2], reach))
-    else:
-        before = past_state.to(data.dtype)
+    zeros = data.new_zeros((*data.shape[:2], reach))
+    before = zeros if past_state is None else past_state.to(data.dtype)
     whole = torch.cat([before, data], 2)
     result = F.conv1d(whole, weight, bias, groups=data.shape[1])
     if activation in ("silu", "swish"):

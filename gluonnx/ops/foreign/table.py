@@ -1,7 +1,7 @@
 """The table of ONNX operators that a graph may keep: one torch function for each, in the newest form of the operator.
 
-A node `_onnx.<OpType>` of a graph is an ONNX operator that no MXNet operator equals. Its lowering is the node itself; its
-torch function makes it run imperatively, with gradients. Files of older opsets are brought to the newest form when they
+A node `_onnx.<OpType>` of a graph is an ONNX operator that no MXNet operator equals. Its lowering is the node itself;
+its torch function makes it run imperatively, with gradients. Files of older opsets are brought to the newest form when they
 are read (`gluonnx.onnx.lift`), so each operator has one function.
 
     @onnx_operator("Reshape", values="shape")
@@ -376,9 +376,7 @@ def _called(body: Any, data: Sequence[Tensor]) -> Callable[..., list[Any]]:
 
 def on_one_device(arguments: Sequence[Any], values: frozenset[int]) -> Sequence[Any]:
     """Move what was computed from shapes, on the CPU, to the device of the other inputs."""
-    devices = {
-        t.device for i, t in enumerate(arguments) if isinstance(t, Tensor) and i not in values
-    }
+    devices = {t.device for i, t in enumerate(arguments) if isinstance(t, Tensor) and i not in values}
     if len(devices) < 2:
         return arguments
     target = next(d for d in devices if d.type != "cpu")

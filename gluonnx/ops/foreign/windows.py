@@ -352,9 +352,7 @@ def col2im(
     rank = len(image)
     step, spread, around = strides or [1] * rank, dilations or [1] * rank, pads or [0] * (2 * rank)
     full = [size + around[i] + around[i + rank] for i, size in enumerate(image)]
-    counts = [
-        (size - (k - 1) * d - 1) // s + 1 for size, k, d, s in zip(full, block, spread, step, strict=True)
-    ]
+    counts = [(size - (k - 1) * d - 1) // s + 1 for size, k, d, s in zip(full, block, spread, step, strict=True)]
     n, c = data.shape[0], data.shape[1] // math.prod(block)
     columns = data.reshape(n, c, *block, *counts)
     result = data.new_zeros((n, c, *full))
