@@ -319,13 +319,13 @@ def _infer_by_values(node: Node, found: Inference, default_dtype: str) -> None:
         raise InputError(f"{op.name} `{node.name}`: does not take inputs of shapes {given}: {err}") from err
     told = op.infer_dtypes(dict.fromkeys(op.output_names(node.typed)), node.typed)
     for index, (name, output) in enumerate(zip(told, outputs, strict=False)):
-        key, dtype = (id(node), index), told[name]
+        key, expected = (id(node), index), told[name]
         if isinstance(output, torch.Tensor):
             found.shapes[key], found.dtypes[key] = tuple(output.shape), BY_TORCH[output.dtype].name
             if output.device.type != "meta":
                 found.values[key] = output
-        elif dtype is not None:
-            found.dtypes.setdefault(key, dtype)
+        elif expected is not None:
+            found.dtypes.setdefault(key, expected)
 
 
 def _settle_dtypes(node: Node, found: Inference, default_dtype: str) -> None:

@@ -246,7 +246,7 @@ class _Lifter:
         return node
 
     def _outermost(self, scope: Scope, name: str) -> str:
-        """Make a constant of a nested graph one of the model's graph, where it is a parameter; return its name there."""
+        """Make a constant of a nested graph one of the model's, where it is a parameter; return its name there."""
         array, root = scope.constants[name], scope
         while root.outer is not None:
             root = root.outer

@@ -56,7 +56,7 @@ def prepare(model: ModelProto, where: str) -> ModelProto:
 
 
 def _opset(model: ModelProto, where: str) -> int:
-    versions = {o.domain: o.version for o in model.opset_import}
+    versions: dict[str, int] = {o.domain: o.version for o in model.opset_import}
     version = next((versions[d] for d in _DOMAINS if d in versions), None)
     newest = onnx.defs.onnx_opset_version()
     if version is not None and 0 < version < OLDEST_OPSET and _is_unchanged(model, version):
@@ -132,7 +132,7 @@ def _has_body(op_type: str) -> bool:
         schema = onnx.defs.get_schema(op_type)
     except onnx.defs.SchemaError:
         return False
-    return bool(schema.has_function or schema.has_context_dependent_function)
+    return bool(getattr(schema, "has_function", False) or getattr(schema, "has_context_dependent_function", False))
 
 
 def _make_dense(graph: GraphProto, where: str) -> None:

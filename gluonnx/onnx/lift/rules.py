@@ -108,7 +108,7 @@ def _convolution(c: Call) -> Entry | None:
     if pad is None or c.attr("output_shape") is not None:
         return None
     group = c.attr("group", 1)
-    filters = weight[1] * group if is_transposed else weight[0]  # type: ignore[operator]
+    filters = weight[1] * group if is_transposed else weight[0]
     attrs: dict[str, Any] = {
         "kernel": weight[2:],
         "stride": c.attr("strides", (1,) * rank),

@@ -13,7 +13,7 @@ _NARROW_KERNELS = frozenset({torch.uint16, torch.uint32, torch.uint64})
 """Dtypes for which torch has few kernels; int64 has the same bits."""
 
 
-def _plain(name: str, function: Callable[[Tensor], Tensor]) -> None:
+def _plain(name: str, function: Callable[..., Tensor]) -> None:
     def run(data: Tensor) -> Tensor:
         return function(data)
 
@@ -21,7 +21,7 @@ def _plain(name: str, function: Callable[[Tensor], Tensor]) -> None:
     onnx_operator(name)(run)
 
 
-for _name, _function in {
+_UNARY: dict[str, Callable[..., Tensor]] = {
     "Abs": torch.abs,
     "Acos": torch.acos,
     "Acosh": torch.acosh,
@@ -50,7 +50,8 @@ for _name, _function in {
     "Sqrt": torch.sqrt,
     "Tan": torch.tan,
     "Tanh": torch.tanh,
-}.items():
+}
+for _name, _function in _UNARY.items():
     _plain(_name, _function)
 
 
@@ -187,7 +188,7 @@ def _wide(function: Callable[..., Tensor], *data: Tensor) -> Tensor:
     return result if result.dtype is torch.bool else result.to(dtype)
 
 
-def _binary(name: str, function: Callable[[Tensor, Tensor], Tensor]) -> None:
+def _binary(name: str, function: Callable[..., Tensor]) -> None:
     def run(a: Tensor, b: Tensor) -> Tensor:
         return _wide(function, a, b)
 
@@ -199,7 +200,7 @@ def _divide(a: Tensor, b: Tensor) -> Tensor:
     return a / b if a.is_floating_point() else torch.div(a, b, rounding_mode="trunc")
 
 
-for _name, _rule in {
+_BINARY: dict[str, Callable[..., Tensor]] = {
     "Add": torch.add,
     "And": torch.logical_and,
     "BitwiseAnd": torch.bitwise_and,
@@ -215,7 +216,8 @@ for _name, _rule in {
     "Or": torch.logical_or,
     "Sub": torch.sub,
     "Xor": torch.logical_xor,
-}.items():
+}
+for _name, _rule in _BINARY.items():
     _binary(_name, _rule)
 
 
@@ -360,4 +362,4 @@ def mean_variance_normalization(data: Tensor, *, axes: list[int] | None = None) 
 @onnx_operator("Det")
 def det(data: Tensor) -> Tensor:
     """The determinant of each matrix."""
-    return torch.linalg.det(data)
+    return torch.det(data)

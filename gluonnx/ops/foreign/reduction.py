@@ -73,7 +73,8 @@ def _absolute(data: Tensor, axes: list[int], keep: bool) -> Tensor:
 
 def _euclidean(data: Tensor, axes: list[int], keep: bool) -> Tensor:
     if data.is_floating_point():
-        return torch.linalg.vector_norm(data, 2, axes, keepdim=keep)
+        norm: Tensor = torch.linalg.vector_norm(data, 2, axes, keepdim=keep)
+        return norm
     return _sum(data.to(torch.float64).square(), axes, keep).sqrt().to(data.dtype)
 
 

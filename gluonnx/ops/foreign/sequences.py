@@ -62,10 +62,12 @@ def sequence_length(sequence: Items) -> Tensor:
 def split_to_sequence(data: Tensor, split: Tensor | None = None, *, axis: int = 0, keepdims: int = 1) -> tuple[Items]:
     """Parts along an axis: of the sizes given, of one size, or of size 1."""
     if split is None:
-        parts = data.split(1, axis)
-        return ([p.squeeze(axis) for p in parts] if not keepdims else list(parts),)
+        return ([data.narrow(axis, i, 1) if keepdims else data.select(axis, i) for i in range(data.shape[axis])],)
     sizes = integers(split)
-    return (list(torch.split(data, sizes[0] if not split.dim() else sizes, axis)),)
+    if not split.dim():
+        size, length = sizes[0], data.shape[axis]
+        sizes = [min(size, length - start) for start in range(0, length, size)]
+    return (list(torch.split_with_sizes(data, sizes, axis)),)
 
 
 @onnx_operator("ConcatFromSequence", is_open=True)

@@ -92,7 +92,7 @@ def transpose(data: Tensor, *, perm: list[int] | None = None) -> Tensor:
 @onnx_operator("Expand", values="shape")
 def expand(data: Tensor, shape: Tensor) -> Tensor:
     """Broadcast with a shape."""
-    return data.expand(torch.broadcast_shapes(data.shape, tuple(integers(shape))))
+    return data.expand(np.broadcast_shapes(tuple(data.shape), tuple(integers(shape))))
 
 
 @onnx_operator("Tile", values="repeats")

@@ -29,7 +29,8 @@ def dft(
     given = _complex(data)
     if inverse and onesided:
         size = length if length is not None else 2 * (given.shape[place] - 1)
-        return torch.fft.irfft(given, size, place).unsqueeze(-1)
+        real: Tensor = torch.fft.irfft(given, size, place)
+        return real.unsqueeze(-1)
     if inverse:
         result = torch.fft.ifft(given, length, place)
     elif onesided:

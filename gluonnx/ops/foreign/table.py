@@ -1,8 +1,8 @@
 """The table of ONNX operators that a graph may keep: one torch function for each, in the newest form of the operator.
 
 A node `_onnx.<OpType>` of a graph is an ONNX operator that no MXNet operator equals. Its lowering is the node itself;
-its torch function makes it run imperatively, with gradients. Files of older opsets are brought to the newest form when they
-are read (`gluonnx.onnx.lift`), so each operator has one function.
+its torch function makes it run imperatively, with gradients. Files of older opsets are brought to the newest form when
+they are read (`gluonnx.onnx.lift`), so each operator has one function.
 
     @onnx_operator("Reshape", values="shape")
     def reshape(data, shape, *, allowzero: int = 0):
@@ -271,7 +271,7 @@ class ForeignOperator(Operator):
         Raises:
             RuntimeError, ValueError, IndexError, TypeError: The operator does not take such inputs.
         """
-        unknown = (None,) * attrs[COUNT_KEY]
+        unknown: list[Tensor | None] = [None] * attrs[COUNT_KEY]
         own = inputs[: attrs[MASK_KEY].count("1")]
         given = spread(own, attrs[MASK_KEY])
         if any(t is None for t in own) or self.subgraph_names:

@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -235,7 +236,7 @@ def max_pool(
         return result if is_float else result.to(data.dtype)
     wide = window.padded(given, -torch.inf)
     values, places = pool(wide, window.kernel, window.strides, 0, window.dilations, return_indices=True)
-    position = []
+    position: list[Tensor] = []
     for axis in reversed(range(window.rank)):
         size = wide.shape[2 + axis]
         position.insert(0, places % size - window.pads[axis][0])
@@ -310,7 +311,8 @@ def global_max_pool(data: Tensor) -> Tensor:
 @onnx_operator("GlobalLpPool")
 def global_lp_pool(data: Tensor, *, p: int = 2) -> Tensor:
     """The p-norm over the spatial axes."""
-    return torch.linalg.vector_norm(data, p, list(range(2, data.dim())), keepdim=True)
+    norm: Tensor = torch.linalg.vector_norm(data, p, list(range(2, data.dim())), keepdim=True)
+    return norm
 
 
 @onnx_operator("MaxUnpool", values="output_shape")
@@ -357,11 +359,12 @@ def col2im(
     columns = data.reshape(n, c, *block, *counts)
     result = data.new_zeros((n, c, *full))
     for tap in itertools.product(*(range(k) for k in block)):
-        places = tuple(
+        places: Any = tuple(
             slice(t * d, t * d + (m - 1) * s + 1, s) for t, d, m, s in zip(tap, spread, counts, step, strict=True)
         )
+        source: Any = (slice(None), slice(None), *tap)
         moved = torch.zeros_like(result)
-        moved[(slice(None), slice(None), *places)] = columns[(slice(None), slice(None), *tap)]
+        moved[(slice(None), slice(None), *places)] = columns[source]
         result = result + moved
     inside = tuple(slice(around[i], around[i] + size) for i, size in enumerate(image))
     return result[(slice(None), slice(None), *inside)]
