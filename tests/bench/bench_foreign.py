@@ -17,6 +17,7 @@ from gluonnx_runtime import Session
 import gluonnx as mx
 from gluonnx import autograd
 from gluonnx.gluon import SymbolBlock, Trainer
+from gluonnx.onnx import import_to_files
 from gluonnx.symbol.graph import topological
 
 TOLERANCE = 1e-4
@@ -31,8 +32,7 @@ def measure(path: Path, height: int, width: int) -> bool:
     ops = [n.op.name for n in topological(net._graph._heads) if n.op is not None and n.op.name != "_onnx.Constant"]
     kept = [name for name in ops if name.startswith("_onnx.")]
     print(f"{path.name}: imported in {seconds:.2f} s, {len(ops)} operators, {len(kept)} kept as ONNX")
-    random = np.random.default_rng(0)
-    images = random.random((2, 3, height, width), dtype=np.float32)
+    images = _strokes(height, width)
     (name,) = (s.name for s in net._graph_inputs)
     (expected,) = Session(path, device="cpu").run({name: images}).values()
     data = mx.nd.array(images)
@@ -45,17 +45,43 @@ def measure(path: Path, height: int, width: int) -> bool:
     print(f"    largest difference from ONNX Runtime: torch {errors[0]:.1e}, hybridized {errors[1]:.1e}")
     with tempfile.TemporaryDirectory() as folder:
         target = f"{folder}/again"
-        net.export(target)
-        (again,) = Session(f"{target}-0000.onnx", device="cpu").run({name: images}).values()
-        graph, arrays = mx.sym.load(f"{target}-symbol.json"), mx.nd.load(f"{target}-0000.params")
-        reloaded = SymbolBlock.imports(f"{target}-symbol.json", [name], f"{target}-0000.params")
-        back = SymbolBlock.imports(f"{target}-0000.onnx")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            symbol_file, params_file = import_to_files(path, target)
+        mx.onnx.export_model(
+            str(symbol_file),
+            str(params_file),
+            [images.shape],
+            onnx_file_path=f"{target}.onnx",
+            dynamic=True,
+            sample_inputs=[images],
+        )
+        (again,) = Session(f"{target}.onnx", device="cpu").run({name: images}).values()
+        graph, arrays = mx.sym.load(str(symbol_file)), mx.nd.load(str(params_file))
+        reloaded = SymbolBlock.imports(symbol_file, [name], params_file)
+        back = SymbolBlock.imports(f"{target}.onnx")
         same = graph.tojson() == back._graph.tojson()
         errors += [float(np.abs(out - expected).max()) for out in (again, reloaded(data).asnumpy())]
     print(f"    exported again: ONNX {errors[2]:.1e}, symbol-json and params {errors[3]:.1e} ({len(arrays)} arrays)")
     losses = _train(net, data, expected)
     print(f"    loss before and after a gradient step: {losses[0]:.6f} {losses[1]:.6f}")
     return max(errors) <= TOLERANCE and losses[1] < losses[0] and same
+
+
+def _strokes(height: int, width: int) -> np.ndarray:
+    """Two images of lines of black strokes on white, which a text detector finds."""
+    random = np.random.default_rng(0)
+    image = np.ones((height, width), dtype=np.float32)
+    for top in range(8, height - 16, 24):
+        for left in range(8, width - 10, 9):
+            for _ in range(3):
+                if random.random() < 0.5:
+                    x = left + int(random.integers(0, 6))
+                    image[top : top + 12, x : x + 2] = -1
+                else:
+                    y = top + int(random.integers(0, 10))
+                    image[y : y + 2, left : left + 7] = -1
+    return np.stack([np.stack([image] * 3), np.stack([image[:, ::-1]] * 3)])
 
 
 def _train(net: SymbolBlock, data: mx.nd.NDArray, expected: np.ndarray) -> tuple[float, float]:
