@@ -32,6 +32,8 @@ and kept in float32 by ONNX Runtime).
 """
 ROUNDING_FACTOR = 4
 """How many times the reference's own rounding error the model's may be: it adds up in another order."""
+LARGEST_ROUNDING = 10
+"""How many tolerances the reference may be off and still be taken to be rounding."""
 SMALLEST_SCALE = 1e-3
 """Magnitude below which an output counts as this large: there the rounding of its inputs shows."""
 
@@ -104,7 +106,10 @@ def _is_as_close(got: Array, wanted: Array, exact: Array) -> bool:
     a, b, true = (x.astype(np.float64) for x in (got, wanted, exact))
     if not (np.isfinite(a).all() and np.isfinite(b).all() and np.isfinite(true).all()):
         return False
-    return bool(np.abs(a - true).max(initial=0) <= ROUNDING_FACTOR * np.abs(b - true).max(initial=0))
+    error = float(np.abs(b - true).max(initial=0))
+    scale = max(float(np.abs(true).max(initial=0)), SMALLEST_SCALE)
+    is_rounding = error <= LARGEST_ROUNDING * TOLERANCE[wanted.dtype.name] * scale
+    return is_rounding and bool(np.abs(a - true).max(initial=0) <= ROUNDING_FACTOR * error)
 
 
 def check_structure(model: LoweredModel) -> None:
