@@ -1,19 +1,22 @@
 """Foreign ONNX models: as graphs they give what ONNX Runtime gives, on torch and exported again."""
 
+import contextlib
 import warnings
 
 import numpy as np
 import onnx
 import pytest
 import torch
+from foreign_models import MODELS
 from gluonnx_runtime import Session
+from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper, parser
 
 import gluonnx as mx
 from gluonnx import autograd
-from gluonnx.errors import FormatError, MXNetError
+from gluonnx.errors import FormatError
 from gluonnx.gluon import SymbolBlock, Trainer
 from gluonnx.onnx import import_to_files, lift, lower
 from gluonnx.onnx.arrays import as_array, as_tensor
@@ -73,78 +76,6 @@ def operators(lifted):
     return [n.op.name for n in topological(lifted.heads) if n.op is not None]
 
 
-MODELS = {
-    "conv": (
-        13,
-        "g (float[N,2,5,5] x, float[3,2,3,3] w, float[3] b) => (float[N,3,5,5] y) "
-        "{ c = Conv<pads=[1,1,1,1]>(x, w, b) y = Relu(c) }",
-    ),
-    "conv_same": (13, "g (float[1,2,5,5] x, float[3,2,2,2] w) => (float[a,b,c,d] y) { y = Conv<auto_pad='SAME_UPPER'>(x, w) }"),
-    "deconv": (
-        13,
-        "g (float[1,2,4,4] x, float[2,3,3,3] w) => (float[a,b,c,d] y) "
-        "{ y = ConvTranspose<strides=[2,2], pads=[1,1,1,1], output_padding=[1,1]>(x, w) }",
-    ),
-    "pools": (
-        19,
-        "g (float[1,2,7,7] x) => (float[a,b,c,d] y, float[e,f,g,h] z) "
-        "{ y = MaxPool<kernel_shape=[3,3], strides=[2,2]>(x) "
-        "z = AveragePool<kernel_shape=[2,2], ceil_mode=1, strides=[2,2]>(x) }",
-    ),
-    "gemm": (13, "g (float[4,3] x, float[5,3] w, float[5] b) => (float[4,5] y) { y = Gemm<transB=1>(x, w, b) }"),
-    "gemm_scaled": (13, "g (float[4,3] x, float[3,5] w, float[5] b) => (float[4,5] y) { y = Gemm<alpha=0.5, beta=2.0>(x, w, b) }"),
-    "softmax_7": (7, "g (float[2,3,4] x) => (float[2,3,4] y) { y = Softmax(x) }"),
-    "softmax_13": (13, "g (float[2,3,4] x) => (float[2,3,4] y) { y = Softmax<axis=1>(x) }"),
-    "slice_7": (7, "g (float[4,5] x) => (float[a,b] y) { y = Slice<starts=[1], ends=[-1], axes=[1]>(x) }"),
-    "clip_7": (7, "g (float[4,5] x) => (float[4,5] y) { y = Clip<min=-0.5, max=0.5>(x) }"),
-    "pad_7": (7, "g (float[2,3] x) => (float[a,b] y) { y = Pad<pads=[0,1,0,2], value=1.5>(x) }"),
-    "upsample_7": (7, "g (float[1,1,2,2] x) => (float[a,b,c,d] y) { y = Upsample<mode='nearest', scales=[1.0,1.0,2.0,3.0]>(x) }"),
-    "reduce_11": (11, "g (float[2,3,4] x) => (float[a,b] y) { y = ReduceMean<axes=[1], keepdims=0>(x) }"),
-    "topk": (11, "g (float[3,5] x) => (float[a,b] y, int64[c,d] i) { k = Constant<value_ints=[2]>() y, i = TopK(x, k) }"),
-    "shapes": (
-        13,
-        "g (float[N,3,4] x) => (float[N,M] y) { s = Shape(x) z = Constant<value_ints=[0]>() m = Constant<value_ints=[-1]>() "
-        "n = Gather<axis=0>(s, z) t = Concat<axis=0>(n, m) y = Reshape(x, t) }",
-    ),
-    "integers": (13, "g (int64[2,3] x, int64[2,3] y) => (int64[2,3] z) { s = Add(x, y) z = Mul(s, s) }"),
-    "scalar": (13, "g (float[2,3] x) => (float s) { s = ReduceSum<keepdims=0>(x) }"),
-    "where": (13, "g (float[2,3] x, float[1,3] y) => (float[2,3] z) { c = Greater(x, y) z = Where(c, x, y) }"),
-    "resize": (
-        13,
-        "g (float[1,1,3,4] x) => (float[a,b,c,d] y) { s = Constant<value_floats=[1.0,1.0,2.0,1.5]>() "
-        "y = Resize<mode='linear'>(x, , s) }",
-    ),
-    "lstm": (
-        14,
-        "g (float[3,2,4] x, float[2,20,4] w, float[2,20,5] r, float[2,40] b) => (float[a,c,d,e] y, float[f,g,h] l) "
-        "{ y, l = LSTM<hidden_size=5, direction='bidirectional'>(x, w, r, b) }",
-    ),
-    "gru": (14, "g (float[3,2,4] x, float[1,15,4] w, float[1,15,5] r) => (float[a,c,d,e] y) { y = GRU<hidden_size=5>(x, w, r) }"),
-    "quantized": (
-        13,
-        "g (float[2,3] x) => (float[2,3] y) { s = Constant<value_float=0.05>() z = Constant<value=uint8 {128}>() "
-        "q = QuantizeLinear(x, s, z) y = DequantizeLinear(q, s, z) }",
-    ),
-    "if": (
-        13,
-        "g (bool c, float[2,3] x) => (float[2,3] y) { y = If (c) <"
-        "then_branch = t () => (float[2,3] a) { a = Relu(x) }, "
-        "else_branch = e () => (float[2,3] b) { one = Constant<value_float=1.0>() b = Add(x, one) }> }",
-    ),
-    "loop": (
-        13,
-        "g (float[3] x) => (float[3] y, float[n,3] s) { m = Constant<value_int=4>() t = Constant<value=bool {1}>() "
-        "y, s = Loop (m, t, x) <body = b (int64 i, bool c, float[3] v) => (bool d, float[3] w, float[3] o) "
-        "{ d = Identity(c) w = Add(v, x) o = Mul(w, w) }> }",
-    ),
-    "sequence": (
-        13,
-        "g (float[2,3] x, float[1,3] y) => (float[a,3] z) { q = SequenceConstruct(x, y) z = ConcatFromSequence<axis=0>(q) }",
-    ),
-    "function_of_the_standard": (18, "g (float[2,4] x) => (float[2,4] y) { a = Constant<value_ints=[1]>() m = ReduceLogSumExp(x, a) y = Sub(x, m) }"),
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("name", list(MODELS))
 @pytest.mark.parametrize("keep_all", [False, True], ids=["lifted", "kept"])
 def test_a_model_gives_what_onnx_runtime_gives(name, keep_all):
@@ -177,7 +108,8 @@ def test_a_graph_survives_its_text(name):
 
 def test_what_means_the_same_is_mxnets():
     model = model_of(
-        "g (float[N,2,6,6] x) => (float[N,4] y) { c = Conv<pads=[1,1,1,1]>(x, w, b) n = BatchNormalization(c, g, h, m, v) "
+        "g (float[N,2,6,6] x) => (float[N,4] y) "
+        "{ c = Conv<pads=[1,1,1,1]>(x, w, b) n = BatchNormalization(c, g, h, m, v) "
         "r = Relu(n) p = GlobalAveragePool(r) f = Flatten(p) y = Gemm<transB=1>(f, u, d) }",
         opset=13,
         w=np.ones((3, 2, 3, 3), np.float32),
@@ -197,7 +129,8 @@ def test_what_means_the_same_is_mxnets():
 
 
 NET = (
-    "g (float[N,3,8,8] x) => (float[N,4] y) { c = Conv<pads=[1,1,1,1]>(x, w) a = HardSwish(c) s = Shape<start=0, end=1>(a) "
+    "g (float[N,3,8,8] x) => (float[N,4] y) "
+    "{ c = Conv<pads=[1,1,1,1]>(x, w) a = HardSwish(c) s = Shape<start=0, end=1>(a) "
     "m = Constant<value_ints=[-1]>() t = Concat<axis=0>(s, m) f = Reshape(a, t) y = MatMul(f, u) }"
 )
 
@@ -239,9 +172,8 @@ def test_an_imported_net_runs_trains_is_cut_and_exported(tmp_path):
 
 
 def test_files_of_mxnets_kind_are_written_with_a_warning(tmp_path):
-    with pytest.warns(
-        UserWarning, match=r"MXNet cannot read .*net-symbol\.json: .* got .*HardSwish \(1\).* kept from ONNX"
-    ):
+    told = r"MXNet cannot read .*net-symbol\.json: .* got .*HardSwish \(1\).* kept from ONNX"
+    with pytest.warns(UserWarning, match=told):
         symbol_path, params_path = import_to_files(saved_net(tmp_path), tmp_path / "net")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -252,7 +184,8 @@ def test_files_of_mxnets_kind_are_written_with_a_warning(tmp_path):
 
 def test_local_functions_and_sparse_initializers_are_read():
     model = parser.parse_model(
-        '<ir_version: 9, opset_import: ["" : 18, "local" : 1]> g (float[2,3] x) => (float[2,3] y) { y = local.twice(x) }\n'
+        '<ir_version: 9, opset_import: ["" : 18, "local" : 1]>\n'
+        "g (float[2,3] x) => (float[2,3] y) { y = local.twice(x) }\n"
         '<domain: "local", opset_import: ["" : 18]> twice (a) => (b) { c = Relu(a) b = Add(c, c) }'
     )
     x = np.array([[-1, 0, 2], [3, -4, 5]], np.float32)
@@ -261,7 +194,7 @@ def test_local_functions_and_sparse_initializers_are_read():
     values = helper.make_tensor("w", TensorProto.FLOAT, [2], [5.0, 7.0])
     indices = helper.make_tensor("", TensorProto.INT64, [2], [1, 5])
     sparse.graph.sparse_initializer.append(helper.make_sparse_tensor(values, indices, [2, 3]))
-    np.testing.assert_array_equal(run_on_torch(lift(sparse), {"x": x})[0], x + [[0, 5, 0], [0, 0, 7]])
+    np.testing.assert_array_equal(run_on_torch(lift(sparse), {"x": x})[0], np.add(x, [[0, 5, 0], [0, 0, 7]]))
 
 
 @pytest.mark.parametrize(
@@ -275,7 +208,7 @@ def test_local_functions_and_sparse_initializers_are_read():
         ("g (float[2] x) => (float[2] y) { y = Add(x, nowhere) }", 13, "net: not valid ONNX: .*nowhere"),
         ("g (string[2] x) => (string[2] y) { y = Identity(x) }", 13, "`x` is no array of numbers: .* got STRING"),
         (
-            "g (string[2] x, float[2] z) => (float[2] y, float[2] w) { y = Relu(z) s = StringNormalizer(x) w = Abs(z) }",
+            "g (string[2] x, float[2] z) => (float[2] y) { y = Relu(z) s = StringNormalizer(x) }",
             13,
             r"operators without a torch function: .* got StringNormalizer \(`s`\)",
         ),
@@ -295,32 +228,29 @@ def test_operators_of_other_domains_are_all_named():
         lift(model, "net")
 
 
+@pytest.mark.parametrize("value", ["{}", '"12"', "-7", "[1]", "nonsense"])
 @pytest.mark.parametrize("attribute", ["_present", "_types", "_wiring", "_outputs"])
-def test_damaged_text_of_a_kept_operator_is_told(attribute):
-    text = dumps(lift(model_of(MODELS["topk"][1], 11)).heads)
-    assert f'"{attribute}"' in text or attribute == "_wiring"
-    with pytest.raises(FormatError, match=r"wrong inputs or outputs|wrong value"):
-        load_json(text.replace('"_outputs": "2"', f'"{attribute}": "{{}}"'))
+def test_damaged_text_of_a_kept_operator_is_told(attribute, value):
+    heads = lift(model_of(MODELS["topk"][1], 12)).heads
+    node = heads[0][0]
+    node.attrs[attribute] = value
+    with pytest.raises(FormatError, match=r"_onnx\.TopK: .*wrong (inputs or outputs|value|number of inputs)"):
+        load_json(dumps(heads))
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_any_changed_byte_is_an_error_or_a_valid_model(data):
-    content = bytearray(
-        model_of(NET, w=np.ones((2, 3, 3, 3), np.float32), u=np.ones((128, 4), np.float32)).SerializeToString()
-    )
+    arrays = {"w": np.ones((2, 3, 3, 3), np.float32), "u": np.ones((128, 4), np.float32)}
+    content = bytearray(model_of(NET, **arrays).SerializeToString())
     place = data.draw(st.integers(0, min(len(content), 700) - 1))
     content[place] ^= data.draw(st.integers(1, 255))
     try:
         model = onnx.load_model_from_string(bytes(content))
-    except Exception:
+    except DecodeError:
         return
-    try:
+    with contextlib.suppress(FormatError):
         lift(model, "net")
-    except FormatError as err:
-        assert str(err).startswith("net")
-    except MXNetError as err:
-        raise AssertionError(f"expected FormatError, got {err!r}") from err
 
 
 def test_gradients_go_through_kept_operators():

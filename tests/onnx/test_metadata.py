@@ -131,7 +131,7 @@ def test_import_to_files(mlp, exported, tmp_path):
 
 
 def test_import_of_other_files(mlp, exported, tmp_path):
-    heads, params = mlp
+    _, params = mlp
     model = read_model(exported)
     _weight(model)
     onnx.save(model, tmp_path / "edited.onnx")
