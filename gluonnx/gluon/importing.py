@@ -12,7 +12,7 @@ from gluonnx.ndarray.files import from_numpy_values
 from gluonnx.ndarray.files import load as load_arrays
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.symbol.symbol import Symbol, var
-from gluonnx.symbol.text import load, load_json
+from gluonnx.symbol.text import load
 
 
 def imports(
@@ -40,21 +40,21 @@ def imports(
 def _from_onnx(
     path: Path, names: list[str] | None, param_file: Any, ctx: Context | Sequence[Context] | None
 ) -> SymbolBlock:
-    from gluonnx.onnx.convert import read_restored
+    from gluonnx.onnx.convert import read_graph
 
     if param_file is not None:
         raise ParameterFileError(
             f"{path}: an ONNX file holds its parameters: expected no param_file, got {str(param_file)!r}. "
             "Call load_parameters on the block to replace them."
         )
-    restored = read_restored(path)
-    if names is not None and sorted(names) != sorted(restored.input_names):
-        raise GraphError(f"{path}: other inputs: expected {', '.join(restored.input_names)}, got {', '.join(names)}.")
+    graph = read_graph(path)
+    if names is not None and sorted(names) != sorted(graph.input_names):
+        raise GraphError(f"{path}: other inputs: expected {', '.join(graph.input_names)}, got {', '.join(names)}.")
     arrays = {
         name: from_numpy_values(value if value.flags.writeable else value.copy())
-        for name, value in restored.parameters.items()
+        for name, value in graph.parameters.items()
     }
-    return _block(load_json(restored.symbol_json), names or list(restored.input_names), arrays, str(path), ctx)
+    return _block(graph.symbol, names or list(graph.input_names), arrays, str(path), ctx)
 
 
 def _block(

@@ -3,26 +3,32 @@
 `builder` owns the ONNX graph under construction, which lowerings speak to; `lowering` the walk over the graph; `model`
 the result and its bytes; `check` the proof against torch (`samples` its inputs, `exact` the graph in double precision,
 `proof` the record that travels with the file); `metadata` what makes a file come back as the graph it was; `files`
-reading and writing; `export` all of that in order; `convert` MXNet's `export_model` and the way back.
+reading and writing; `export` all of that in order; `lift` any ONNX model as a graph; `convert` MXNet's `export_model`
+and the way back.
 """
 
 from gluonnx.onnx.check import prove
-from gluonnx.onnx.convert import export_model, import_to_files, read_restored
+from gluonnx.onnx.convert import ReadGraph, export_model, import_to_files, read_graph, read_restored
 from gluonnx.onnx.export import export_graph
 from gluonnx.onnx.files import read_model, write_model
+from gluonnx.onnx.lift import LiftedModel, lift
 from gluonnx.onnx.lowering import lower
 from gluonnx.onnx.metadata import Restored, restore
 from gluonnx.onnx.model import LoweredModel
 from gluonnx.onnx.proof import replay
 
 __all__ = [
+    "LiftedModel",
     "LoweredModel",
+    "ReadGraph",
     "Restored",
     "export_graph",
     "export_model",
     "import_to_files",
+    "lift",
     "lower",
     "prove",
+    "read_graph",
     "read_model",
     "read_restored",
     "replay",

@@ -49,6 +49,10 @@ _ATTRIBUTE_TYPES = {
 }
 
 
+_TYPE_NAMES = {"float32": "float", "float64": "double"}
+"""What ONNX's schemas call dtypes that have other names here."""
+
+
 class GraphValue:
     """One tensor of the graph.
 
@@ -59,7 +63,7 @@ class GraphValue:
         array: Its value, if it is a constant or a frozen parameter.
     """
 
-    __slots__ = ("_dtype", "_shapes", "array", "call", "index", "name")
+    __slots__ = ("_dtype", "_shapes", "_suggested", "array", "call", "index", "name")
 
     def __init__(
         self,
@@ -77,6 +81,7 @@ class GraphValue:
         self.index = index
         self._dtype = dtype
         self._shapes = shapes
+        self._suggested: tuple[str, int] | None = None
 
     def __repr__(self) -> str:
         return f"<GraphValue {self.final_name}>"
@@ -93,8 +98,7 @@ class GraphValue:
     def dtype(self) -> str:
         """Canonical dtype name."""
         if self._dtype is None:
-            assert self.call is not None
-            self.call.infer()
+            self._find()
         assert self._dtype is not None
         return self._dtype
 
@@ -102,10 +106,28 @@ class GraphValue:
     def shapes(self) -> Shapes:
         """The shape at each probe."""
         if self._shapes is None:
-            assert self.call is not None
-            self.call.infer()
+            self._find()
         assert self._shapes is not None
         return self._shapes
+
+    def _find(self) -> None:
+        if self.call is None:
+            raise LoweringError(f"`{self.name}`: shape unknown: it may change from one step to the next.")
+        if self._suggested is None:
+            self.call.infer()
+            return
+        try:
+            if not self.call.regions:
+                self.call.infer()
+        except LoweringError:
+            pass
+        if not self.is_inferred:
+            dtype, rank = self._suggested
+            self.settle(dtype, ((None,) * rank, (None,) * rank))
+
+    def suggest(self, dtype: str, rank: int) -> None:
+        """Store what holds if the node itself does not tell."""
+        self._suggested = (dtype, rank)
 
     @property
     def is_inferred(self) -> bool:
@@ -127,7 +149,7 @@ class GraphValue:
 class Call:
     """One ONNX node under construction, or (without `op_type`) an operator that could not be lowered."""
 
-    __slots__ = ("attributes", "inputs", "name", "op_type", "outputs", "regions")
+    __slots__ = ("attributes", "inputs", "name", "op_type", "opset", "outputs", "regions")
 
     def __init__(
         self,
@@ -137,8 +159,10 @@ class Call:
         attributes: Sequence[AttributeProto] = (),
         outputs: int = 1,
         regions: "Mapping[str, GraphRegion] | None" = None,
+        opset: int = OPSET,
     ) -> None:
         self.op_type = op_type
+        self.opset = opset
         self.name = name
         self.inputs = tuple(inputs)
         self.attributes = tuple(attributes)
@@ -190,11 +214,11 @@ class Call:
         outputs = [f"o{k}" for k in range(len(self.outputs))]
         try:
             inferred = infer_node_outputs(
-                schema_of(self.op_type),
+                schema_of(self.op_type, self.opset),
                 self.proto(names, outputs),
                 types,
                 data,
-                opset_imports=[helper.make_opsetid("", OPSET)],
+                opset_imports=[helper.make_opsetid("", self.opset)],
                 ir_version=IR_VERSION,
             )
         except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError) as err:
@@ -264,7 +288,8 @@ class Call:
             [helper.make_value_info(n, TypeProto()) for n in feeds],
             [helper.make_value_info(n, TypeProto()) for n in outputs],
         )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+        opsets = [helper.make_opsetid("", self.opset)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
         return [np.asarray(a) for a in ReferenceEvaluator(model).run(None, feeds)]
 
 
@@ -295,6 +320,12 @@ class GraphRegion:
         first, second = _own(value).shapes
         return self._add(_own(value).dtype, (first[1:], second[1:]) if is_element else (first, second))
 
+    def untyped_input(self) -> GraphValue:
+        """Add an input whose shape may change from one run of the graph to the next."""
+        value = GraphValue(self._builder.unique(f"{self._scope}/input"))
+        self.inputs.append(value)
+        return value
+
     def _add(self, dtype: str, shapes: Shapes) -> GraphValue:
         value = GraphValue(self._builder.unique(f"{self._scope}/input"), dtype=dtype, shapes=shapes)
         self.inputs.append(value)
@@ -307,7 +338,8 @@ class GraphRegion:
             value = _own(given)
             if id(value.call) not in own or any(value is o for o in self.outputs):
                 copied = self._builder.op("Identity", value)
-                copied.settle(value.dtype, value.shapes)
+                if value.is_inferred:
+                    copied.settle(value.dtype, value.shapes)
                 value = copied
             self.outputs.append(value)
 
@@ -332,6 +364,8 @@ class ModelBuilder:
     """
 
     opset = OPSET
+    needed_opset = OPSET
+    """The least opset that has every node that was added."""
 
     def __init__(self, batch: tuple[int, int] = (1, 1), reserved: Sequence[str] = ()) -> None:
         self._batch = batch
@@ -369,6 +403,43 @@ class ModelBuilder:
         protos = [_attribute(schema, name, value) for name, value in sorted(attributes.items()) if value is not None]
         call = Call(op_type, self.unique(f"{self._scope}/{op_type}"), given, protos, outputs, regions)
         self._calls.append(call)
+        return call.outputs
+
+    def foreign(
+        self,
+        op_type: str,
+        inputs: Sequence[Value | None],
+        attributes: Mapping[str, Any],
+        least_opset: int,
+        outputs: int,
+        types: Sequence[tuple[str | None, int | None]],
+    ) -> "tuple[GraphValue, ...]":
+        """Add a node that an imported graph has kept, in the least opset that has its form.
+
+        Args:
+            op_type: The ONNX operator.
+            inputs: Its inputs, None for one that is left out.
+            attributes: ONNX attributes, and nested graphs by the name of their attribute.
+            least_opset: The least opset to look at.
+            outputs: How many outputs it has.
+            types: Dtype name and rank of each output, as far as they are known.
+        """
+        regions = {n: v for n, v in attributes.items() if isinstance(v, GraphRegion)}
+        plain = {n: v for n, v in attributes.items() if n not in regions and v is not None}
+        given = [None if v is None else _own(v) for v in inputs]
+        while given and given[-1] is None:
+            given.pop()
+        opset = least_opset
+        while not _fits(schema_of(op_type, opset), given, attributes):
+            opset += 1  # an opset that does not exist ends it with an error
+        schema = schema_of(op_type, opset)
+        protos = [_attribute(schema, n, v) for n, v in sorted(plain.items())]
+        call = Call(op_type, self.unique(f"{self._scope}/{op_type}"), given, protos, outputs, regions, opset)
+        self._calls.append(call)
+        self.needed_opset = max(self.needed_opset, opset)
+        for value, (dtype, rank) in zip(call.outputs, types, strict=False):
+            if dtype is not None and rank is not None:
+                value.suggest(dtype, rank)
         return call.outputs
 
     @contextmanager
@@ -497,6 +568,10 @@ class ModelBuilder:
         """Describe a graph input or output. A dimension that is the batch size is called `batch`; others that vary are
         left open.
         """
+        try:
+            value.shapes  # noqa: B018 (asks whether they can be found)
+        except LoweringError:
+            return ValueInfoProto(name=value.final_name)
         is_dynamic = self._batch[0] != self._batch[1]
         dims: list[int | str | None] = []
         for sizes, size in zip(zip(*value.shapes, strict=True), self.dims(value), strict=True):
@@ -519,22 +594,37 @@ def live_calls(outputs: Sequence[GraphValue]) -> list[Call]:
 
 
 @functools.cache
-def schema_of(op_type: str) -> OpSchema:
-    """Return the ONNX schema of an operator in the pinned opset.
+def schema_of(op_type: str, opset: int = OPSET) -> OpSchema:
+    """Return the ONNX schema of an operator in an opset, the pinned one unless told.
 
     Raises:
         TypeError: The opset has no such operator (an error in a lowering).
     """
     try:
-        return onnx.defs.get_schema(op_type, OPSET, "")
+        if opset <= onnx.defs.onnx_opset_version():
+            return onnx.defs.get_schema(op_type, opset, "")
     except onnx.defs.SchemaError:
-        raise TypeError(f"ONNX opset {OPSET} has no operator {op_type!r}") from None
+        pass
+    raise TypeError(f"ONNX opset {opset} has no operator {op_type!r}")
 
 
 def tensor_proto(name: str, array: Array) -> TensorProto:
     """Return an array as an ONNX tensor with raw data."""
     dtype = BY_NAME[dtype_name(array)]
     return TensorProto(name=name, data_type=dtype.onnx, dims=array.shape, raw_data=array.tobytes())
+
+
+def _fits(schema: OpSchema, inputs: Sequence[GraphValue | None], attributes: Mapping[str, Any]) -> bool:
+    """Whether an operator, as one opset has it, takes these inputs and attributes."""
+    if len(inputs) > schema.max_input or any(name not in schema.attributes for name in attributes):
+        return False
+    for position, value in enumerate(inputs):
+        if value is not None and value.is_inferred:
+            declared = schema.inputs[min(position, len(schema.inputs) - 1)].types
+            if f"tensor({_TYPE_NAMES.get(value.dtype, value.dtype)})" not in declared:
+                # A type that no opset has is for the runtime to refuse.
+                return schema.since_version == schema_of(schema.name, onnx.defs.onnx_opset_version()).since_version
+    return True
 
 
 def _own(value: Value) -> GraphValue:

@@ -2,19 +2,22 @@
 
 import logging
 import os
+import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gluonnx.errors import ExportError, FormatError, InputError
+from gluonnx.errors import EditedModelError, ExportError, FormatError, InputError
 from gluonnx.formats import FileSet, read_params, serialize_params
 from gluonnx.onnx.arrays import Array
 from gluonnx.onnx.builder import OPSET
 from gluonnx.onnx.export import export_graph
 from gluonnx.onnx.files import read_model
+from gluonnx.onnx.lift import lift
 from gluonnx.onnx.metadata import Restored, restore
 from gluonnx.ops.dtypes import as_dtype
 from gluonnx.symbol.symbol import Symbol
@@ -116,10 +119,13 @@ def export_model(
 def import_to_files(
     onnx_path: str | os.PathLike[str], prefix: str | os.PathLike[str], epoch: int = 0
 ) -> tuple[Path, Path]:
-    """Write the graph and the parameters that an ONNX file of ours carries, as MXNet's two files.
+    """Write the graph and the parameters of an ONNX file as MXNet's two files.
+
+    Operators of a foreign file that no MXNet operator equals stay as `_onnx.<OpType>`, with one warning: gluonnx reads
+    such a graph, MXNet does not.
 
     Args:
-        onnx_path: A file that gluonnx wrote.
+        onnx_path: Any ONNX file.
         prefix: The files are `PREFIX-symbol.json` and `PREFIX-0000.params`.
         epoch: The number in the second name.
 
@@ -127,37 +133,84 @@ def import_to_files(
         The two paths. Both files appear, or none.
 
     Raises:
-        FormatError: Not an ONNX model, or one that gluonnx did not write.
-        EditedModelError: It was changed since gluonnx wrote it.
+        FormatError: Not an ONNX model, or one with operators that there is nothing for.
         FileAccessError: A file cannot be read or written.
     """
-    restored = read_restored(onnx_path)
-    symbol = load_json(restored.symbol_json)
+    graph = read_graph(onnx_path)
+    symbol = graph.symbol
+    if graph.kept:
+        warnings.warn(
+            f"{onnx_path}: MXNet cannot read {prefix}-symbol.json: expected only MXNet operators, got "
+            f"{', '.join(f'{name} ({count})' for name, count in graph.kept.items())} kept from ONNX. "
+            "gluonnx reads it.",
+            stacklevel=2,
+        )
     auxiliary = set(symbol.list_auxiliary_states())
     # Arguments first, then auxiliary states, as `HybridBlock.export` writes them.
-    ordered = sorted(restored.parameters.items(), key=lambda item: item[0] in auxiliary)
+    ordered = sorted(graph.parameters.items(), key=lambda item: item[0] in auxiliary)
     arrays = {f"{'aux' if n in auxiliary else 'arg'}:{n}": a for n, a in ordered}
     symbol_path, params_path = Path(f"{prefix}-symbol.json"), Path(f"{prefix}-{epoch:04d}.params")
     chunks = serialize_params(arrays)
     with FileSet() as files:
-        files.create(symbol_path).write(restored.symbol_json.encode())
+        files.create(symbol_path).write((graph.text or symbol.tojson()).encode())
         file = files.create(params_path)
         for chunk in chunks:
             file.write(chunk)
     return symbol_path, params_path
 
 
+@dataclass(frozen=True, slots=True)
+class ReadGraph:
+    """What an ONNX file holds, as a graph.
+
+    Attributes:
+        symbol: The graph.
+        input_names: Its inputs, in order.
+        parameters: Arrays of its other variables, by name.
+        text: The symbol-json that the file carries, None for a file that was lifted.
+        kept: ONNX operators that the graph keeps, with how many nodes there are of each.
+    """
+
+    symbol: Symbol
+    input_names: tuple[str, ...]
+    parameters: dict[str, Array]
+    text: str | None = None
+    kept: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_graph(path: str | os.PathLike[str]) -> ReadGraph:
+    """Read any ONNX file as a graph: one of ours exactly, any other one lifted.
+
+    A file of ours that was edited is lifted too, with a warning.
+
+    Raises:
+        FormatError: Not an ONNX model, damaged, or with operators that there is nothing for.
+    """
+    model = read_model(path)
+    try:
+        restored = restore(model, str(path))
+    except EditedModelError as err:
+        warnings.warn(f"{err} It is read as any other ONNX file.", stacklevel=4)
+        restored = None
+    if restored is not None:
+        return ReadGraph(
+            load_json(restored.symbol_json), restored.input_names, restored.parameters, restored.symbol_json
+        )
+    lifted = lift(model, str(path))
+    return ReadGraph(Symbol(lifted.heads), lifted.input_names, lifted.parameters, kept=lifted.kept)
+
+
 def read_restored(path: str | os.PathLike[str]) -> Restored:
     """Read the graph and the parameters that an ONNX file of ours carries.
 
     Raises:
-        FormatError: As `import_to_files`.
+        FormatError: As `import_to_files`, or gluonnx did not write it.
     """
     restored = restore(read_model(path), str(path))
     if restored is None:
         raise FormatError(
             f"{path}: not written by gluonnx: expected an ONNX file that carries its Gluon graph, got none in its "
-            "metadata. Run it with gluonnx_runtime.Session; other ONNX files cannot be imported yet."
+            "metadata. Call read_graph, which takes any ONNX file."
         )
     return restored
 

@@ -78,6 +78,8 @@ class _ExactBody:
 
 
 def _wide(tensor: torch.Tensor) -> torch.Tensor:
+    if not isinstance(tensor, torch.Tensor):
+        return tensor  # a sequence inside an imported graph
     return tensor.double() if tensor.is_floating_point() else tensor
 
 

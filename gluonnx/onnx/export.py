@@ -92,7 +92,15 @@ def export_graph(
     proof, seed = record or (None, 0)
     model = model.with_metadata(describe(model, dumps(heads), proof))
     session = open_session(model, stage_model(files, path, model))
-    prove(model, graph.reference, graph.specs, session=session, sample_inputs=sample_inputs, seed=seed)
+    prove(
+        model,
+        graph.reference,
+        graph.specs,
+        session=session,
+        sample_inputs=sample_inputs,
+        seed=seed,
+        exact=graph.exact,
+    )
     if proof is not None:
         check_record(proof, session.run, str(path))
     return model

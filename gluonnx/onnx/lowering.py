@@ -10,7 +10,7 @@ from gluonnx._version import __version__
 from gluonnx.attribute import SUBGRAPH_MARK
 from gluonnx.errors import FixedBatchError, GraphError, InputError, LoweringError, ParameterError
 from gluonnx.onnx.arrays import Array, as_array, dtype_name
-from gluonnx.onnx.builder import IR_VERSION, OPSET, Call, GraphValue, ModelBuilder, Shapes, live_calls
+from gluonnx.onnx.builder import IR_VERSION, Call, GraphValue, ModelBuilder, Shapes, live_calls
 from gluonnx.onnx.model import LoweredModel
 from gluonnx.ops.table import Wiring
 from gluonnx.symbol.bodies import wired
@@ -147,7 +147,7 @@ class _Lowering:
         live = used if self.live_parameters else {}
         graph = self.builder.graph(self.name, [*self.inputs.values(), *live.values()], outputs)
         proto = ModelProto(ir_version=IR_VERSION, producer_name=PRODUCER, producer_version=__version__, graph=graph)
-        proto.opset_import.append(helper.make_opsetid("", OPSET))
+        proto.opset_import.append(helper.make_opsetid("", self.builder.needed_opset))
         frozen = {} if self.live_parameters else self.parameters
         return LoweredModel(
             proto,
@@ -281,9 +281,10 @@ class _Lowering:
             LoweringError: The outputs need operators that ONNX cannot express; names them.
         """
         given = dict(zip(subgraph.input_names, inputs, strict=True))
-        dtypes = {name: value.dtype for name, value in given.items()}
+        told = {name: value for name, value in given.items() if _is_told(value)}
+        dtypes = {name: value.dtype for name, value in told.items()}
         shapes = [
-            {name: tuple(UNKNOWN if d is None else d for d in value.shapes[probe]) for name, value in given.items()}
+            {name: tuple(UNKNOWN if d is None else d for d in value.shapes[probe]) for name, value in told.items()}
             for probe in (0, 1)
         ]
         first = infer(subgraph.heads, shapes[0], dtypes)
@@ -406,6 +407,14 @@ def _probes(shapes: Mapping[str, Shape], parameters: Mapping[str, Array]) -> tup
 
 def _label(node: Node) -> str:
     return f"{node.op.name if node.op else 'variable'} `{node.name}`"
+
+
+def _is_told(value: GraphValue) -> bool:
+    """Whether anything tells the shape of a value."""
+    try:
+        return bool(value.shapes) or True
+    except LoweringError:
+        return False
 
 
 def _is_open(shapes: Shapes) -> bool:

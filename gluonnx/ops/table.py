@@ -399,6 +399,20 @@ class Operator:
         return () if self._wirings is None else self._wirings(attrs)
 
     @property
+    def carries_values(self) -> bool:
+        """Whether the shapes of its outputs may follow from values of its inputs that follow from shapes."""
+        return False
+
+    def infer_outputs(self, inputs: Sequence[Tensor | None], attrs: Attrs) -> Sequence[Tensor | None]:
+        """Return outputs for an operator with `carries_values`: meta tensors, or arrays where values are known.
+
+        Args:
+            inputs: Each one likewise; None where nothing is known.
+            attrs: Typed attributes.
+        """
+        raise NotImplementedError(f"{self.name}: shapes follow from running it")
+
+    @property
     def is_single_output(self) -> bool:
         """Whether the torch function returns one tensor whatever its attributes."""
         return isinstance(self._outputs, str) and " " not in self._outputs and not self.has_state

@@ -302,7 +302,9 @@ def _explain(node: Node, arguments: Sequence[torch.Tensor | None], err: Exceptio
         return err
     op = node.op
     assert op is not None
-    given = ", ".join(str(tuple(t.shape)) for t in arguments if t is not None)
+    given = ", ".join(
+        str(tuple(t.shape)) if isinstance(t, torch.Tensor) else "a sequence" for t in arguments if t is not None
+    )
     kind = PositionError if isinstance(err, IndexError) else InputError
     return kind(f"{op.name} `{node.name}`: does not take inputs of shapes {given}: {err}")
 

@@ -36,12 +36,14 @@ class Inference:
         dtypes: Canonical dtype name, likewise.
         unknown: Names of the variables whose shape could not be found.
         partial: Shapes of which only some dimensions could be found, -1 for the others.
+        values: Small arrays that follow from shapes and constants, on the CPU.
     """
 
     shapes: dict[tuple[int, int], Shape]
     dtypes: dict[tuple[int, int], str]
     unknown: list[str]
     partial: dict[tuple[int, int], Shape] = field(default_factory=dict)
+    values: dict[tuple[int, int], torch.Tensor] = field(default_factory=dict)
 
     def shape(self, entry: Entry) -> Shape | None:
         """Shape of an entry, None if unknown."""
@@ -102,6 +104,9 @@ def infer(
             dtype = dtypes.get(node.name) or _declared_dtype(node)
             if dtype is not None:
                 found.dtypes[id(node), 0] = dtype
+            continue
+        if node.op.carries_values:
+            _infer_by_values(node, found, default_dtype)
             continue
         open_shape = wanted_shape(node)
         if open_shape is not None:
@@ -183,7 +188,7 @@ def _spread_dtypes(nodes: Sequence[Node], found: dict[tuple[int, int], str]) -> 
 def _spread_at(node: Node, found: dict[tuple[int, int], str]) -> None:
     op = node.op
     assert op is not None
-    if node.subgraphs:
+    if node.subgraphs and not op.carries_values:
         _spread_in_subgraphs(node, found)
         return
     active = op.active_inputs(node.typed, len(node.inputs))
@@ -291,6 +296,38 @@ def _infer_outputs(node: Node, found: Inference, default_dtype: str) -> None:
         found.dtypes[id(node), index] = dtype
 
 
+def _infer_by_values(node: Node, found: Inference, default_dtype: str) -> None:
+    """Find outputs of an operator whose shapes may follow from values, and the values that follow from shapes."""
+    op = node.op
+    assert op is not None
+    inputs: list[torch.Tensor | None] = []
+    for source, index in node.inputs:
+        key = (id(source), index)
+        if key in found.values:
+            inputs.append(found.values[key])
+        elif key in found.shapes:
+            dtype = torch_dtype(found.dtypes.get(key, default_dtype))
+            inputs.append(torch.empty(found.shapes[key], dtype=dtype, device="meta"))
+        else:
+            inputs.append(None)
+    try:
+        outputs = op.infer_outputs(inputs, node.typed)
+    except (RuntimeError, ValueError, IndexError, TypeError) as err:
+        if isinstance(err, MXNetError) and not isinstance(err, InputError):
+            raise
+        given = ", ".join("unknown" if t is None else str(tuple(t.shape)) for t in inputs)
+        raise InputError(f"{op.name} `{node.name}`: does not take inputs of shapes {given}: {err}") from err
+    told = op.infer_dtypes(dict.fromkeys(op.output_names(node.typed)), node.typed)
+    for index, (name, output) in enumerate(zip(told, outputs, strict=False)):
+        key, expected = (id(node), index), told[name]
+        if isinstance(output, torch.Tensor):
+            found.shapes[key], found.dtypes[key] = tuple(output.shape), BY_TORCH[output.dtype].name
+            if output.device.type != "meta":
+                found.values[key] = output
+        elif expected is not None:
+            found.dtypes.setdefault(key, expected)
+
+
 def _settle_dtypes(node: Node, found: Inference, default_dtype: str) -> None:
     """Give variables that an operator reads the dtype that follows from its other inputs."""
     op = node.op
@@ -342,6 +379,9 @@ def _infer_partly(
         else:
             found.partial[key] = shape
     for node in nodes:
+        if node.op is not None and node.op.carries_values:
+            _infer_by_values(node, found, default_dtype)
+            continue
         is_open = wanted_shape(node) is not None
         if node.op is not None and not is_open and all(found.shape(e) is not None for e in node.inputs):
             _infer_variables(node, found, default_dtype, incomplete)

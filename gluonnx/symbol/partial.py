@@ -37,7 +37,7 @@ class PartialShapes:
 
     def __init__(self, nodes: Sequence[Node], known: Mapping[Key, Partial], run: Run, spread: Spread) -> None:
         self.shapes: dict[Key, Partial] = dict(known)
-        self._nodes = [n for n in nodes if n.op is not None]
+        self._nodes = [n for n in nodes if n.op is not None and not n.op.carries_values]
         self._run = run
         self._spread = spread
         self._changed = False

@@ -17,7 +17,7 @@ from gluonnx.formats.symbol_json import (
     write_symbol_json,
 )
 from gluonnx.formats.symbol_upgrade import upgrade_graph
-from gluonnx.ops.table import TABLE
+from gluonnx.ops.foreign import find_operator
 from gluonnx.symbol.bodies import check_subgraphs, input_versions
 from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
 from gluonnx.symbol.symbol import Symbol
@@ -83,9 +83,9 @@ def load_json(json_str: str) -> Symbol:
 
 def _input_names(name: str, attrs: Mapping[str, str]) -> list[str] | None:
     """Names of all inputs of an operator with these attributes, None if it is not known or they are not its own."""
-    if name not in TABLE:
+    op = find_operator(name)
+    if op is None:
         return None
-    op = TABLE[name]
     try:
         typed = op.parse(
             {k: v for k, v in attrs.items() if k in op.attributes or (op.is_open and not _is_annotation(k))}
@@ -113,12 +113,12 @@ def _heads(record: GraphRecord, where: str, is_old_text: bool) -> list[Entry]:
                 notes["__shape__"] = _with_unknown_as_minus_one(notes["__shape__"])
             nodes.append(Node(None, node.name, annotations=notes))
             continue
-        if node.op not in TABLE:
+        op = find_operator(node.op)
+        if op is None:
             raise FormatError(
                 f"{where}: unknown operator: got op={node.op!r} at nodes[{index}] `{node.name}`. "
                 "docs/operators.md lists the operators there are."
             )
-        op = TABLE[node.op]
         attrs = {k: v for k, v in node.attrs.items() if k in op.attributes or not _is_annotation(k)}
         notes = {k: v for k, v in node.attrs.items() if k not in attrs}
         inputs = [(nodes[e.node], e.output) for e in node.inputs]
