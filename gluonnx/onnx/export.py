@@ -116,6 +116,7 @@ class ReferenceGraph:
         self._parameters = {n: as_tensor(a) for n, a in {**model.weights, **model.unused}.items()}
         variables = [n.name for n in topological(heads) if n.is_variable]
         self._unread = [n for n in variables if n not in self._parameters and n not in model.input_names]
+        self._dtypes = dict(zip(model.input_names, input_dtypes, strict=True))
         self._names = [*model.input_names, *self._parameters, *self._unread]
         self._function = GraphFunction(heads, self._names)
         specs = [
@@ -169,6 +170,6 @@ class ReferenceGraph:
         return values
 
     def _infer(self, shapes: Mapping[str, Shape]) -> Inference:
-        dtypes = {n: dtype_name(a) for n, a in {**self._model.weights, **self._model.unused}.items()}
+        dtypes = {n: dtype_name(a) for n, a in {**self._model.weights, **self._model.unused}.items()} | self._dtypes
         fixed = {n: tuple(t.shape) for n, t in self._parameters.items()}
         return infer(self._heads, {**fixed, **shapes}, dtypes)
