@@ -40,6 +40,17 @@ _INDEXED: Mapping[str, tuple[int, Callable[[Mapping[str, Any], Sequence[Shape]],
     "batch_take": (1, lambda attrs, shapes: shapes[0][1]),
     "CTCLoss": (1, lambda attrs, shapes: shapes[0][2] - (attrs["blank_label"] == "last")),
 }
+# Operators with inputs of which they take whole numbers above 0, though not every number: positions and ranges.
+_POSITIVE: Mapping[str, Mapping[int, Range]] = {
+    "_sample_uniform": {0: (0, 2), 1: (2, 10)},
+    "_sample_normal": {1: (1, 10)},
+    "_sample_exponential": {0: (1, 10)},
+    "_sample_gamma": {0: (1, 10), 1: (1, 10)},
+    "_sample_poisson": {0: (1, 20)},
+    "_sample_negative_binomial": {0: (1, 10), 1: (1, 2)},
+    "_sample_generalized_negative_binomial": {0: (1, 10), 1: (0, 3)},
+    "_sample_multinomial": {0: (1, 10)},
+}
 # Operators with inputs of lengths, whole numbers from 1 to a size: the input's name, whose size (the position of an
 # input) and along which axis.
 _COUNTED: Mapping[str, Callable[[Mapping[str, Any]], Sequence[tuple[str, int, int]]]] = {
@@ -98,6 +109,8 @@ def input_specs(heads: Sequence[Entry], specs: Sequence[InputSpec], inference: I
             shapes = [inference.shape(e) or () for e in node.inputs]
             if position < len(node.inputs) and all(shapes[:1]):
                 _narrow(ranges, node.inputs[position][0], (0, count(node.typed, shapes)))
+        for position, values in _POSITIVE.get(node.op.name, {}).items():
+            _narrow(ranges, node.inputs[position][0], values)
         if node.op.name in _VALUE_PRESERVING and id(node) in ranges:
             _narrow(ranges, node.inputs[0][0], ranges[id(node)])
         for subgraph, wiring in wired(node):
