@@ -67,11 +67,14 @@ def prove_draws(
     model = lowered(compared)
     labels = [source.output_name(index) for source, index in compared]
     session = open_session(model)
-    reference = reference_of([*compared, *given])
+    variables = [e for node in nodes for e in node.inputs if e[0].is_variable]
+    entries = [*compared, *given, *variables]
+    reference = reference_of(entries)
+    values: list[Array] = []
     for batch in batches:
         inputs = inputs_at(batch)
         values = reference(inputs)
-        expected, drawn = values[: len(compared)], values[len(compared) :]
+        expected, drawn = values[: len(compared)], values[len(compared) : len(compared) + len(given)]
         feeds = dict(zip((*model.input_names, *model.drawn_names), (*inputs, *drawn), strict=True))
         try:
             got = session.run(feeds)
@@ -86,11 +89,10 @@ def prove_draws(
                     f"{name}: the ONNX model computes something else from the same draws: `{label}` at batch size "
                     f"{batch}: {fault}. No file is kept. Report the operators of this net."
                 )
-    inputs = inputs_at(batches[-1])
+    found = {(id(node), index): value for (node, index), value in zip(entries, values, strict=True)}
     for node in nodes:
-        count = node.output_count
-        values = reference_of([*node.inputs, *((node, i) for i in range(count))])(inputs)
-        fault = _compare_draws(node, values[:-count], values[-count:])
+        outputs = [found[id(node), i] for i in range(node.output_count)]
+        fault = _compare_draws(node, [found[id(source), index] for source, index in node.inputs], outputs)
         if fault is not None:
             raise ExportError(
                 f"{name}: ONNX Runtime draws from another distribution: "

@@ -153,7 +153,7 @@ class ReferenceGraph:
         return lambda inputs: self._run(function, inputs)
 
     def _run(self, function: GraphFunction, inputs: list[Array]) -> list[Array]:
-        # What is drawn is the same in every call, so that graphs that share operators share their draws.
+        # One of its own for each call, so that a graph draws the same for the same inputs.
         generator = torch.Generator().manual_seed(0)
         try:
             values = self._values(inputs)
