@@ -71,9 +71,7 @@ def prove(
             raise ExportError(
                 f"{model.proto.graph.name}: ONNX Runtime fails at batch size {batch}: expected outputs, got {err}"
             ) from err
-        for name, wanted, is_drawn in zip(
-            model.output_names, expected, drawn or [False] * len(expected), strict=True
-        ):
+        for name, wanted, is_drawn in zip(model.output_names, expected, drawn or [False] * len(expected), strict=True):
             fault = (difference_in_form if is_drawn else difference)(got[name], wanted)
             if fault is not None:
                 raise ExportError(

@@ -147,7 +147,9 @@ class _Measures:
         for array, weights in zip(arrays, self._weights, strict=True):
             values = np.nan_to_num(array.astype(np.float64)).reshape(-1)
             size = max(values.size, 1)
-            found.append([values.sum() / size, np.dot(values, values) / size, np.dot(values, weights.reshape(-1)) / size])
+            found.append(
+                [values.sum() / size, np.dot(values, values) / size, np.dot(values, weights.reshape(-1)) / size]
+            )
         return np.array(found)
 
 

@@ -176,9 +176,7 @@ class ReferenceGraph:
 
     def record(self) -> tuple[str, int] | None:
         """Make the proof that travels with the model, and its seed; see `make_record`."""
-        return make_record(
-            self.specs, self._model.output_names, self.reference, self.exact, drawn_heads(self._heads)
-        )
+        return make_record(self.specs, self._model.output_names, self.reference, self.exact, drawn_heads(self._heads))
 
     def _values(self, inputs: Sequence[Array]) -> dict[str, torch.Tensor]:
         values = {n: as_tensor(a) for n, a in zip(self._model.input_names, inputs, strict=True)}

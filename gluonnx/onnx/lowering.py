@@ -291,7 +291,11 @@ class _Lowering:
         sizes = self._sizes(first, second)
         if is_drawn:
             return (made(sizes),)
-        return (self.builder.op("Expand", made(tuple(a if a == b else 1 for a, b in zip(first, second, strict=True))), sizes),)
+        return (
+            self.builder.op(
+                "Expand", made(tuple(a if a == b else 1 for a, b in zip(first, second, strict=True))), sizes
+            ),
+        )
 
     def _sizes(self, first: Shape, second: Shape) -> GraphValue:
         """Return the shape at run time from what it is at the two probes.

@@ -135,7 +135,7 @@ def standard_gamma(g: GraphBuilder, shapes: Value) -> Value:
 
 
 def poisson(g: GraphBuilder, means: Value, *, least: float = 0.0, most: float = np.inf) -> Value:
-    """Draw from the Poisson distribution with each element's mean; `least` and `most` are what is known of the means."""
+    """Draw from the Poisson distribution with each element's mean, known to lie between `least` and `most`."""
     switch = g.const(POISSON_SWITCH, "float64")
     if most < POISSON_SWITCH:
         return _few(g, means)

@@ -1,6 +1,5 @@
 """Images (H, W, C) on their way into a net: scaling, normalizing, cropping."""
 
-
 import numpy as np
 import torch
 from torch import Tensor

@@ -203,9 +203,7 @@ def _(g: GraphBuilder, *, range_max: int, shape: Shape | None) -> tuple[Value, V
     clocks, waits = g.op_outputs(
         "Split", 2, draws.exponential(g, (rows, range_max + count)), g.ints([range_max, count]), axis=1
     )
-    classes = g.op_outputs(
-        "TopK", 2, g.op("Div", clocks, chances), g.ints([count]), axis=1, largest=0, sorted=1
-    )[1]
+    classes = g.op_outputs("TopK", 2, g.op("Div", clocks, chances), g.ints([count]), axis=1, largest=0, sorted=1)[1]
     seen = g.op("CumSum", g.op("Gather", chances, classes), g.const(1, "int64"), exclusive=1)
     again = g.op("Floor", g.op("Div", waits, g.op("Neg", g.op("Log", seen))))
     draws_made = g.op("ReduceSum", g.op("Add", again, one), g.ints([1]), keepdims=0)

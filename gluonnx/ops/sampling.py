@@ -219,9 +219,7 @@ def _(g: GraphBuilder, mu: Value, alpha: Value, *, shape: Shape, dtype: str | No
 
 
 @sample_multinomial.onnx
-def _(
-    g: GraphBuilder, data: Value, *, shape: Shape, get_prob: bool, dtype: str
-) -> Value | tuple[Value, Value]:
+def _(g: GraphBuilder, data: Value, *, shape: Shape, get_prob: bool, dtype: str) -> Value | tuple[Value, Value]:
     classes = g.dims(data)[-1]
     if classes is None:
         raise LoweringError(

@@ -43,9 +43,7 @@ for flip in ("flip_left_right", "flip_top_bottom"):
     SAMPLES += [
         Sample(flip, "uint8", (image(),)),
         Sample(flip, "float32", (Array((2, 4, 3)),), derivative=COPIED),
-        Sample(
-            "random_" + flip, "same", (Array((2, 4, 3), kind="ints", low=7, high=8),), derivative=COPIED
-        ),
+        Sample("random_" + flip, "same", (Array((2, 4, 3), kind="ints", low=7, high=8),), derivative=COPIED),
     ]
 for change, factor in (
     ("brightness", 1.5),

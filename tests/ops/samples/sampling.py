@@ -17,9 +17,7 @@ def _classes(id, shape, values, wanted, **attrs):
     """Draws of class 0, 1 or 2 with the probabilities 0.1, 0.2 and 0.7."""
     inputs = (Array(shape, kind="values", values=values),)
     attrs = dict(attrs, shape=(50, 200))
-    return RandomSample(
-        "_sample_multinomial", id, attrs, 1.6, math.sqrt(0.44), 0, 2, inputs=inputs, shape=wanted
-    )
+    return RandomSample("_sample_multinomial", id, attrs, 1.6, math.sqrt(0.44), 0, 2, inputs=inputs, shape=wanted)
 
 
 SAMPLES = [
