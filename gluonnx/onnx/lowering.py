@@ -277,25 +277,20 @@ class _Lowering:
         if found is None:
             raise LoweringError("its shape is unknown: expected one that the inputs' shapes decide. Pass `shape=`.")
         first, second = (inference.shapes[id(node), 0] for inference in scope.inferences)
-        is_drawn = node.op.draws(node.typed)
 
         def made(shape: Shape | Value) -> GraphValue:
             assert node.op is not None
             (value,) = node.op.lower(self.builder, (), {**node.typed, "shape": shape})
             return value  # type: ignore[no-any-return]
 
+        if node.op.draws(node.typed):
+            # One element, expanded, would be the same draw everywhere.
+            return (made(first if first == second else self._sizes(first, second)),)
         if first == second:
             # One element, expanded: states of zeros would be large constants.
-            single = made(first if is_drawn else (1,) * len(first))
-            return (single if is_drawn else self.builder.op("Expand", single, self.builder.ints(first)),)
-        sizes = self._sizes(first, second)
-        if is_drawn:
-            return (made(sizes),)
-        return (
-            self.builder.op(
-                "Expand", made(tuple(a if a == b else 1 for a, b in zip(first, second, strict=True))), sizes
-            ),
-        )
+            return (self.builder.op("Expand", made((1,) * len(first)), self.builder.ints(first)),)
+        fixed = tuple(a if a == b else 1 for a, b in zip(first, second, strict=True))
+        return (self.builder.op("Expand", made(fixed), self._sizes(first, second)),)
 
     def _sizes(self, first: Shape, second: Shape) -> GraphValue:
         """Return the shape at run time from what it is at the two probes.
