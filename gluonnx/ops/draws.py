@@ -4,8 +4,9 @@ What is not uniform or normal is computed in float64, because float32 has no uni
 at the end. Rejection methods are a `Loop` that draws again for the elements that have none yet, so that they follow
 their distribution exactly.
 
-ONNX Runtime seeds its generators one after the other, from the time at which a session is made: the first numbers of
-two nodes lie beside each other. An operator that needs several independent numbers therefore takes them from one node.
+ONNX Runtime seeds its generators one after the other, from the time at which a session is made: the first numbers that
+two nodes give lie at a fixed distance from each other. A method that needs several independent numbers for each result
+therefore takes them from one node.
 """
 
 from typing import Any
@@ -109,29 +110,39 @@ def _positive(g: GraphBuilder, size: Size) -> Value:
     return g.op("Sub", g.const(1.0, "float64"), uniform(g, size))
 
 
+def _positives(g: GraphBuilder, count: int, size: Size) -> tuple[Value, ...]:
+    """Draw several independent tensors from the uniform distribution on (0, 1]."""
+    whole = (count, *size) if isinstance(size, tuple) else g.op("Concat", g.ints([count]), size, axis=0)
+    parts = g.op_outputs("Split", count, _positive(g, whole), axis=0, num_outputs=count)
+    return tuple(g.op("Squeeze", part, g.ints([0])) for part in parts)
+
+
 def standard_gamma(g: GraphBuilder, shapes: Value) -> Value:
     """Draw from the gamma distribution of scale 1 with each element's shape, 0 where that is 0 or less.
 
-    Source: Marsaglia, Tsang: A Simple Method for Generating Gamma Variables (2000).
+    Source: Marsaglia, Tsang: A Simple Method for Generating Gamma Variables (2000); the normal numbers that it takes by
+    Box, Muller: A Note on the Generation of Random Normal Deviates (1958).
     """
     one, third = g.const(1.0, "float64"), g.const(1 / 3, "float64")
     size = size_of(g, shapes)
     is_small = g.op("Less", shapes, one)
     d = g.op("Sub", g.op("Where", is_small, g.op("Add", g.op("Max", shapes, _zero(g)), one), shapes), third)
     c = g.op("Div", third, g.op("Sqrt", d))
+    divisor = g.op("Where", is_small, shapes, one)
     with _Rejection(g, size) as loop:
-        x = normal(g, size)
+        radius, angle, number, boost = _positives(g, 4, size)
+        radius = g.op("Sqrt", g.op("Mul", g.const(-2.0, "float64"), g.op("Log", radius)))
+        x = g.op("Mul", radius, g.op("Cos", g.op("Mul", g.const(2 * np.pi, "float64"), angle)))
         root = g.op("Add", one, g.op("Mul", c, x))
         v = g.op("Mul", root, g.op("Mul", root, root))
         is_negative = g.op("LessOrEqual", v, _zero(g))
         log_v = g.op("Log", g.op("Where", is_negative, one, v))
         half_square = g.op("Mul", g.const(0.5, "float64"), g.op("Mul", x, x))
         bound = g.op("Add", half_square, g.op("Mul", d, g.op("Add", g.op("Sub", one, v), log_v)))
-        is_above = g.op("Greater", g.op("Log", _positive(g, size)), bound)
-        loop.give(g.op("Mul", d, v), g.op("Or", is_negative, is_above))
-    power = g.op("Div", g.op("Log", _positive(g, size)), g.op("Where", is_small, shapes, one))
-    boosted = g.op("Where", is_small, g.op("Mul", loop.result, g.op("Exp", power)), loop.result)
-    return g.op("Where", g.op("LessOrEqual", shapes, _zero(g)), _zero(g), boosted)
+        is_above = g.op("Greater", g.op("Log", number), bound)
+        power = g.op("Where", is_small, g.op("Div", g.op("Log", boost), divisor), _zero(g))
+        loop.give(g.op("Mul", g.op("Mul", d, v), g.op("Exp", power)), g.op("Or", is_negative, is_above))
+    return g.op("Where", g.op("LessOrEqual", shapes, _zero(g)), _zero(g), loop.result)
 
 
 def poisson(g: GraphBuilder, means: Value, *, least: float = 0.0, most: float = np.inf) -> Value:
@@ -184,8 +195,8 @@ def _many(g: GraphBuilder, means: Value) -> Value:
     inverse_alpha = g.op("Add", const(1.1239), g.op("Div", const(1.1328), g.op("Sub", b, const(3.4))))
     squeeze = g.op("Sub", const(0.9277), g.op("Div", const(3.6224), g.op("Sub", b, const(2.0))))
     with _Rejection(g, size) as loop:
-        u = g.op("Sub", uniform(g, size), const(0.5))
-        v = _positive(g, size)
+        u, v = _positives(g, 2, size)
+        u = g.op("Sub", u, const(0.5))
         side = g.op("Max", g.op("Sub", const(0.5), g.op("Abs", u)), const(2.0**-54))
         slope = g.op("Add", g.op("Div", g.op("Mul", const(2.0), a), side), b)
         k = g.op("Floor", g.op("Add", g.op("Add", g.op("Mul", slope, u), means), const(0.43)))
