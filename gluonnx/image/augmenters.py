@@ -24,7 +24,7 @@ from gluonnx.image.functions import (
     resize_short,
 )
 from gluonnx.ndarray.ndarray import NDArray
-from gluonnx.ops.image import EIGENVALUES, EIGENVECTORS, GRAY
+from gluonnx.ops.image_changes import EIGENVALUES, EIGENVECTORS, GRAY
 
 IMAGENET_MEAN = (123.68, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)

@@ -47,6 +47,7 @@ def prove(
     sample_inputs: Sequence[npt.ArrayLike] | None = None,
     seed: int = 0,
     exact: Reference | None = None,
+    drawn: Sequence[bool] = (),
 ) -> None:
     """Raise unless the model is sound and computes what the reference computes.
 
@@ -61,6 +62,7 @@ def prove(
         sample_inputs: Inputs to use instead of seeded ones; rows are repeated to each batch size.
         seed: Seed of the inputs.
         exact: The outputs in double precision, for any batch size.
+        drawn: Which outputs depend on random draws: of those only dtype, shape and that they are finite is compared.
 
     Raises:
         ExportError: The model is not valid ONNX, ONNX Runtime refuses it, or an output differs.
@@ -68,13 +70,9 @@ def prove(
     """
     check_structure(model)
     session = session or open_session(model)
-    batches = BATCH_SIZES if model.is_batch_dynamic else tuple(s.shape[0] for s in specs[:1] if s.shape) or (1,)
     saw_numbers = False
-    for batch in batches:
-        if sample_inputs is None:
-            inputs = seeded_arrays(specs, seed, batch)
-        else:
-            inputs = resized_samples(specs, sample_inputs, batch)
+    for batch in batch_sizes(model, specs):
+        inputs = inputs_at(specs, batch, sample_inputs, seed)
         expected = reference(inputs)
         try:
             got = session.run(dict(zip(model.input_names, inputs, strict=True)))
@@ -82,10 +80,11 @@ def prove(
             raise ExportError(
                 f"{model.proto.graph.name}: ONNX Runtime fails at batch size {batch}: expected outputs, got {err}"
             ) from err
-        for position, (name, wanted) in enumerate(zip(model.output_names, expected, strict=True)):
-            fault = difference(got[name], wanted)
-            if fault is not None and exact is not None and _is_as_close(got[name], wanted, exact(inputs)[position]):
-                fault = None
+        kinds = drawn or [False] * len(expected)
+        for position, (name, wanted, is_drawn) in enumerate(zip(model.output_names, expected, kinds, strict=True)):
+            fault = (difference_in_form if is_drawn else difference)(got[name], wanted)
+            if fault is not None and not is_drawn and exact is not None:
+                fault = None if _is_as_close(got[name], wanted, exact(inputs)[position]) else fault
             if fault is not None:
                 raise ExportError(
                     f"{model.proto.graph.name}: the ONNX model computes something else: output `{name}` at batch size "
@@ -110,6 +109,20 @@ def _is_as_close(got: Array, wanted: Array, exact: Array) -> bool:
     scale = max(float(np.abs(true).max(initial=0)), SMALLEST_SCALE)
     is_rounding = error <= LARGEST_ROUNDING * TOLERANCE[wanted.dtype.name] * scale
     return is_rounding and bool(np.abs(a - true).max(initial=0) <= ROUNDING_FACTOR * error)
+
+
+def batch_sizes(model: LoweredModel, specs: Sequence[InputSpec]) -> tuple[int, ...]:
+    """Return the batch sizes at which a model is run."""
+    return BATCH_SIZES if model.is_batch_dynamic else tuple(s.shape[0] for s in specs[:1] if s.shape) or (1,)
+
+
+def inputs_at(
+    specs: Sequence[InputSpec], batch: int, sample_inputs: Sequence[npt.ArrayLike] | None, seed: int
+) -> list[Array]:
+    """Return the inputs at a batch size: seeded ones, or a caller's samples if there are some."""
+    if sample_inputs is None:
+        return seeded_arrays(specs, seed, batch)
+    return resized_samples(specs, sample_inputs, batch)
 
 
 def check_structure(model: LoweredModel) -> None:
@@ -162,3 +175,11 @@ def difference(got: Array, expected: Array) -> str | None:
     if largest <= tolerance * scale:  # false for NaN too
         return None
     return f"largest difference {largest:.3g}, tolerance {tolerance * scale:.3g} ({tolerance:g} of {scale:.3g})"
+
+
+def difference_in_form(got: Array, expected: Array) -> str | None:
+    """Return in words how an output differs in dtype, shape or being finite from what it should be, None if not."""
+    if got.dtype != expected.dtype or got.shape != expected.shape:
+        return f"expected {expected.dtype} {expected.shape}, got {got.dtype} {got.shape}"
+    finite = [bool(np.isfinite(a.astype(np.float64)).all()) for a in (got, expected)]
+    return "expected finite numbers, got NaN or infinity" if finite == [False, True] else None

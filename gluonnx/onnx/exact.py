@@ -54,7 +54,7 @@ def _run(node: Node, inputs: Sequence[torch.Tensor], shape: tuple[int, ...] | No
     typed = node.typed if shape is None else {**node.typed, "shape": shape}
     available = {
         "training": False,
-        "generator": None,
+        "generator": torch.Generator().manual_seed(0),  # torch's own is left alone
         "device": torch.device("cpu"),
         "bodies": [_ExactBody(subgraph, wiring) for subgraph, wiring in wired(node)],
     }

@@ -10,7 +10,8 @@ import torch
 from gluonnx.errors import FixedBatchError, InputError
 from gluonnx.formats import FileSet
 from gluonnx.onnx.arrays import Array, as_array, as_tensor, dtype_name
-from gluonnx.onnx.check import open_session, prove
+from gluonnx.onnx.check import Reference, batch_sizes, inputs_at, open_session, prove
+from gluonnx.onnx.draws import drawn_heads, prove_draws
 from gluonnx.onnx.exact import compute_exactly
 from gluonnx.onnx.files import stage_model
 from gluonnx.onnx.lowering import lower
@@ -92,6 +93,7 @@ def export_graph(
     proof, seed = record or (None, 0)
     model = model.with_metadata(describe(model, dumps(heads), proof))
     session = open_session(model, stage_model(files, path, model))
+    drawn = drawn_heads(heads)
     prove(
         model,
         graph.reference,
@@ -100,7 +102,22 @@ def export_graph(
         sample_inputs=sample_inputs,
         seed=seed,
         exact=graph.exact,
+        drawn=drawn,
     )
+    if any(drawn):
+
+        def lowered(entries: Sequence[Entry]) -> LoweredModel:
+            given = (entries, input_names, input_shapes, input_dtypes, parameters)
+            return lower(*given, dynamic_batch=dynamic_batch, name=name, draws_as_inputs=True)
+
+        prove_draws(
+            heads,
+            lowered,
+            graph.reference_of,
+            lambda batch: inputs_at(graph.specs, batch, sample_inputs, seed),
+            batch_sizes(model, graph.specs),
+            name,
+        )
     if proof is not None:
         check_record(proof, session.run, str(path))
     return model
@@ -124,25 +141,33 @@ class ReferenceGraph:
         self._parameters = {n: as_tensor(a) for n, a in {**model.weights, **model.unused}.items()}
         variables = [n.name for n in topological(heads) if n.is_variable]
         self._unread = [n for n in variables if n not in self._parameters and n not in model.input_names]
+        self._dtypes = dict(zip(model.input_names, input_dtypes, strict=True))
         self._names = [*model.input_names, *self._parameters, *self._unread]
-        self._function = GraphFunction(heads, self._names)
         specs = [
             InputSpec(name, dtype, tuple(shape), model.is_batched(name))
             for name, shape, dtype in zip(model.input_names, input_shapes, input_dtypes, strict=True)
         ]
-        self.specs = input_specs(heads, specs, self._infer({s.name: s.shape for s in specs}))
-
-    def reference(self, inputs: list[Array]) -> list[Array]:
-        """Compute the outputs in the graph's own precision.
+        self.reference = self.reference_of(heads)
+        """Computes the outputs in the graph's own precision.
 
         Raises:
             FixedBatchError: The graph itself does not take this batch size.
             InputError: The same for a model whose batch size is fixed.
         """
+        self.specs = input_specs(heads, specs, self._infer({s.name: s.shape for s in specs}))
+
+    def reference_of(self, entries: Sequence[Entry]) -> Reference:
+        """Return the function that computes some values of the graph, in its own precision; see `reference`."""
+        function = GraphFunction(entries, self._names)
+        return lambda inputs: self._run(function, inputs)
+
+    def _run(self, function: GraphFunction, inputs: list[Array]) -> list[Array]:
+        # One of its own for each call, so that a graph draws the same for the same inputs.
+        generator = torch.Generator().manual_seed(0)
         try:
             values = self._values(inputs)
             with torch.no_grad():
-                outputs, _ = self._function([values[n] for n in self._names])
+                outputs, _ = function([values[n] for n in self._names], generator=lambda _: generator)
         except InputError as err:
             sizes = [len(a) for a, s in zip(inputs, self.specs, strict=True) if s.is_batched]
             if not sizes:
@@ -160,7 +185,7 @@ class ReferenceGraph:
 
     def record(self) -> tuple[str, int] | None:
         """Make the proof that travels with the model, and its seed; see `make_record`."""
-        return make_record(self.specs, self._model.output_names, self.reference, self.exact)
+        return make_record(self.specs, self._model.output_names, self.reference, self.exact, drawn_heads(self._heads))
 
     def _values(self, inputs: Sequence[Array]) -> dict[str, torch.Tensor]:
         values = {n: as_tensor(a) for n, a in zip(self._model.input_names, inputs, strict=True)}
@@ -177,6 +202,6 @@ class ReferenceGraph:
         return values
 
     def _infer(self, shapes: Mapping[str, Shape]) -> Inference:
-        dtypes = {n: dtype_name(a) for n, a in {**self._model.weights, **self._model.unused}.items()}
+        dtypes = {n: dtype_name(a) for n, a in {**self._model.weights, **self._model.unused}.items()} | self._dtypes
         fixed = {n: tuple(t.shape) for n, t in self._parameters.items()}
         return infer(self._heads, {**fixed, **shapes}, dtypes)

@@ -12,9 +12,10 @@ from gluonnx.errors import FixedBatchError, GraphError, InputError, LoweringErro
 from gluonnx.onnx.arrays import Array, as_array, dtype_name
 from gluonnx.onnx.builder import IR_VERSION, Call, GraphValue, ModelBuilder, Shapes, live_calls
 from gluonnx.onnx.model import LoweredModel
+from gluonnx.ops.builder import Value
 from gluonnx.ops.table import Wiring
 from gluonnx.symbol.bodies import wired
-from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
+from gluonnx.symbol.graph import Entry, Node, Subgraph, draws, topological
 from gluonnx.symbol.inference import Inference, Shape, infer, wanted_shape
 from gluonnx.symbol.partial import UNKNOWN
 
@@ -34,6 +35,7 @@ def lower(
     dynamic_batch: bool = True,
     output_names: Sequence[str] | None = None,
     name: str = "net",
+    draws_as_inputs: bool = False,
 ) -> LoweredModel:
     """Lower a graph to ONNX, at inference.
 
@@ -53,6 +55,7 @@ def lower(
         dynamic_batch: Leave the batch size open. False fixes every shape as given.
         output_names: One for each head; MXNet's names without.
         name: Name of the graph, also for messages.
+        draws_as_inputs: Make what operators that draw random numbers give inputs of the model, after the others.
 
     Raises:
         InputError: An operator does not take the shapes that reach it.
@@ -62,7 +65,16 @@ def lower(
         GraphError: Names clash, or shapes cannot be found.
     """
     return _Lowering(
-        heads, input_names, input_shapes, input_dtypes, parameters, live_parameters, dynamic_batch, output_names, name
+        heads,
+        input_names,
+        input_shapes,
+        input_dtypes,
+        parameters,
+        live_parameters,
+        dynamic_batch,
+        output_names,
+        name,
+        draws_as_inputs,
     ).run()
 
 
@@ -99,8 +111,10 @@ class _Lowering:
         dynamic_batch: bool,
         output_names: Sequence[str] | None,
         name: str,
+        draws_as_inputs: bool,
     ) -> None:
         self.name = name
+        self.draws_as_inputs = draws_as_inputs
         self.heads = tuple(heads)
         self.nodes = topological(heads)
         self.live_parameters = live_parameters
@@ -116,6 +130,7 @@ class _Lowering:
         self.scope = _Scope(self._infer())
         self.builder = ModelBuilder(self.batch or (1, 1), [*variables, *self.shapes, *(output_names or ())])
         self.inputs: dict[str, GraphValue] = {}
+        self.drawn: list[GraphValue] = []
         self.named: dict[tuple[int, int], str] = {}
         self.missing: dict[int, str] = {}
         self.errors: dict[int, str] = {}
@@ -125,7 +140,9 @@ class _Lowering:
             self.inputs[name] = self.builder.variable(name, self.dtypes[name], self._both(shape))
         parameters: dict[str, GraphValue] = {}
         for node in self.nodes:
-            if node.op is not None:
+            if self.draws_as_inputs and draws(node):
+                self._give_draws(node)
+            elif node.op is not None:
                 self._lower_node(node, self.scope)
             elif node.name in self.shapes:
                 self.scope.values[id(node), 0] = self.inputs[node.name]
@@ -145,7 +162,7 @@ class _Lowering:
         leaves = self._check_live(outputs)
         used = {n: v for n, v in parameters.items() if id(v) in leaves}
         live = used if self.live_parameters else {}
-        graph = self.builder.graph(self.name, [*self.inputs.values(), *live.values()], outputs)
+        graph = self.builder.graph(self.name, [*self.inputs.values(), *live.values(), *self.drawn], outputs)
         proto = ModelProto(ir_version=IR_VERSION, producer_name=PRODUCER, producer_version=__version__, graph=graph)
         proto.opset_import.append(helper.make_opsetid("", self.builder.needed_opset))
         frozen = {} if self.live_parameters else self.parameters
@@ -155,6 +172,7 @@ class _Lowering:
             unused={n: a for n, a in frozen.items() if n not in used},
             input_names=tuple(self.inputs),
             live_names=tuple(live),
+            drawn_names=tuple(v.final_name for v in self.drawn),
             output_names=tuple(v.final_name for v in outputs),
             is_batch_dynamic=self.batch is not None,
         )
@@ -205,6 +223,16 @@ class _Lowering:
         self.missing[id(value)] = node.name
         return value
 
+    def _give_draws(self, node: Node) -> None:
+        """Make the outputs of an operator that draws inputs of the model."""
+        for index in range(node.output_count):
+            found = self.scope.found((node, index))
+            if found is None:
+                raise LoweringError(f"{_label(node)}: what it draws has no shape: expected one that the inputs decide")
+            value = self.builder.variable(self.builder.unique(f"{node.name}/draw{index}"), *found)
+            self.scope.values[id(node), index] = value
+            self.drawn.append(value)
+
     def _lower_node(self, node: Node, scope: _Scope) -> None:
         assert node.op is not None
         inputs = [scope.values[id(source), index] for source, index in node.inputs]
@@ -249,17 +277,32 @@ class _Lowering:
         if found is None:
             raise LoweringError("its shape is unknown: expected one that the inputs' shapes decide. Pass `shape=`.")
         first, second = (inference.shapes[id(node), 0] for inference in scope.inferences)
-        fixed = tuple(a if a == b else 1 for a, b in zip(first, second, strict=True))
-        (value,) = node.op.lower(self.builder, (), {**node.typed, "shape": fixed})
+
+        def made(shape: Shape | Value) -> GraphValue:
+            assert node.op is not None
+            (value,) = node.op.lower(self.builder, (), {**node.typed, "shape": shape})
+            return value  # type: ignore[no-any-return]
+
+        if node.op.draws(node.typed):
+            # One element, expanded, would be the same draw everywhere.
+            return (made(first if first == second else self._sizes(first, second)),)
         if first == second:
             # One element, expanded: states of zeros would be large constants.
-            (single,) = node.op.lower(self.builder, (), {**node.typed, "shape": (1,) * len(first)})
-            return (self.builder.op("Expand", single, self.builder.ints(first)),)
+            return (self.builder.op("Expand", made((1,) * len(first)), self.builder.ints(first)),)
+        fixed = tuple(a if a == b else 1 for a, b in zip(first, second, strict=True))
+        return (self.builder.op("Expand", made(fixed), self._sizes(first, second)),)
+
+    def _sizes(self, first: Shape, second: Shape) -> GraphValue:
+        """Return the shape at run time from what it is at the two probes.
+
+        Raises:
+            LoweringError: It is no multiple of the batch size.
+        """
         assert self.batch is not None
         one, other = self.batch
         size = next(v for n, v in self.inputs.items() if self.shapes[n] and self.shapes[n][0] == one)
         batch = self.builder.op("Gather", self.builder.shape(size), self.builder.ints([0]))
-        lengths = []
+        lengths: list[Value] = []
         for a, b in zip(first, second, strict=True):
             if a == b:
                 lengths.append(self.builder.ints([a]))
@@ -269,7 +312,7 @@ class _Lowering:
                 raise LoweringError(
                     f"its shape is no multiple of the batch size: {first} for {one}, {second} for {other}"
                 )
-        return (self.builder.op("Expand", value, self.builder.op("Concat", *lengths, axis=0)),)
+        return self.builder.op("Concat", *lengths, axis=0)
 
     def _refuse(self, node: Node, call: Call | None, reason: str) -> None:
         self.errors[id(call)] = f"{_label(node)}: {reason}"

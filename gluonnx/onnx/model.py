@@ -42,6 +42,7 @@ class LoweredModel:
         output_names: In the order of the heads.
         is_batch_dynamic: Whether the batch axis is dynamic.
         metadata: What goes into `metadata_props`.
+        drawn_names: What operators that draw would give and is fed instead, after all others.
     """
 
     proto: ModelProto
@@ -52,6 +53,7 @@ class LoweredModel:
     output_names: tuple[str, ...]
     is_batch_dynamic: bool
     metadata: Mapping[str, str] = field(default_factory=dict)
+    drawn_names: tuple[str, ...] = ()
 
     def is_batched(self, input_name: str) -> bool:
         """Tell whether axis 0 of an input is the dynamic batch axis."""

@@ -6,7 +6,8 @@ the last digits of a double write the same record. Anyone who can run the model 
 A record is JSON: `seed`; `inputs` (name, dtype, shape, range of whole numbers or null; made as `gluonnx.onnx.samples`
 tells, and SHA-256 of the bytes that this gives); `outputs` (name, dtype, shape, the values at the flat positions `at`;
 for floats also the `largest` magnitude and the `mean`, values and mean then in millionths of `largest`, null for NaN
-and infinity).
+and infinity). An output that depends on random draws has neither values nor measures, but `drawn`: whether all of it is
+finite.
 """
 
 import hashlib
@@ -35,7 +36,11 @@ _SEEDS = range(8)
 
 
 def make_record(
-    specs: Sequence[InputSpec], output_names: Sequence[str], reference: Reference, exact: Reference
+    specs: Sequence[InputSpec],
+    output_names: Sequence[str],
+    reference: Reference,
+    exact: Reference,
+    drawn: Sequence[bool],
 ) -> tuple[str, int] | None:
     """Return a record and its seed.
 
@@ -47,11 +52,12 @@ def make_record(
         output_names: Names of the outputs.
         reference: The graph in its own precision; what the model is proven against.
         exact: The graph in double precision.
+        drawn: Which outputs depend on random draws.
     """
     for seed in _SEEDS:
         inputs = seeded_arrays(specs, seed, _BATCH)
         expected, wide = reference(inputs), exact(inputs)
-        if all(difference(e, w.astype(e.dtype)) is None for e, w in zip(expected, wide, strict=True)):
+        if all(d or difference(e, w.astype(e.dtype)) is None for e, w, d in zip(expected, wide, drawn, strict=True)):
             record = {
                 "inputs": [
                     {
@@ -64,8 +70,8 @@ def make_record(
                     for s, array in zip(specs, inputs, strict=True)
                 ],
                 "outputs": [
-                    {"dtype": e.dtype.name, "name": name, **_summary(w)}
-                    for name, e, w in zip(output_names, expected, wide, strict=True)
+                    {"dtype": e.dtype.name, "name": name, **(_form(e) if is_drawn else _summary(w))}
+                    for name, e, w, is_drawn in zip(output_names, expected, wide, drawn, strict=True)
                 ],
                 "seed": seed,
             }
@@ -141,6 +147,14 @@ def _summary(wide: Array) -> dict[str, Any]:
     }
 
 
+def _form(array: Array) -> dict[str, Any]:
+    return {"drawn": _is_finite(array), "shape": list(array.shape)}
+
+
+def _is_finite(array: Array) -> bool:
+    return bool(np.isfinite(array.astype(np.float64)).all())
+
+
 def _steps(value: float, largest: float) -> int | None:
     if not np.isfinite(value):
         return None
@@ -161,6 +175,8 @@ def _compare(got: Array | None, output: dict[str, Any]) -> str | None:
         return "expected it among the outputs, got none of this name"
     if got.dtype.name != output["dtype"] or list(got.shape) != output["shape"]:
         return f"expected {output['dtype']} {output['shape']}, got {got.dtype} {list(got.shape)}"
+    if "drawn" in output:
+        return "expected finite numbers, got NaN or infinity" if output["drawn"] and not _is_finite(got) else None
     flat = got.reshape(-1)[np.array(output["at"], dtype=np.int64)]
     if output["dtype"] not in TOLERANCE:
         expected = [int(v) for v in output["values"]]

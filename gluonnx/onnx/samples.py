@@ -38,13 +38,27 @@ _INDEXED: Mapping[str, tuple[int, Callable[[Mapping[str, Any], Sequence[Shape]],
     "take": (1, lambda attrs, shapes: shapes[0][attrs["axis"]]),
     "pick": (1, lambda attrs, shapes: shapes[0][-1 if attrs["axis"] is None else attrs["axis"]]),
     "batch_take": (1, lambda attrs, shapes: shapes[0][1]),
+    "CTCLoss": (1, lambda attrs, shapes: shapes[0][2] - (attrs["blank_label"] == "last")),
 }
-# Operators with an input `sequence_length`, whole numbers from 1 to the number of steps, and the axis of the steps.
-_COUNTED: Mapping[str, Callable[[Mapping[str, Any]], int]] = {
-    "RNN": lambda attrs: 0,
-    "SequenceLast": lambda attrs: int(attrs["axis"]),
-    "SequenceMask": lambda attrs: int(attrs["axis"]),
-    "SequenceReverse": lambda attrs: int(attrs["axis"]),
+# Operators with inputs of which they take whole numbers above 0, though not every number: positions and ranges.
+_POSITIVE: Mapping[str, Mapping[int, Range]] = {
+    "_sample_uniform": {0: (0, 2), 1: (2, 10)},
+    "_sample_normal": {1: (1, 10)},
+    "_sample_exponential": {0: (1, 10)},
+    "_sample_gamma": {0: (1, 10), 1: (1, 10)},
+    "_sample_poisson": {0: (1, 20)},
+    "_sample_negative_binomial": {0: (1, 10), 1: (1, 2)},
+    "_sample_generalized_negative_binomial": {0: (1, 10), 1: (0, 3)},
+    "_sample_multinomial": {0: (1, 10)},
+}
+# Operators with inputs of lengths, whole numbers from 1 to a size: the input's name, whose size (the position of an
+# input) and along which axis.
+_COUNTED: Mapping[str, Callable[[Mapping[str, Any]], Sequence[tuple[str, int, int]]]] = {
+    "CTCLoss": lambda attrs: [("data_lengths", 0, 0), ("label_lengths", 1, 1)],
+    "RNN": lambda attrs: [("sequence_length", 0, 0)],
+    "SequenceLast": lambda attrs: [("sequence_length", 0, int(attrs["axis"]))],
+    "SequenceMask": lambda attrs: [("sequence_length", 0, int(attrs["axis"]))],
+    "SequenceReverse": lambda attrs: [("sequence_length", 0, int(attrs["axis"]))],
 }
 # Operators whose output holds the values of their first input.
 _VALUE_PRESERVING = frozenset(
@@ -89,12 +103,14 @@ def input_specs(heads: Sequence[Entry], specs: Sequence[InputSpec], inference: I
         if node.op is None:
             continue
         if node.op.name in _COUNTED:
-            _count_steps(node, inference.shape(node.inputs[0]), ranges)
+            _count_steps(node, [inference.shape(e) for e in node.inputs], ranges)
         if node.op.name in _INDEXED:
             position, count = _INDEXED[node.op.name]
             shapes = [inference.shape(e) or () for e in node.inputs]
             if position < len(node.inputs) and all(shapes[:1]):
                 _narrow(ranges, node.inputs[position][0], (0, count(node.typed, shapes)))
+        for position, values in _POSITIVE.get(node.op.name, {}).items():
+            _narrow(ranges, node.inputs[position][0], values)
         if node.op.name in _VALUE_PRESERVING and id(node) in ranges:
             _narrow(ranges, node.inputs[0][0], ranges[id(node)])
         for subgraph, wiring in wired(node):
@@ -128,13 +144,14 @@ def _default_range(dtype: str) -> Range | None:
     return None if BY_NAME[dtype].is_float else DEFAULT_RANGE.get(dtype, _INTEGERS)
 
 
-def _count_steps(node: Node, shape: Shape | None, ranges: dict[int, Range]) -> None:
-    """Narrow the range of an input `sequence_length`, if the operator has one."""
+def _count_steps(node: Node, shapes: Sequence[Shape | None], ranges: dict[int, Range]) -> None:
+    """Narrow the ranges of the inputs of lengths that the operator has."""
     assert node.op is not None
     names = [i.name for i in node.op.active_inputs(node.typed, len(node.inputs))]
-    if shape and "sequence_length" in names:
-        steps = shape[_COUNTED[node.op.name](node.typed)]
-        _narrow(ranges, node.inputs[names.index("sequence_length")][0], (1, steps + 1))
+    for name, position, axis in _COUNTED[node.op.name](node.typed):
+        shape = shapes[position]
+        if shape and name in names:
+            _narrow(ranges, node.inputs[names.index(name)][0], (1, shape[axis] + 1))
 
 
 def seeded_array(spec: InputSpec, position: int, seed: int, batch: int) -> Array:

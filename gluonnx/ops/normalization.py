@@ -477,6 +477,7 @@ def _(g: GraphBuilder, data: Value, *, alpha: float, beta: float, knorm: float, 
     no_effect=(no_effect("cudnn_off", bool | None, False),),
     source="MXNet 1.9.1 src/operator/nn/dropout-inl.h",
     shapes="same",
+    draws=lambda attrs: attrs["mode"] == "always" and attrs["p"] > 0,
 )
 def dropout(
     data: Tensor,

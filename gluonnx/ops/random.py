@@ -1,19 +1,22 @@
 """Random draws from a distribution with fixed parameters.
 
-The caller passes the random generator of the device. ONNX has random operators too, but a model that draws cannot be
-shown to compute what the net computes, so none of these is lowered.
+The caller passes the random generator of the device. In ONNX the draws are ONNX's own (`gluonnx.ops.draws`): what
+follows from them is proven, their distribution is compared, the numbers are others.
 """
 
 import torch
 from torch import Tensor
 
-from gluonnx.errors import AttributeValueError
+from gluonnx.errors import AttributeValueError, LoweringError
+from gluonnx.ops import draws
 from gluonnx.ops.attributes import DTypeName, Shape
+from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.dtypes import as_dtype, torch_dtype
 from gluonnx.ops.table import operator
 
 SOURCE = "MXNet 1.9.1 src/operator/random/sample_op.h"
-UNCHECKABLE = "it draws new numbers at each call, so an exported model could not be compared with the net"
+INTEGER_LIMIT = 1 << 53
+"""How many integers ONNX's uniform numbers can tell apart: those of float64 have 53 bits."""
 
 Device = torch.device | str | None
 Generator = torch.Generator | None
@@ -214,5 +217,59 @@ for _op in (
     random_negative_binomial,
     random_generalized_negative_binomial,
 ):
-    _op.no_onnx(UNCHECKABLE)
     _op.dtypes(_integer if _op is random_randint else _float)
+
+
+# ONNX. `shape` is a Value where it depends on the batch size.
+
+
+@random_uniform.onnx
+def _(g: GraphBuilder, *, low: float, high: float, shape: draws.Size | None, dtype: str | None) -> Value:
+    kind = draws.drawn_dtype(dtype or "float32")
+    return draws.finish(g, draws.uniform(g, shape or (1,), kind, low, high), dtype)
+
+
+@random_normal.onnx
+def _(g: GraphBuilder, *, loc: float, scale: float, shape: draws.Size | None, dtype: str | None) -> Value:
+    kind = draws.drawn_dtype(dtype or "float32")
+    return draws.finish(g, draws.normal(g, shape or (1,), kind, loc, scale), dtype)
+
+
+@random_exponential.onnx
+def _(g: GraphBuilder, *, lam: float, shape: draws.Size | None, dtype: str | None) -> Value:
+    drawn = draws.exponential(g, shape or (1,))
+    return draws.finish(g, g.op("Div", drawn, g.const(lam, "float64")), dtype)
+
+
+@random_gamma.onnx
+def _(g: GraphBuilder, *, alpha: float, beta: float, shape: draws.Size | None, dtype: str | None) -> Value:
+    drawn = draws.standard_gamma(g, draws.full(g, alpha, shape or (1,)))
+    return draws.finish(g, g.op("Mul", drawn, g.const(beta, "float64")), dtype)
+
+
+@random_poisson.onnx
+def _(g: GraphBuilder, *, lam: float, shape: draws.Size | None, dtype: str | None) -> Value:
+    return draws.finish(g, draws.poisson(g, draws.full(g, lam, shape or (1,)), least=lam, most=lam), dtype)
+
+
+@random_randint.onnx
+def _(g: GraphBuilder, *, low: int, high: int, shape: draws.Size | None, dtype: str | None) -> Value:
+    if high - low > INTEGER_LIMIT:
+        raise LoweringError(
+            f"_random_randint: has no ONNX form for so wide a range: expected at most {INTEGER_LIMIT} integers, "
+            f"got low={low}, high={high}"
+        )
+    place = g.op("Floor", g.op("Mul", draws.uniform(g, shape or (1,)), g.const(high - low, "float64")))
+    place = g.op("Min", g.cast(place, "int64"), g.const(high - low - 1, "int64"))
+    return draws.finish(g, g.op("Add", place, g.const(low, "int64")), dtype or "int32")
+
+
+@random_negative_binomial.onnx
+def _(g: GraphBuilder, *, k: int, p: float, shape: draws.Size | None, dtype: str | None) -> Value:
+    drawn = draws.gamma_poisson(g, draws.full(g, k, shape or (1,)), g.const((1 - p) / p, "float64"))
+    return draws.finish(g, drawn, dtype)
+
+
+@random_generalized_negative_binomial.onnx
+def _(g: GraphBuilder, *, mu: float, alpha: float, shape: draws.Size | None, dtype: str | None) -> Value:
+    return draws.finish(g, draws.dispersed(g, mu, alpha, shape or (1,)), dtype)

@@ -1,6 +1,6 @@
 """Random draws in the shape and dtype of an array, and unique draws of classes by Zipf's law.
 
-The caller passes the random generator of the device. None of these is lowered, for the reason given in `random`.
+The caller passes the random generator of the device. For ONNX see `gluonnx.ops.random`.
 """
 
 import math
@@ -8,9 +8,11 @@ import math
 import torch
 from torch import Tensor
 
-from gluonnx.errors import AttributeValueError
+from gluonnx.errors import AttributeValueError, LoweringError
+from gluonnx.ops import draws
 from gluonnx.ops.attributes import Shape
-from gluonnx.ops.random import UNCHECKABLE, Generator, gamma_poisson, standard_gamma
+from gluonnx.ops.builder import GraphBuilder, Value
+from gluonnx.ops.random import Generator, gamma_poisson, standard_gamma
 from gluonnx.ops.table import operator
 
 SOURCE = "MXNet 1.9.1 src/operator/random/sample_op.h"
@@ -130,14 +132,79 @@ def _first_times(drawn: Tensor) -> Tensor:
     return torch.empty_like(is_first).scatter_(1, places, is_first)
 
 
-for _op in (
-    uniform_like,
-    normal_like,
-    exponential_like,
-    gamma_like,
-    poisson_like,
-    negative_binomial_like,
-    generalized_negative_binomial_like,
-    sample_unique_zipfian,
-):
-    _op.no_onnx(UNCHECKABLE)
+# ONNX.
+
+_CHANCE_LIMIT = 1 << 27
+"""Numbers that unique draws may take in ONNX, one for each class and row: 1 GiB."""
+
+
+def _kind(g: GraphBuilder, data: Value) -> str:
+    return draws.drawn_dtype(g.dtype(data))
+
+
+@uniform_like.onnx
+def _(g: GraphBuilder, data: Value, *, low: float, high: float) -> Value:
+    return g.cast(draws.uniform(g, draws.size_of(g, data), _kind(g, data), low, high), g.dtype(data))
+
+
+@normal_like.onnx
+def _(g: GraphBuilder, data: Value, *, loc: float, scale: float) -> Value:
+    return g.cast(draws.normal(g, draws.size_of(g, data), _kind(g, data), loc, scale), g.dtype(data))
+
+
+@exponential_like.onnx
+def _(g: GraphBuilder, data: Value, *, lam: float) -> Value:
+    drawn = draws.exponential(g, draws.size_of(g, data))
+    return g.cast(g.op("Div", drawn, g.const(lam, "float64")), g.dtype(data))
+
+
+@gamma_like.onnx
+def _(g: GraphBuilder, data: Value, *, alpha: float, beta: float) -> Value:
+    drawn = draws.standard_gamma(g, draws.full(g, alpha, draws.size_of(g, data)))
+    return g.cast(g.op("Mul", drawn, g.const(beta, "float64")), g.dtype(data))
+
+
+@poisson_like.onnx
+def _(g: GraphBuilder, data: Value, *, lam: float) -> Value:
+    means = draws.full(g, lam, draws.size_of(g, data))
+    return g.cast(draws.poisson(g, means, least=lam, most=lam), g.dtype(data))
+
+
+@negative_binomial_like.onnx
+def _(g: GraphBuilder, data: Value, *, k: int, p: float) -> Value:
+    limits = draws.full(g, k, draws.size_of(g, data))
+    return g.cast(draws.gamma_poisson(g, limits, g.const((1 - p) / p, "float64")), g.dtype(data))
+
+
+@generalized_negative_binomial_like.onnx
+def _(g: GraphBuilder, data: Value, *, mu: float, alpha: float) -> Value:
+    return g.cast(draws.dispersed(g, mu, alpha, draws.size_of(g, data)), g.dtype(data))
+
+
+@sample_unique_zipfian.onnx
+def _(g: GraphBuilder, *, range_max: int, shape: Shape | None) -> tuple[Value, Value]:
+    """Classes in the order in which exponential clocks of their rates ring; the repetitions between two of them follow
+    from the chance of what is there already.
+
+    Source: Efraimidis, Spirakis: Weighted random sampling with a reservoir (2006).
+    """
+    assert shape is not None
+    rows, count = shape
+    if rows * range_max > _CHANCE_LIMIT:
+        raise LoweringError(
+            "_sample_unique_zipfian: has no ONNX form for so many classes, of which it keeps a number for each row: "
+            f"expected at most {_CHANCE_LIMIT} numbers, got range_max={range_max}, shape={shape}"
+        )
+    one = g.const(1.0, "float64")
+    place = g.cast(g.op("Range", g.const(1, "int64"), g.const(range_max + 1, "int64"), g.const(1, "int64")), "float64")
+    chances = g.op("Log", g.op("Div", g.op("Add", place, one), place))
+    chances = g.op("Div", chances, g.const(math.log(range_max + 1), "float64"))
+    # One node for both uses: the first range_max numbers of a row are for the clocks.
+    clocks, waits = g.op_outputs(
+        "Split", 2, draws.exponential(g, (rows, range_max + count)), g.ints([range_max, count]), axis=1
+    )
+    classes = g.op_outputs("TopK", 2, g.op("Div", clocks, chances), g.ints([count]), axis=1, largest=0, sorted=1)[1]
+    seen = g.op("CumSum", g.op("Gather", chances, classes), g.const(1, "int64"), exclusive=1)
+    again = g.op("Floor", g.op("Div", waits, g.op("Neg", g.op("Log", seen))))
+    draws_made = g.op("ReduceSum", g.op("Add", again, one), g.ints([1]), keepdims=0)
+    return classes, g.cast(draws_made, "int64")

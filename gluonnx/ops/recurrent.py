@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -20,10 +20,12 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from gluonnx.errors import InputError, LoweringError
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.onnx_types import refuse_float64
+from gluonnx.ops.sequence_loss import lower_counts
 from gluonnx.ops.table import Attrs, operator
 
 Mode = Literal["gru", "lstm", "rnn_relu", "rnn_tanh"]
 Shape = tuple[int, ...]
+_Piece = TypeVar("_Piece")
 
 GATES = {"rnn_relu": 1, "rnn_tanh": 1, "lstm": 4, "gru": 3}
 """Gates of a cell by mode."""
@@ -72,7 +74,7 @@ class _Layout:
         """Return the length of the flat vector."""
         return sum(_numel(s) for s in self.shapes(features))
 
-    def cells(self, pieces: Sequence[Tensor]) -> list[list[Tensor]]:
+    def cells(self, pieces: Sequence[_Piece]) -> list[list[_Piece]]:
         """Return [i2h weight, h2h weight, i2h bias, h2h bias, (h2r weight)] of each layer and direction."""
         count = self.layers * self.directions
         per_cell = 3 if self.projected else 2
@@ -347,23 +349,28 @@ def _(
     projection_size: int | None,
     lstm_state_clip_min: float | None,
     lstm_state_clip_max: float | None,
+    lstm_state_clip_nan: bool,
     use_sequence_length: bool,
 ) -> tuple[Value, ...]:
-    if projection_size:
-        raise LoweringError("RNN: has no ONNX form with projection_size: ONNX's LSTM has no projection")
-    if mode == "lstm" and lstm_state_clip_min is not None and lstm_state_clip_max is not None:
-        raise LoweringError("RNN: has no ONNX form with lstm_state_clip_min: ONNX's LSTM clips gates, not states")
-    refuse_float64(g, "RNN", data)
     if mode != "lstm":
         if use_sequence_length:
             sequence_length = state_cell
         state_cell = None
-    layout = _Layout(mode, state_size, None, num_layers, 2 if bidirectional else 1)
+    layout = _Layout(mode, state_size, projection_size, num_layers, 2 if bidirectional else 1)
     dtype = g.dtype(data)
-    x = g.cast(data, "float32")
     features = g.dims(data)[2]
     if features is None:
         raise LoweringError("RNN: number of features unknown: expected it not to depend on the batch size")
+    bounds = None
+    if mode == "lstm" and lstm_state_clip_min is not None and lstm_state_clip_max is not None:
+        bounds = (lstm_state_clip_min, lstm_state_clip_max, lstm_state_clip_nan)
+    if bounds is not None or layout.projected:
+        assert state_cell is not None
+        counts = lower_counts(g, data, sequence_length) if use_sequence_length and sequence_length is not None else None
+        found = _LoweredSteps(g, layout, counts, bounds).run(data, parameters, (state, state_cell), features)
+        return tuple(g.cast(value, dtype) for value in (found if state_outputs else found[:1]))
+    refuse_float64(g, "RNN", data)
+    x = g.cast(data, "float32")
     weights = _lower_weights(g, g.cast(parameters, "float32"), layout, features)
     lengths = g.cast(sequence_length, "int32") if use_sequence_length and sequence_length is not None else None
     starts = [_lower_parts(g, g.cast(s, "float32"), num_layers) for s in (state, state_cell) if s is not None]
@@ -392,6 +399,98 @@ def _(
     if not state_outputs:
         return (x,)
     return x, *(g.cast(p[0] if num_layers == 1 else g.op("Concat", *p, axis=0), dtype) for p in ends)
+
+
+@dataclass(frozen=True, slots=True)
+class _LoweredSteps:
+    """An lstm that ONNX's `LSTM` cannot express, which has no projection and bounds gates, not states: a `Scan`.
+
+    Attributes:
+        g: The graph.
+        layout: Sizes.
+        counts: (T, N, 1), whether a step lies within its sequence; None for all.
+        bounds: As in `_Call`.
+    """
+
+    g: GraphBuilder
+    layout: _Layout
+    counts: Value | None
+    bounds: tuple[float, float, bool] | None
+
+    def run(self, data: Value, parameters: Value, states: Sequence[Value], features: int) -> tuple[Value, ...]:
+        """Return the output of the last layer and the last states of all."""
+        g, layout = self.g, self.layout
+        kind = "float64" if g.dtype(data) == "float64" else "float32"
+        shapes = layout.shapes(features)
+        split = g.op_outputs(
+            "Split", len(shapes), g.cast(parameters, kind), g.ints([_numel(s) for s in shapes]), axis=0
+        )
+        pieces = [g.op("Reshape", piece, g.ints(shape)) for piece, shape in zip(split, shapes, strict=True)]
+        count = layout.layers * layout.directions
+        starts = [_lower_parts(g, g.cast(s, kind), count) for s in states]
+        ends: list[list[Value]] = [[] for _ in states]
+        x = g.cast(data, kind)
+        for layer in range(layout.layers):
+            outputs = []
+            for direction in range(layout.directions):
+                place = layer * layout.directions + direction
+                start = [g.op("Squeeze", parts[place], g.ints([0])) for parts in starts]
+                output, *last = self._scan(x, layout.cells(pieces)[place], start, is_backward=direction == 1)
+                outputs.append(output)
+                for parts, value in zip(ends, last, strict=True):
+                    parts.append(g.op("Unsqueeze", value, g.ints([0])))
+            x = outputs[0] if len(outputs) == 1 else g.op("Concat", *outputs, axis=2)
+        return x, *(parts[0] if count == 1 else g.op("Concat", *parts, axis=0) for parts in ends)
+
+    def _scan(
+        self, data: Value, cell: Sequence[Value], start: Sequence[Value], *, is_backward: bool
+    ) -> tuple[Value, ...]:
+        """Run one cell over all steps; return its output and last states."""
+        g = self.g
+        i2h_weight, h2h_weight, i2h_bias, h2h_bias, *h2r_weight = cell
+        entered = g.op("Add", _linear(g, data, i2h_weight), g.op("Add", i2h_bias, h2h_bias))
+        given = [entered] if self.counts is None else [entered, self.counts]
+        with g.region() as region:
+            h, c = (region.input_like(value) for value in start)
+            step, *counts = [region.input_like(value, is_element=True) for value in given]
+            hidden, cell_state = self._step(g.op("Add", step, _linear(g, h, h2h_weight)), c)
+            if h2r_weight:
+                hidden = _linear(g, hidden, h2r_weight[0])
+            if counts:
+                kept = [g.op("Where", counts[0], a, b) for a, b in ((hidden, h), (cell_state, c))]
+                region.give([*kept, g.op("Where", counts[0], hidden, g.scalar(0, hidden))])
+            else:
+                region.give([hidden, cell_state, hidden])
+        h, c, output = g.op_outputs(
+            "Scan",
+            3,
+            *start,
+            *given,
+            body=region,
+            num_scan_inputs=len(given),
+            scan_input_directions=[int(is_backward)] * len(given),
+            scan_output_directions=[int(is_backward)],
+        )
+        return output, h, c
+
+    def _step(self, gates: Value, c: Value) -> tuple[Value, Value]:
+        """Return the hidden state before its projection, and the cell state."""
+        g = self.g
+        entry, forget, new, leave = g.op_outputs("Split", 4, gates, axis=1, num_outputs=4)
+        kept = g.op("Mul", g.op("Sigmoid", forget), c)
+        cell = g.op("Add", kept, g.op("Mul", g.op("Sigmoid", entry), g.op("Tanh", new)))
+        if self.bounds is not None:
+            low, high = (g.scalar(bound, cell) for bound in self.bounds[:2])
+            if self.bounds[2]:
+                cell = g.op("Where", g.op("IsNaN", cell), low, cell)
+            # Not Clip, for which ONNX does not say what becomes of NaN.
+            cell = g.op("Where", g.op("Less", cell, low), low, cell)
+            cell = g.op("Where", g.op("Greater", cell, high), high, cell)
+        return g.op("Mul", g.op("Sigmoid", leave), g.op("Tanh", cell)), cell
+
+
+def _linear(g: GraphBuilder, data: Value, weight: Value) -> Value:
+    return g.op("MatMul", data, g.op("Transpose", weight, perm=[1, 0]))
 
 
 def _lower_mode(layout: _Layout) -> dict[str, object]:

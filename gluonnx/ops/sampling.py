@@ -1,6 +1,6 @@
 """Random draws whose distribution depends on arrays: one distribution for each element, or for each row.
 
-The caller passes the random generator of the device. None of these is lowered, for the reason given in `random`.
+The caller passes the random generator of the device. For ONNX see `gluonnx.ops.random`.
 """
 
 import math
@@ -8,10 +8,12 @@ import math
 import torch
 from torch import Tensor
 
-from gluonnx.errors import InputError
+from gluonnx.errors import InputError, LoweringError
+from gluonnx.ops import draws
 from gluonnx.ops.attributes import DTypeName, Shape
-from gluonnx.ops.dtypes import torch_dtype
-from gluonnx.ops.random import UNCHECKABLE, Generator, gamma_poisson, standard_gamma
+from gluonnx.ops.builder import GraphBuilder, Value
+from gluonnx.ops.dtypes import BY_NAME, torch_dtype
+from gluonnx.ops.random import Generator, gamma_poisson, standard_gamma
 from gluonnx.ops.table import operator
 
 SOURCE = "MXNet 1.9.1 src/operator/random/multisample_op.h"
@@ -165,15 +167,79 @@ def shuffle(data: Tensor, *, generator: Generator = None) -> Tensor:
     return data.index_select(0, order)
 
 
-for _op in (
-    sample_uniform,
-    sample_normal,
-    sample_exponential,
-    sample_gamma,
-    sample_poisson,
-    sample_negative_binomial,
-    sample_generalized_negative_binomial,
-    sample_multinomial,
-    shuffle,
-):
-    _op.no_onnx(UNCHECKABLE)
+# ONNX.
+
+
+@sample_uniform.onnx
+def _(g: GraphBuilder, low: Value, high: Value, *, shape: Shape, dtype: str | None) -> Value:
+    low, high = draws.spread(g, shape, low, high)
+    width = g.op("Sub", high, low)
+    return draws.finish(g, g.op("Add", low, g.op("Mul", width, draws.uniform(g, draws.size_of(g, low)))), dtype)
+
+
+@sample_normal.onnx
+def _(g: GraphBuilder, mu: Value, sigma: Value, *, shape: Shape, dtype: str | None) -> Value:
+    mu, sigma = draws.spread(g, shape, mu, sigma)
+    return draws.finish(g, g.op("Add", mu, g.op("Mul", sigma, draws.normal(g, draws.size_of(g, mu)))), dtype)
+
+
+@sample_exponential.onnx
+def _(g: GraphBuilder, lam: Value, *, shape: Shape, dtype: str | None) -> Value:
+    (lam,) = draws.spread(g, shape, lam)
+    return draws.finish(g, g.op("Div", draws.exponential(g, draws.size_of(g, lam)), lam), dtype)
+
+
+@sample_gamma.onnx
+def _(g: GraphBuilder, alpha: Value, beta: Value, *, shape: Shape, dtype: str | None) -> Value:
+    alpha, beta = draws.spread(g, shape, alpha, beta)
+    return draws.finish(g, g.op("Mul", draws.standard_gamma(g, alpha), beta), dtype)
+
+
+@sample_poisson.onnx
+def _(g: GraphBuilder, lam: Value, *, shape: Shape, dtype: str | None) -> Value:
+    (lam,) = draws.spread(g, shape, lam)
+    return draws.finish(g, draws.poisson(g, lam), dtype)
+
+
+@sample_negative_binomial.onnx
+def _(g: GraphBuilder, k: Value, p: Value, *, shape: Shape, dtype: str | None) -> Value:
+    k, p = draws.spread(g, shape, k, p)
+    scales = g.op("Div", g.op("Sub", g.const(1.0, "float64"), p), p)
+    return draws.finish(g, draws.gamma_poisson(g, k, scales), dtype)
+
+
+@sample_generalized_negative_binomial.onnx
+def _(g: GraphBuilder, mu: Value, alpha: Value, *, shape: Shape, dtype: str | None) -> Value:
+    mu, alpha = draws.spread(g, shape, mu, alpha)
+    is_poisson = g.op("Equal", alpha, g.const(0.0, "float64"))
+    safe = g.op("Where", is_poisson, g.const(1.0, "float64"), alpha)
+    drawn = draws.standard_gamma(g, g.op("Reciprocal", safe))
+    means = g.op("Where", is_poisson, mu, g.op("Mul", g.op("Mul", drawn, safe), mu))
+    return draws.finish(g, draws.poisson(g, means), dtype)
+
+
+@sample_multinomial.onnx
+def _(g: GraphBuilder, data: Value, *, shape: Shape, get_prob: bool, dtype: str) -> Value | tuple[Value, Value]:
+    classes = g.dims(data)[-1]
+    if classes is None:
+        raise LoweringError(
+            "_sample_multinomial: has no ONNX form where the number of classes depends on the batch size: expected "
+            f"probabilities (..., K), got data={g.dims(data)}"
+        )
+    rows = g.op("Reshape", data, g.ints([-1, classes]))
+    logits = g.op("Log", g.cast(rows, "float32"))
+    drawn = g.op("Multinomial", logits, sample_size=math.prod(shape), dtype=BY_NAME["int64"].onnx)
+    rank = g.rank(data) - 1
+    leading = g.op("Slice", g.shape(data), g.ints([0]), g.ints([rank]), g.ints([0]))
+    wanted = g.op("Concat", leading, g.ints(shape or ((1,) if not rank else ())), axis=0)
+
+    def arranged(value: Value) -> Value:
+        return g.op("Reshape", value, wanted)
+
+    found = draws.finish(g, arranged(drawn), dtype)
+    return (found, arranged(g.op("Log", g.op("GatherElements", rows, drawn, axis=1)))) if get_prob else found
+
+
+@shuffle.onnx
+def _(g: GraphBuilder, data: Value) -> Value:
+    return g.op("Gather", data, draws.order(g, g.op("Shape", data, start=0, end=1)), axis=0)

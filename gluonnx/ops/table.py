@@ -162,6 +162,7 @@ class Operator:
 
     __slots__ = (
         "_auxiliary_rule",
+        "_draws",
         "_dtype_rule",
         "_gradient",
         "_lowering",
@@ -213,11 +214,13 @@ class Operator:
         named: Callable[[Attrs], Sequence[str]] = lambda attrs: (),
         subgraphs: str = "",
         wirings: Callable[[Attrs], Sequence[Wiring]] | None = None,
+        draws: Callable[[Attrs], bool] | None = None,
     ) -> None:
         self.name = name
         self.named = named
         self.subgraphs = tuple(subgraphs.split())
         self._wirings = wirings
+        self._draws = draws
         self.aliases = tuple(aliases)
         self.forward = forward
         self.source = source
@@ -397,6 +400,12 @@ class Operator:
     def wirings(self, attrs: Attrs) -> Sequence[Wiring]:
         """Return how each subgraph of a node with these attributes is joined to it."""
         return () if self._wirings is None else self._wirings(attrs)
+
+    def draws(self, attrs: Attrs) -> bool:
+        """Return whether a node with these attributes draws random numbers at inference."""
+        if self._draws is not None:
+            return self._draws(attrs)
+        return "generator" in self.runtime and "training" not in self.runtime
 
     @property
     def carries_values(self) -> bool:
@@ -612,6 +621,7 @@ def operator(
     named: Callable[[Attrs], Sequence[str]] = lambda attrs: (),
     subgraphs: str = "",
     wirings: Callable[[Attrs], Sequence[Wiring]] | None = None,
+    draws: Callable[[Attrs], bool] | None = None,
 ) -> Callable[[Callable[..., Any]], Operator]:
     """Declare an operator; the decorated torch function becomes its `Operator`.
 
@@ -635,6 +645,8 @@ def operator(
         named: For a variadic operator, the names of its inputs where attributes (as given or typed) fix their number.
         subgraphs: Names of the subgraphs that it runs, space-separated.
         wirings: How each of them is joined to the operator.
+        draws: Whether a call draws random numbers at inference. Without it, that is what an operator does that takes
+            a `generator`, unless it takes `training` too.
     """
 
     def declare(forward: Callable[..., Any]) -> Operator:
@@ -658,6 +670,7 @@ def operator(
             named=named,
             subgraphs=subgraphs,
             wirings=wirings,
+            draws=draws,
         )
         TABLE.add(op)
         return op

@@ -116,6 +116,13 @@ def all_nodes(heads: Iterable[Entry]) -> Iterator[Node]:
             yield from all_nodes(subgraph.heads)
 
 
+def draws(node: Node) -> bool:
+    """Whether a node draws random numbers at inference, itself or in a subgraph."""
+    if node.op is None:
+        return False
+    return node.op.draws(node.typed) or any(draws(n) for s in node.subgraphs for n in topological(s.heads))
+
+
 def auxiliary_variables(nodes: Iterable[Node]) -> set[int]:
     """Return the ids of the variables that some operator holds as auxiliary state."""
     found: set[int] = set()

@@ -183,6 +183,24 @@ def onnx_model(op, sample, arrays):
     return model
 
 
+def seeded(model, seed=1):
+    """The same model with a seed of its own on every node that draws; each session then draws the same numbers."""
+
+    def visit(graph):
+        for node in graph.node:
+            for attribute in node.attribute:
+                visit(attribute.g)
+            if node.op_type.startswith(("Random", "Multinomial")):
+                nodes.append(node)
+
+    nodes = []
+    visit(model.graph)
+    assert nodes, "nothing is drawn"
+    for place, node in enumerate(nodes):
+        node.attribute.append(helper.make_attribute("seed", 1e6 * seed + 7919.0 * place))
+    return model
+
+
 def session(model):
     """An ONNX Runtime session on the CPU, one thread."""
     options = onnxruntime.SessionOptions()

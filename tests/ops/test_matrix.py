@@ -218,12 +218,26 @@ def test_draws_are_the_seeds(sample):
 
 
 @over(RANDOM_SAMPLES)
-def test_draws_on_meta_tensors_and_onnx(sample):
+def test_draws_on_meta_tensors(sample):
     op = operator_of(sample)
     attrs = op.parse(sample.attrs)
     inputs = tensors(sample.arrays())
     real = call(op, inputs, attrs).outputs
     meta = call(op, [t.to("meta") for t in inputs], attrs, device="meta").outputs
     assert [(m.shape, m.dtype, m.device.type) for m in meta] == [(r.shape, r.dtype, "meta") for r in real]
-    with pytest.raises(LoweringError, match=f"{op.name}: has no ONNX form: it draws new numbers"):
-        op.lower(None, [], attrs)
+
+
+@over(RANDOM_SAMPLES)
+def test_draws_in_onnx_runtime_follow_their_distribution(sample):
+    op = operator_of(sample)
+    real = call(op, tensors(sample.arrays()), op.parse(sample.attrs)).outputs
+    session = matrix.session(matrix.seeded(matrix.onnx_model(op, sample, sample.arrays())))
+    answers = matrix.run(session, sample.arrays())
+    assert [(a.shape, a.dtype) for a in answers] == [(tuple(r.shape), r.numpy().dtype) for r in real]
+    values = answers[0].astype(np.float64)
+    assert abs(values.mean() - sample.mean) < 5 * sample.std / values.size**0.5
+    assert values.std() == pytest.approx(sample.std, rel=0.1)
+    assert sample.low <= values.min()
+    assert values.max() <= sample.high
+    again = matrix.run(session, sample.arrays())
+    assert not np.array_equal(answers[0], again[0])

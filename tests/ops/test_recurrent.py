@@ -7,6 +7,7 @@ from ops import matrix
 from ops.samples import Array, Sample
 
 import gluonnx as mx
+from gluonnx.onnx import export_graph, replay
 from gluonnx.ops import TABLE
 from gluonnx.ops.recurrent import GATES, rnn, rnn_param_concat
 
@@ -117,6 +118,51 @@ def test_lengths_in_onnx(mode):
         np.testing.assert_allclose(answer, output.numpy(), rtol=1e-5, atol=1e-6)
 
 
+STEPWISE = {
+    "projection": {"projection_size": 2},
+    "same size": {"projection_size": 3, "num_layers": 1},
+    "bounds": {"lstm_state_clip_min": -0.2, "lstm_state_clip_max": 0.3},
+    "all": {"projection_size": 2, "lstm_state_clip_min": -0.2, "lstm_state_clip_max": 0.3, "use_sequence_length": True},
+}
+
+
+@pytest.mark.parametrize("name", STEPWISE)
+@pytest.mark.parametrize("directions", [1, 2])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_projection_and_bounds_in_onnx(name, directions, dtype, tmp_path):
+    more = STEPWISE[name]
+    layers = more.get("num_layers", 2)
+    inputs, attrs = arguments("lstm", layers=layers, directions=directions, projected=more.get("projection_size"))
+    attrs = {**attrs, **more, "state_outputs": True}
+    names = ["data", "parameters", "state", "state_cell"]
+    if attrs.get("use_sequence_length"):
+        names.append("sequence_length")
+    # The batch is the second axis of data: an exported net moves it there.
+    data, *others = (mx.sym.var(n) for n in names)
+    start = [mx.sym.transpose(s, axes=(1, 0, 2)) for s in others[1:3]]
+    node = mx.sym.RNN(mx.sym.transpose(data, axes=(1, 0, 2)), others[0], *start, *others[3:], **attrs)
+    arrays = [t.numpy().astype(dtype) for t in inputs]
+    shapes = [a.swapaxes(0, 1).shape if a.ndim == 3 else a.shape for a in arrays]
+    given = [n for n in names if n != "parameters"]
+    shapes = [s for n, s in zip(names, shapes, strict=False) if n != "parameters"] + [(3,)] * (len(names) - 4)
+    path = tmp_path / "rnn.onnx"
+    export_graph(path, node._heads, given, shapes, [dtype] * len(given), {"parameters": arrays[1]})
+    replay(path)
+
+
+@pytest.mark.parametrize("clips_nan", [False, True])
+def test_nan_in_onnx(clips_nan):
+    inputs, attrs = arguments("lstm", layers=1, directions=1)
+    attrs = {**attrs, "lstm_state_clip_min": -0.5, "lstm_state_clip_max": 0.5, "lstm_state_clip_nan": clips_nan}
+    inputs[3][0, 1, 2] = float("nan")
+    arrays = [t.float().numpy() for t in inputs]
+    sample = Sample("RNN", "nan", tuple(Array(a.shape) for a in arrays), attrs, batch=())
+    (answer,) = matrix.run(matrix.session(matrix.onnx_model(TABLE["RNN"], sample, arrays)), arrays)
+    (expected,) = matrix.call(TABLE["RNN"], [torch.from_numpy(a) for a in arrays], TABLE["RNN"].parse(attrs)).outputs
+    assert np.isnan(answer).any() != clips_nan
+    np.testing.assert_allclose(answer, expected.numpy(), rtol=1e-5, atol=1e-6)
+
+
 def test_dropout_between_layers_draws_from_the_seed():
     inputs, attrs = arguments("gru", hidden=40, directions=1)
     before = torch.random.get_rng_state()
@@ -172,14 +218,6 @@ def test_one_dtype_is_wanted():
         mx.errors.InputError, match=r"dtypes differ: expected torch\.float64 .*got parameters of torch\.float32"
     ):
         call(inputs, attrs)
-
-
-def test_what_onnx_has_no_form_for():
-    with pytest.raises(mx.errors.LoweringError, match="projection_size: ONNX's LSTM has no projection"):
-        rnn.lower(None, [None] * 4, rnn.parse({"state_size": 2, "num_layers": 1, "mode": "lstm", "projection_size": 1}))
-    bounds = {"lstm_state_clip_min": 0, "lstm_state_clip_max": 1}
-    with pytest.raises(mx.errors.LoweringError, match="lstm_state_clip_min: ONNX's LSTM clips gates"):
-        rnn.lower(None, [None] * 4, rnn.parse({"state_size": 2, "num_layers": 1, "mode": "lstm", **bounds}))
 
 
 def test_pieces_that_do_not_fit():

@@ -5,6 +5,7 @@ import pytest
 
 import gluonnx as mx
 from gluonnx.errors import InputError
+from gluonnx.onnx import export_graph, replay
 
 LABEL = [[2, 1, 2, 2], [3, 2, 2, 2]]
 ANSWER = [18.82820702, 16.50581741]
@@ -52,3 +53,50 @@ def test_steps_beyond_a_sequence_may_be_anything():
         np.testing.assert_array_equal(filled, plain)
     assert not results[0][1][4:, 0].any()
     assert not results[0][1][3:, 1].any()
+
+
+INPUTS = {"data": (3, 6, 5), "label": (3, 3), "data_lengths": (3,), "label_lengths": (3,)}
+
+
+@pytest.mark.parametrize("blank", ["first", "last"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("lengths", [(), ("data_lengths",), ("label_lengths",), ("data_lengths", "label_lengths")])
+def test_in_onnx_at_every_batch_size(blank, dtype, lengths, tmp_path):
+    names = ["data", "label", *lengths]
+    data, label = (mx.sym.var(n) for n in names[:2])
+    given = {n: mx.sym.var(n) for n in lengths} | {f"use_{n}": True for n in lengths}
+    loss = mx.sym.CTCLoss(mx.sym.transpose(data * 4, axes=(1, 0, 2)), label, **given, blank_label=blank)
+    path = tmp_path / "loss.onnx"
+    export_graph(path, loss._heads, names, [INPUTS[n] for n in names], [dtype] * len(names), {}, name="loss")
+    replay(path)
+
+
+def test_the_hybridized_loss_runs_in_onnx_runtime():
+    loss = mx.gluon.loss.CTCLoss(layout="NTC", label_layout="NT")
+    random = np.random.RandomState(2)
+    for batch in (3, 8):
+        data = mx.nd.array(random.normal(size=(batch, 9, 4)) * 3)
+        label = mx.nd.array(random.randint(-1, 3, size=(batch, 4)))
+        loss.hybridize(False)
+        expected = loss(data, label).asnumpy()
+        loss.hybridize()
+        np.testing.assert_allclose(loss(data, label).asnumpy(), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_scores_without_a_chance_cost_nothing_in_onnx(tmp_path):
+    data, label = mx.sym.var("data"), mx.sym.var("label")
+    loss = mx.sym.CTCLoss(data, label)
+    x = np.zeros((4, 2, 3), np.float32)
+    x[:, 0, 1] = -np.inf  # class 1 cannot be
+    y = np.array([[1, 2], [1, 2]], np.float32)
+    export_graph(
+        tmp_path / "x.onnx",
+        loss._heads,
+        ["data", "label"],
+        [x.shape, y.shape],
+        ["float32"] * 2,
+        {},
+        dynamic_batch=False,
+        sample_inputs=[x, y],
+    )
+    assert loss.eval(data=mx.nd.array(x), label=mx.nd.array(y))[0].asnumpy()[0] == 0

@@ -4,7 +4,6 @@ from .sample import Array
 from .sample import Sample as _Sample
 
 OPENCV = "OpenCV's arithmetic"
-DRAWN = "it draws new numbers"
 COPIED = "MXNet passes the gradient on as it is"
 PLACES = {"rtol": 1e-5, "atol": 2e-5, "why": "places between pixels in float32, values of some 100"}
 HUES = {"rtol": 1e-5, "atol": 1e-3, "why": "360 degrees and values of some 100 in float32"}
@@ -38,15 +37,13 @@ SAMPLES = [
     Sample("adjust_lighting", "ends", (image(),), {"alpha": (4.0, 2.0, 3.0)}),
     Sample("adjust_lighting", "float32", (image(dtype="float32"),), {"alpha": (0.1, 0.2, 0.3)}, derivative=COPIED),
     Sample("adjust_lighting", "int32", (image(dtype="int32"),), {"alpha": (0.1, 0.2, 0.3)}),
-    Sample("random_lighting", "none", (image(),), {"alpha_std": 0.0}, onnx=DRAWN),
+    Sample("random_lighting", "none", (image(),), {"alpha_std": 0.0}),
 ]
 for flip in ("flip_left_right", "flip_top_bottom"):
     SAMPLES += [
         Sample(flip, "uint8", (image(),)),
         Sample(flip, "float32", (Array((2, 4, 3)),), derivative=COPIED),
-        Sample(
-            "random_" + flip, "same", (Array((2, 4, 3), kind="ints", low=7, high=8),), onnx=DRAWN, derivative=COPIED
-        ),
+        Sample("random_" + flip, "same", (Array((2, 4, 3), kind="ints", low=7, high=8),), derivative=COPIED),
     ]
 for change, factor in (
     ("brightness", 1.5),
@@ -59,8 +56,8 @@ for change, factor in (
     for dtype in ("uint8", "float32", "int32", "int8"):
         picture = image(dtype=dtype, high=128 if dtype == "int8" else 256)
         name = "%s_%g" % (dtype, factor)
-        SAMPLES.append(Sample("random_" + change, name, (picture,), attrs, onnx=DRAWN, derivative=COPIED, **PLACES))
-    SAMPLES.append(Sample("random_" + change, "gray_%g" % factor, (image((3, 2, 1)),), attrs, onnx=DRAWN))
+        SAMPLES.append(Sample("random_" + change, name, (picture,), attrs, derivative=COPIED, **PLACES))
+    SAMPLES.append(Sample("random_" + change, "gray_%g" % factor, (image((3, 2, 1)),), attrs))
 for turn in (0.0, 0.2, 0.5, 0.9):
     attrs = {"min_factor": turn, "max_factor": turn}
     SAMPLES += [
@@ -69,7 +66,6 @@ for turn in (0.0, 0.2, 0.5, 0.9):
             "float32_%g" % turn,
             (image((8, 9, 3), "float32"),),
             attrs,
-            onnx=DRAWN,
             derivative=COPIED,
             **HUES,
         ),
@@ -78,14 +74,13 @@ for turn in (0.0, 0.2, 0.5, 0.9):
             "few_%g" % turn,
             (image((4, 5, 3), "float32", 3),),
             attrs,
-            onnx=DRAWN,
             derivative=COPIED,
             **HUES,
         ),
     ]
 BLACK = Array((2, 3, 3), kind="values", values=(0.0,) * 18)
 JITTER = {"brightness": 0.1, "contrast": 0.2, "saturation": 0.3, "hue": 0.4}
-SAMPLES.append(Sample("random_color_jitter", "black", (BLACK,), JITTER, onnx=DRAWN, derivative=COPIED))
+SAMPLES.append(Sample("random_color_jitter", "black", (BLACK,), JITTER, derivative=COPIED))
 for interp in range(5):
     attrs = {"size": (5, 3), "interp": interp}
     SAMPLES += [

@@ -2,7 +2,7 @@
 
 import math
 
-from .random import DRAWN, ROOT12
+from .random import ROOT12
 from .sample import Array, RandomSample
 
 SHAPE = (50, 200)
@@ -11,7 +11,7 @@ SHAPE = (50, 200)
 def _like(kind, id, attrs, mean, std, dtype="float32", **bounds):
     inputs = (Array(SHAPE, dtype, "ints"),)
     return RandomSample(
-        "_random_%s_like" % kind, id, attrs, mean, std, onnx=DRAWN, inputs=inputs, shape=SHAPE, dtype=dtype, **bounds
+        "_random_%s_like" % kind, id, attrs, mean, std, inputs=inputs, shape=SHAPE, dtype=dtype, **bounds
     )
 
 
@@ -45,7 +45,6 @@ SAMPLES = [
         ZIPF_STD,
         0,
         9,
-        onnx=DRAWN,
         dtype="int64",
     ),
     RandomSample(
@@ -56,7 +55,6 @@ SAMPLES = [
         math.sqrt(2),
         0,
         4,
-        onnx=DRAWN,
         dtype="int64",
     ),
 ]

@@ -4,7 +4,6 @@ from .sample import Array, Sample
 
 _GATES = {"rnn_relu": 1, "rnn_tanh": 1, "lstm": 4, "gru": 3}
 _FLOAT64 = "RNN: has no ONNX form for this dtype"
-_PROJECTION = "ONNX's LSTM has no projection"
 
 
 def _size(mode, features, hidden, layers, directions, projected):
@@ -44,10 +43,9 @@ def _sample(
         attrs["bidirectional"] = True
     if projected:
         attrs["projection_size"] = projected
-        kwargs.setdefault("onnx", _PROJECTION)
         kwargs["grad"] = False  # MXNet has no gradient of it on the CPU
     attrs.update(kwargs.pop("attrs", {}))
-    if dtype == "float64":
+    if dtype == "float64" and not projected:
         kwargs.setdefault("onnx", _FLOAT64)
     return Sample("RNN", name, tuple(inputs), attrs, **kwargs)
 
@@ -70,6 +68,8 @@ SAMPLES = (
         for mode in _GATES
     ),
     _sample("projection", "lstm", hidden=3, projected=2),
+    _sample("projection both ways", "lstm", hidden=3, projected=2, layers=2, directions=2),
+    _sample("projection float64", "lstm", hidden=2, projected=1, dtype="float64"),
     _sample("projection deep", "lstm", hidden=3, projected=2, layers=2),
     Sample("_rnn_param_concat", "pieces", (Array((4,)), Array((3,)), Array((5,))), {"dim": 0}, batch=()),
     Sample("_rnn_param_concat", "one", (Array((4,)),), {"dim": 0}, batch=()),

@@ -131,10 +131,10 @@ class RandomSample:
     std: float
     low: float = -np.inf
     high: float = np.inf
-    onnx: Optional[str] = None
     inputs: Tuple[Array, ...] = ()
     shape: Optional[Tuple[int, ...]] = None
     dtype: Optional[str] = None
+    batch: Tuple[int, ...] = ()
 
     @property
     def key(self):

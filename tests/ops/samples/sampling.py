@@ -2,7 +2,7 @@
 
 import math
 
-from .random import DRAWN, ROOT12
+from .random import ROOT12
 from .sample import Array, RandomSample
 
 
@@ -10,16 +10,14 @@ def _sample(op, id, parameters, mean, std, **bounds):
     """Draws for the same parameters in each of two elements."""
     attrs = dict(bounds.pop("attrs", {}), shape=(50, 200))
     inputs = tuple(Array((2,), kind="values", values=(p, p)) for p in parameters)
-    return RandomSample(op, id, attrs, mean, std, onnx=DRAWN, inputs=inputs, shape=(2, 50, 200), **bounds)
+    return RandomSample(op, id, attrs, mean, std, inputs=inputs, shape=(2, 50, 200), **bounds)
 
 
 def _classes(id, shape, values, wanted, **attrs):
     """Draws of class 0, 1 or 2 with the probabilities 0.1, 0.2 and 0.7."""
     inputs = (Array(shape, kind="values", values=values),)
     attrs = dict(attrs, shape=(50, 200))
-    return RandomSample(
-        "_sample_multinomial", id, attrs, 1.6, math.sqrt(0.44), 0, 2, onnx=DRAWN, inputs=inputs, shape=wanted
-    )
+    return RandomSample("_sample_multinomial", id, attrs, 1.6, math.sqrt(0.44), 0, 2, inputs=inputs, shape=wanted)
 
 
 SAMPLES = [
@@ -43,7 +41,6 @@ SAMPLES = [
         math.sqrt(999999 / 12),
         0,
         999,
-        onnx=DRAWN,
         inputs=(Array((1000,), kind="values", values=tuple(float(i) for i in range(1000))),),
         shape=(1000,),
     ),

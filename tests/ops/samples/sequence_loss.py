@@ -2,8 +2,6 @@
 
 from .sample import Array, Sample
 
-_NO_ONNX = "ONNX has no CTC loss"
-
 
 def _labels(*values):
     return Array((2, 3), kind="values", values=values, grad=False)
@@ -14,14 +12,13 @@ def _lengths(*values):
 
 
 SAMPLES = (
-    Sample("CTCLoss", "first", (Array((6, 2, 4)), _labels(1, 2, 3, 3, 1, 0)), onnx=_NO_ONNX, batch=()),
-    Sample("CTCLoss", "repeated", (Array((7, 2, 4)), _labels(1, 1, 2, 2, 2, 0)), onnx=_NO_ONNX, batch=()),
+    Sample("CTCLoss", "first", (Array((6, 2, 4)), _labels(1, 2, 3, 3, 1, 0)), batch=()),
+    Sample("CTCLoss", "repeated", (Array((7, 2, 4)), _labels(1, 1, 2, 2, 2, 0)), batch=()),
     Sample(
         "CTCLoss",
         "last",
         (Array((6, 2, 4)), _labels(0, 1, 2, 2, -1, -1)),
         {"blank_label": "last"},
-        onnx=_NO_ONNX,
         batch=(),
     ),
     Sample(
@@ -29,7 +26,6 @@ SAMPLES = (
         "lengths",
         (Array((6, 2, 4)), _labels(1, 2, 3, 3, 1, 2), _lengths(6, 5), _lengths(3, 1)),
         {"use_data_lengths": True, "use_label_lengths": True},
-        onnx=_NO_ONNX,
         batch=(),
     ),
     Sample(
@@ -37,9 +33,8 @@ SAMPLES = (
         "data lengths only",
         (Array((6, 2, 4)), _labels(1, 2, 3, 3, 0, 0), _lengths(4, 6)),
         {"use_data_lengths": True},
-        onnx=_NO_ONNX,
         batch=(),
     ),
     # MXNet's cost of an impossible label is 0, but its gradient is not.
-    Sample("CTCLoss", "impossible", (Array((3, 2, 4)), _labels(2, 2, 1, 3, 0, 0)), grad=False, onnx=_NO_ONNX, batch=()),
+    Sample("CTCLoss", "impossible", (Array((3, 2, 4)), _labels(2, 2, 1, 3, 0, 0)), grad=False, batch=()),
 )
