@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from gluonnx.context import Context
+from gluonnx.context import CPU, Context, current_context
 from gluonnx.errors import ArgumentError
-from gluonnx.ndarray.generators import seed
+from gluonnx.ndarray.generators import generator, seed
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ndarray.register import function
 from gluonnx.ops.dtypes import as_dtype
+from gluonnx.ops.table import TABLE
 
 __all__ = [
     "exponential",
@@ -27,6 +28,10 @@ __all__ = [
 ]
 
 ShapeLike = int | tuple[int, ...] | list[int] | None
+
+PLAIN = (int, float)
+CPU_DEVICE = CPU.torch_device
+_uniform, _normal = TABLE["_random_uniform"].forward, TABLE["_random_normal"].forward
 
 
 def uniform(
@@ -49,6 +54,14 @@ def uniform(
         out: Array to fill instead.
         **kwargs: Ignored arguments of the signature shared with Symbol (`name`).
     """
+    if out is None and ctx is None and dtype is None and type(shape) is tuple and current_context() is CPU:
+        if type(low) in PLAIN and type(high) in PLAIN:
+            try:
+                return NDArray(
+                    _uniform(low=low, high=high, shape=shape, generator=generator(CPU_DEVICE), device=CPU_DEVICE)
+                )
+            except (RuntimeError, TypeError):  # the shape is none, or there is no memory: the operator says which
+                pass
     return _draw("uniform", {"low": low, "high": high}, shape, dtype, ctx, out)
 
 
@@ -62,6 +75,14 @@ def normal(
     **kwargs: Any,
 ) -> NDArray:
     """Draw from the normal distribution with mean `loc` and standard deviation `scale`; see `uniform` for the rest."""
+    if out is None and ctx is None and dtype is None and type(shape) is tuple and current_context() is CPU:
+        if type(loc) in PLAIN and type(scale) in PLAIN:
+            try:
+                return NDArray(
+                    _normal(loc=loc, scale=scale, shape=shape, generator=generator(CPU_DEVICE), device=CPU_DEVICE)
+                )
+            except (RuntimeError, TypeError):  # the shape is none, or there is no memory: the operator says which
+                pass
     return _draw("normal", {"loc": loc, "scale": scale}, shape, dtype, ctx, out)
 
 
