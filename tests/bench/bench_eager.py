@@ -4,7 +4,7 @@
 
 The operators are the first 40 of `docs/operator_usage.tsv`; `--all` adds Python's operators, indexing and some more.
 Rounds of a torch call and of the same call through gluonnx take turns; printed are medians over the rounds, in
-microseconds: `operator | torch | gluonnx | difference | ratio`. Torch makes the copy that MXNet's semantics wants (an
+microseconds: `operator | torch | gluonnx | difference | ratio`, the last two medians of what each round shows. Torch makes the copy that MXNet's semantics wants (an
 operator never shares memory with its input). `--recorded` measures inside `record`, against torch with gradients. With
 the environment variable GLUONNX_MXNET_PYTHON (a Python that has MXNet 1.9.1), a column for MXNet, waiting for each
 result.
@@ -179,15 +179,17 @@ def times_to_call(call: Callable[[], Any]) -> int:
     return max(int(LOOP_S / once), 1)
 
 
-def side_by_side(calls: list[Callable[[], Any]], rounds: int) -> list[float]:
-    """Return the median time of each call, in microseconds, of rounds that take turns."""
+def side_by_side(calls: list[Callable[[], Any]], rounds: int) -> list[list[float]]:
+    """Return the times of each call, in microseconds, of rounds that take turns."""
     numbers = [times_to_call(call) for call in calls]
     timers = [timeit.Timer(call) for call in calls]
     found: list[list[float]] = [[] for _ in calls]
+    order = list(zip(timers, numbers, found))  # noqa: B905 - Python 3.8
     for _ in range(rounds):
-        for timer, number, taken in zip(timers, numbers, found):  # noqa: B905 - Python 3.8
+        for timer, number, taken in order:
             taken.append(timer.timeit(number) / number * 1e6)
-    return [statistics.median(taken) for taken in found]
+        order.reverse()
+    return found
 
 
 def of_mxnet(rounds: int) -> None:
@@ -198,7 +200,8 @@ def of_mxnet(rounds: int) -> None:
     for size, n in SIZES.items():
         x = Arrays(n, nd.ones, nd.zeros)
         for name, (_, call) in {**CASES, **MORE}.items():
-            found[f"{size}/{name}"] = side_by_side([functools.partial(_waiting, call, nd, x)], rounds)[0]
+            times = side_by_side([functools.partial(_waiting, call, nd, x)], rounds)[0]
+            found[f"{size}/{name}"] = statistics.median(times)
     print(json.dumps(found))
 
 
@@ -262,9 +265,10 @@ def main() -> None:
                 continue
             pair = [functools.partial(bare, torch, t), functools.partial(call, nd, x)]
             with autograd.record() if options.recorded else contextlib.nullcontext():
-                theirs, through = side_by_side(pair, options.rounds)
-            added.append(through - theirs)
-            ratios.append(through / theirs)
+                rounds = side_by_side(pair, options.rounds)
+            theirs, through = (statistics.median(times) for times in rounds)
+            added.append(statistics.median(ours - bare for bare, ours in zip(*rounds, strict=True)))
+            ratios.append(statistics.median(ours / bare for bare, ours in zip(*rounds, strict=True)))
             other = f"{mxnet[f'{size}/{name}']:10.2f}" if mxnet else ""
             print(f"{name:26s}{theirs:10.2f}{through:10.2f}{added[-1]:12.2f}{ratios[-1]:8.3f}{other}")
         if added:
