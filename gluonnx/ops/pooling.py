@@ -190,7 +190,10 @@ def _(
     rank = len(kernel) + 2
     steps = stride or (1,) * len(kernel)
     if pool_type == "max":
-        pool, arguments = _DIRECT_MAX[rank - 2], tuple(map(evened, (kernel, steps, pads) if any(pads) else (kernel, steps)))
+        pool, arguments = (
+            _DIRECT_MAX[rank - 2],
+            tuple(map(evened, (kernel, steps, pads) if any(pads) else (kernel, steps))),
+        )
     else:
         pool, arguments = _AVERAGE_POOLS[rank - 2], (kernel, steps, pads, False, count_include_pad is not False)
 

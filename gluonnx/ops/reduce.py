@@ -215,7 +215,16 @@ reduction(
     kernels=WIDE,
     doc="Sum over axes.",
 )
-reduction("mean", "_sparse_mean", fn=_mean, quick=torch.mean, onnx=None, onnx_op="ReduceMean", kernels=WIDE, doc="Mean over axes.")
+reduction(
+    "mean",
+    "_sparse_mean",
+    fn=_mean,
+    quick=torch.mean,
+    onnx=None,
+    onnx_op="ReduceMean",
+    kernels=WIDE,
+    doc="Mean over axes.",
+)
 reduction(
     "prod",
     fn=_prod,

@@ -84,7 +84,12 @@ def cases(nd: Any, x: Any) -> dict[str, tuple[Callable[[], Any], Any]]:
         "box_iou": (lambda: nd.contrib.box_iou(x["anchors"][0], x["rows"][0, :, 2:]), None),
         "Proposal": (
             lambda: nd.contrib.Proposal(
-                x["class_odds"], x["box_moves"], x["size"], scales=(8, 16, 32), ratios=(0.5, 1, 2), feature_stride=STRIDE
+                x["class_odds"],
+                x["box_moves"],
+                x["size"],
+                scales=(8, 16, 32),
+                ratios=(0.5, 1, 2),
+                feature_stride=STRIDE,
             ),
             None,
         ),
