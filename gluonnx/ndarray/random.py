@@ -1,8 +1,11 @@
 """Random arrays: MXNet's `nd.random`, drawn from gluonnx's own generators."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from gluonnx.context import CPU, Context, current_context
 from gluonnx.errors import ArgumentError
@@ -31,7 +34,15 @@ ShapeLike = int | tuple[int, ...] | list[int] | None
 
 PLAIN = (int, float)
 CPU_DEVICE = CPU.torch_device
-_uniform, _normal = TABLE["_random_uniform"].forward, TABLE["_random_normal"].forward
+_RANDOM_UNIFORM, _RANDOM_NORMAL = TABLE["_random_uniform"].forward, TABLE["_random_normal"].forward
+
+
+def _uniform(low: float, high: float, shape: tuple[int, ...], source: torch.Generator | None) -> Tensor:
+    return _RANDOM_UNIFORM(low=low, high=high, shape=shape, generator=source, device=CPU_DEVICE)  # type: ignore[no-any-return]
+
+
+def _normal(loc: float, scale: float, shape: tuple[int, ...], source: torch.Generator | None) -> Tensor:
+    return _RANDOM_NORMAL(loc=loc, scale=scale, shape=shape, generator=source, device=CPU_DEVICE)  # type: ignore[no-any-return]
 
 
 def uniform(
@@ -54,14 +65,10 @@ def uniform(
         out: Array to fill instead.
         **kwargs: Ignored arguments of the signature shared with Symbol (`name`).
     """
-    if out is None and ctx is None and dtype is None and type(shape) is tuple and current_context() is CPU:
-        if type(low) in PLAIN and type(high) in PLAIN:
-            try:
-                return NDArray(
-                    _uniform(low=low, high=high, shape=shape, generator=generator(CPU_DEVICE), device=CPU_DEVICE)
-                )
-            except (RuntimeError, TypeError):  # the shape is none, or there is no memory: the operator says which
-                pass
+    if out is ctx is dtype is None and type(shape) is tuple and type(low) in PLAIN and type(high) in PLAIN:
+        found = _drawn(_uniform, low, high, shape)
+        if found is not None:
+            return found
     return _draw("uniform", {"low": low, "high": high}, shape, dtype, ctx, out)
 
 
@@ -75,14 +82,10 @@ def normal(
     **kwargs: Any,
 ) -> NDArray:
     """Draw from the normal distribution with mean `loc` and standard deviation `scale`; see `uniform` for the rest."""
-    if out is None and ctx is None and dtype is None and type(shape) is tuple and current_context() is CPU:
-        if type(loc) in PLAIN and type(scale) in PLAIN:
-            try:
-                return NDArray(
-                    _normal(loc=loc, scale=scale, shape=shape, generator=generator(CPU_DEVICE), device=CPU_DEVICE)
-                )
-            except (RuntimeError, TypeError):  # the shape is none, or there is no memory: the operator says which
-                pass
+    if out is ctx is dtype is None and type(shape) is tuple and type(loc) in PLAIN and type(scale) in PLAIN:
+        found = _drawn(_normal, loc, scale, shape)
+        if found is not None:
+            return found
     return _draw("normal", {"loc": loc, "scale": scale}, shape, dtype, ctx, out)
 
 
@@ -221,6 +224,16 @@ def shuffle(data: NDArray, out: NDArray | None = None, **kwargs: Any) -> NDArray
 
 def _sizes(shape: ShapeLike) -> tuple[int, ...]:
     return () if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
+
+
+def _drawn(draw: Callable[..., Tensor], first: float, second: float, shape: tuple[int, ...]) -> NDArray | None:
+    """The quick way for plain numbers, float32 and the CPU; None if it is not for these."""
+    if current_context() is not CPU:
+        return None
+    try:
+        return NDArray(draw(first, second, shape, generator(CPU_DEVICE)))
+    except (RuntimeError, TypeError):  # the shape is none, or there is no memory: the operator says which
+        return None
 
 
 def _draw(

@@ -444,12 +444,13 @@ def softmax_output(
 def _(*, multi_output: bool, preserve_shape: bool, **attrs: Any) -> Callable[[Tensor, Tensor], Tensor]:
     def call(data: Tensor, label: Tensor) -> Tensor:
         if data.requires_grad or not (multi_output or preserve_shape or data.dim() == 2):
-            return softmax_output.forward(
-                data, label, multi_output=multi_output, preserve_shape=preserve_shape, **attrs
-            )  # type: ignore[no-any-return]
+            return whole(data, label)
         return torch.softmax(data, axis)
 
     axis = 1 if multi_output else -1
+    whole: Callable[[Tensor, Tensor], Tensor] = functools.partial(
+        softmax_output.forward, multi_output=multi_output, preserve_shape=preserve_shape, **attrs
+    )
     return call
 
 

@@ -16,9 +16,9 @@ from gluonnx.ops.attributes import Shape
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.convolution import (
     CHANNEL_LAST,
+    evened,
     lower_to_channel_first,
     lower_to_channel_last,
-    evened,
     to_channel_first,
     to_channel_last,
 )
@@ -178,7 +178,7 @@ def _(
     count_include_pad: bool | None,
     layout: str | None,
 ) -> Callable[[Tensor], Tensor] | None:
-    if layout in CHANNEL_LAST or pool_type not in ("max", "avg") or len(kernel) not in _MAX_POOLS and not global_pool:
+    if layout in CHANNEL_LAST or pool_type not in ("max", "avg") or (len(kernel) not in _MAX_POOLS and not global_pool):
         return None
     if global_pool:
         return functools.partial(_pool_all, pool_type=pool_type, p_value=None)

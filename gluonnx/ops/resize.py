@@ -133,9 +133,9 @@ def _(
         return None
     if 1 in (height, width) and not align_corners:
         return None
-    resize = torch._C._nn.upsample_bilinear2d
+    resize: Callable[..., Tensor] = torch._C._nn.upsample_bilinear2d
     size = (height, width)
-    return lambda data: resize(data, size, align_corners, None, None)  # type: ignore[no-any-return]
+    return lambda data: resize(data, size, align_corners, None, None)
 
 
 def _check_target(height: int, width: int) -> None:

@@ -493,7 +493,8 @@ def slice_channel(data: Tensor, *, num_outputs: int, axis: int = 1, squeeze_axis
 def _(*, num_outputs: int, axis: int, squeeze_axis: bool) -> Callable[[Tensor], list[Tensor]] | None:
     if num_outputs == 1:
         return None
-    cut, unbind = torch.narrow_copy, torch.unbind_copy
+    cut: Callable[..., Tensor] = torch.narrow_copy
+    unbind: Callable[..., Any] = torch.unbind_copy
     places = range(num_outputs)
 
     def call(data: Tensor) -> list[Tensor]:
@@ -505,7 +506,7 @@ def _(*, num_outputs: int, axis: int, squeeze_axis: bool) -> Callable[[Tensor], 
             return [cut(data, axis, i * length, length) for i in places]
         if length != 1:
             raise DeclinedError
-        return unbind(data, axis)  # type: ignore[no-any-return]
+        return list(unbind(data, axis))
 
     return call
 

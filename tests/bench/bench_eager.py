@@ -3,11 +3,11 @@
     python tests/bench/bench_eager.py [--rounds 25] [--only NAME] [--all] [--recorded]
 
 The operators are the first 40 of `docs/operator_usage.tsv`; `--all` adds Python's operators, indexing and some more.
-Rounds of a torch call and of the same call through gluonnx take turns; printed are medians over the rounds, in
-microseconds: `operator | torch | gluonnx | difference | ratio`, the last two medians of what each round shows. Torch makes the copy that MXNet's semantics wants (an
-operator never shares memory with its input). `--recorded` measures inside `record`, against torch with gradients. With
-the environment variable GLUONNX_MXNET_PYTHON (a Python that has MXNet 1.9.1), a column for MXNet, waiting for each
-result.
+Rounds of a torch call and of the same call through gluonnx take turns; printed, in microseconds, are medians over the
+rounds: `operator | torch | gluonnx | difference | ratio`, the last two medians of what each round shows. Torch makes
+the copy that MXNet's semantics wants (an operator never shares memory with its input). `--recorded` measures inside
+`record`, against torch with gradients. With the environment variable GLUONNX_MXNET_PYTHON (a Python that has MXNet
+1.9.1), a column for MXNet, waiting for each result.
 """
 
 from __future__ import annotations  # MXNet runs this file in Python 3.8
@@ -273,8 +273,8 @@ def main() -> None:
             print(f"{name:26s}{theirs:10.2f}{through:10.2f}{added[-1]:12.2f}{ratios[-1]:8.3f}{other}")
         if added:
             print(
-                f"median difference {statistics.median(added):.2f}, {sum(d < 1.0 for d in added)} of {len(added)} under "
-                f"1 us; median ratio {statistics.median(ratios):.3f}, {sum(r <= 1.05 for r in ratios)} of "
+                f"median difference {statistics.median(added):.2f}, {sum(d < 1.0 for d in added)} of {len(added)} "
+                f"under 1 us; median ratio {statistics.median(ratios):.3f}, {sum(r <= 1.05 for r in ratios)} of "
                 f"{len(ratios)} up to 1.05"
             )
 
