@@ -65,7 +65,14 @@ def uniform(
         out: Array to fill instead.
         **kwargs: Ignored arguments of the signature shared with Symbol (`name`).
     """
-    if out is ctx is dtype is None and type(shape) is tuple and type(low) in PLAIN and type(high) in PLAIN:
+    if (
+        out is None
+        and ctx is None
+        and dtype is None
+        and type(shape) is tuple
+        and type(low) in PLAIN
+        and type(high) in PLAIN
+    ):
         found = _drawn(_uniform, low, high, shape)
         if found is not None:
             return found
@@ -82,7 +89,14 @@ def normal(
     **kwargs: Any,
 ) -> NDArray:
     """Draw from the normal distribution with mean `loc` and standard deviation `scale`; see `uniform` for the rest."""
-    if out is ctx is dtype is None and type(shape) is tuple and type(loc) in PLAIN and type(scale) in PLAIN:
+    if (
+        out is None
+        and ctx is None
+        and dtype is None
+        and type(shape) is tuple
+        and type(loc) in PLAIN
+        and type(scale) in PLAIN
+    ):
         found = _drawn(_normal, loc, scale, shape)
         if found is not None:
             return found
