@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from gluonnx.context import Context, current_context
+from gluonnx.context import CPU, Context, current_context
 from gluonnx.errors import ArgumentError, InputError, InputTypeError
 from gluonnx.ndarray.ndarray import NDArray, on_context
 from gluonnx.ndarray.register import function
@@ -56,6 +56,10 @@ __all__ = [
 ]
 
 ShapeLike = int | Sequence[int]
+
+CPU_DEVICE = CPU.torch_device
+EXACT_TO = {torch.float32: 2**24, torch.float64: 2**53, torch.int32: 2**31 - 1, torch.int64: 2**53}
+"""Up to which number a dtype holds every integer."""
 
 
 def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> NDArray:
@@ -141,6 +145,12 @@ def arange(
     """Make a 1-D array of evenly spaced values in [start, stop), each `repeat` times."""
     if stop is None:
         start, stop = 0, start
+    if ctx is None and repeat == 1 and step and start % 1 == stop % 1 == step % 1 == 0 and current_context() is CPU:
+        kind = as_dtype(dtype or "float32").torch
+        exact_to = EXACT_TO.get(kind, -1)
+        length = stop - start
+        if length * step > 0 and abs(length) <= exact_to and abs(start) <= exact_to and abs(stop) <= exact_to:
+            return NDArray(torch.arange(int(start), int(stop), int(step), dtype=kind, device=CPU_DEVICE))
     name = as_dtype(dtype or "float32").name
     result: NDArray = function("_arange")(start=start, stop=stop, step=step, repeat=repeat, dtype=name, ctx=_home(ctx))
     return result
@@ -270,7 +280,19 @@ def _shape(shape: ShapeLike) -> tuple[int, ...]:
     return (int(shape),) if isinstance(shape, numbers.Integral) else tuple(int(d) for d in shape)  # type: ignore[union-attr]
 
 
+_FILLS: dict[str, Callable[..., torch.Tensor]] = {"_zeros": torch.zeros, "_ones": torch.ones}
+
+
 def _filled(op: str, shape: ShapeLike, ctx: Context | None, dtype: Any, kwargs: dict[str, Any]) -> NDArray:
+    fill = _FILLS.get(op)
+    if fill is not None and not kwargs and type(shape) is tuple and shape and 0 not in shape:
+        home = current_context() if ctx is None else ctx
+        if home is CPU or home == CPU:
+            kind = torch.float32 if dtype is None else as_dtype(dtype).torch
+            try:
+                return NDArray(fill(shape, dtype=kind, device=CPU_DEVICE))
+            except (RuntimeError, TypeError):  # the shape is none, or there is no memory: the operator says which
+                pass
     kwargs.pop("stype", None)
     if not is_np_shape() and not all(_shape(shape) or (0,)):
         raise InputError(
@@ -286,10 +308,12 @@ def _filled(op: str, shape: ShapeLike, ctx: Context | None, dtype: Any, kwargs: 
 def _with_numbers(
     name: str, array_op: str, scalar_op: str, rscalar_op: str, on_numbers: Callable[[Any, Any], Any]
 ) -> Callable[[Any, Any], Any]:
+    on_arrays = function(array_op)
+
     def fn(lhs: Any, rhs: Any) -> Any:
         if isinstance(lhs, NDArray):
             if isinstance(rhs, NDArray):
-                return function(array_op)(lhs, rhs)
+                return on_arrays(lhs, rhs)
             if isinstance(rhs, numbers.Number):
                 return function(scalar_op)(lhs, scalar=rhs)
         elif isinstance(lhs, numbers.Number):

@@ -18,6 +18,7 @@ from gluonnx.ndarray import indexing
 from gluonnx.ndarray.origin import CONSTANT, OPAQUE, Origin
 from gluonnx.ndarray.sharing import share
 from gluonnx.ops.dtypes import BY_TORCH, as_dtype
+from gluonnx.ops.shaping import plain_codes
 from gluonnx.ops.table import TABLE
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ py_slice = slice
 """The builtin, under the name that MXNet programs import, whose operators shadow it."""
 MAX_RESHAPES = 1024
 """Shapes that `NDArray.reshape` remembers."""
-_RESHAPES: dict[tuple[Any, ...], Callable[[torch.Tensor], torch.Tensor]] = {}
+_RESHAPES: dict[tuple[Any, ...], tuple[tuple[int, ...] | None, functools.partial[torch.Tensor]]] = {}
+"""The sizes, if torch reads them as MXNet does, and the operator with its attributes."""
 IN_GRAPH = (
     "NDArray: an array that is part of a recorded graph cannot be changed in place: expected an array outside the "
     "graph, got one that `autograd.record()` has tracked. Assign to a new array, or change it outside `record()`."
@@ -288,8 +290,11 @@ class NDArray:
         if dtype is None:
             dtype = "float32"
         target = as_dtype(dtype)
-        if target.torch is self._t.dtype:
+        t = self._t
+        if target.torch is t.dtype:
             return self.copy() if copy else self
+        if type(self) is NDArray and not t.requires_grad:
+            return NDArray(t.to(target.torch))
         result: NDArray = _op("Cast")(self, dtype=target.name)
         return result
 
@@ -330,20 +335,22 @@ class NDArray:
         """
         if not kwargs:
             try:
-                bound = _RESHAPES.get(shape)
-            except TypeError:  # a list
-                bound = None
-            if bound is not None:
+                codes, bound = _RESHAPES[shape]
+            except (KeyError, TypeError):  # a shape that is new, or a list
+                pass
+            else:
                 t = self._t
-                if t.requires_grad:
-                    t = self._active()
                 try:
-                    result = NDArray(bound(t)) if type(self) is NDArray else self._like(bound(t))
+                    if codes is not None and not t.requires_grad and type(self) is NDArray:
+                        return NDArray(t.reshape(codes))
+                    t = self._active()
+                    result = self._like(bound(t) if codes is None else t.reshape(codes))
+                except (RuntimeError, ValueError):
+                    pass  # goes wrong again below, which says why
+                else:
                     if t.requires_grad:
                         result._made = (bound, self._origin())
                     return result
-                except (RuntimeError, ValueError) as err:
-                    raise InputError(f"NDArray.reshape: cannot reshape {self.shape} into {shape}: {err}") from None
         given = kwargs.pop("shape", None)
         reverse = kwargs.pop("reverse", False)
         if kwargs:
@@ -361,7 +368,7 @@ class NDArray:
         if not reverse and shape and all(type(s) in (int, tuple) for s in shape):
             if len(_RESHAPES) >= MAX_RESHAPES:
                 _RESHAPES.clear()
-            _RESHAPES[shape] = bound
+            _RESHAPES[shape] = plain_codes(**bound.keywords), bound
         result = self._like(tensor)
         if tensor.requires_grad:
             result._made = (bound, self._origin())

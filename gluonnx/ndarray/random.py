@@ -1,15 +1,19 @@
 """Random arrays: MXNet's `nd.random`, drawn from gluonnx's own generators."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from gluonnx.context import Context
+from gluonnx.context import CPU, Context, current_context
 from gluonnx.errors import ArgumentError
-from gluonnx.ndarray.generators import seed
+from gluonnx.ndarray.generators import generator, seed
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ndarray.register import function
 from gluonnx.ops.dtypes import as_dtype
+from gluonnx.ops.table import TABLE
 
 __all__ = [
     "exponential",
@@ -27,6 +31,18 @@ __all__ = [
 ]
 
 ShapeLike = int | tuple[int, ...] | list[int] | None
+
+PLAIN = (int, float)
+CPU_DEVICE = CPU.torch_device
+_RANDOM_UNIFORM, _RANDOM_NORMAL = TABLE["_random_uniform"].forward, TABLE["_random_normal"].forward
+
+
+def _uniform(low: float, high: float, shape: tuple[int, ...], source: torch.Generator | None) -> Tensor:
+    return _RANDOM_UNIFORM(low=low, high=high, shape=shape, generator=source, device=CPU_DEVICE)  # type: ignore[no-any-return]
+
+
+def _normal(loc: float, scale: float, shape: tuple[int, ...], source: torch.Generator | None) -> Tensor:
+    return _RANDOM_NORMAL(loc=loc, scale=scale, shape=shape, generator=source, device=CPU_DEVICE)  # type: ignore[no-any-return]
 
 
 def uniform(
@@ -49,6 +65,17 @@ def uniform(
         out: Array to fill instead.
         **kwargs: Ignored arguments of the signature shared with Symbol (`name`).
     """
+    if (
+        out is None
+        and ctx is None
+        and dtype is None
+        and type(shape) is tuple
+        and type(low) in PLAIN
+        and type(high) in PLAIN
+    ):
+        found = _drawn(_uniform, low, high, shape)
+        if found is not None:
+            return found
     return _draw("uniform", {"low": low, "high": high}, shape, dtype, ctx, out)
 
 
@@ -62,6 +89,17 @@ def normal(
     **kwargs: Any,
 ) -> NDArray:
     """Draw from the normal distribution with mean `loc` and standard deviation `scale`; see `uniform` for the rest."""
+    if (
+        out is None
+        and ctx is None
+        and dtype is None
+        and type(shape) is tuple
+        and type(loc) in PLAIN
+        and type(scale) in PLAIN
+    ):
+        found = _drawn(_normal, loc, scale, shape)
+        if found is not None:
+            return found
     return _draw("normal", {"loc": loc, "scale": scale}, shape, dtype, ctx, out)
 
 
@@ -200,6 +238,16 @@ def shuffle(data: NDArray, out: NDArray | None = None, **kwargs: Any) -> NDArray
 
 def _sizes(shape: ShapeLike) -> tuple[int, ...]:
     return () if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
+
+
+def _drawn(draw: Callable[..., Tensor], first: float, second: float, shape: tuple[int, ...]) -> NDArray | None:
+    """The quick way for plain numbers, float32 and the CPU; None if it is not for these."""
+    if current_context() is not CPU:
+        return None
+    try:
+        return NDArray(draw(first, second, shape, generator(CPU_DEVICE)))
+    except (RuntimeError, TypeError):  # the shape is none, or there is no memory: the operator says which
+        return None
 
 
 def _draw(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from gluonnx.context import Context, current_context
 from gluonnx.errors import InputError, InputTypeError, MXNetError
@@ -27,14 +28,14 @@ from gluonnx.ops.signature import (
     signature_with_inplace,
     split_inplace,
 )
-from gluonnx.ops.table import TABLE, Operator
+from gluonnx.ops.table import TABLE, DeclinedError, Operator
 
 MAX_CACHED_CALLS = 512
 """Attribute combinations remembered per operator."""
 ATTRIBUTE_TYPES = (str, int, float, tuple, type(None), np.generic, np.dtype, type)
 """What an attribute is that a call can be remembered by: it never changes."""
-TORCH_ERRORS = (RuntimeError, IndexError, TypeError, ValueError)
-"""What torch raises for inputs that it does not take."""
+TORCH_ERRORS = (RuntimeError, IndexError, TypeError, ValueError, DeclinedError)
+"""What torch, or a quick function, raises for inputs that it does not take."""
 
 Function = Callable[..., Any]
 
@@ -181,13 +182,51 @@ def _binary(op: Operator) -> Function:
 def _general(op: Operator) -> Function:
     cache: dict[Any, Bound] = {}
     find = cache.get
-    is_simple = op.is_single_output and not op.view and not op.has_state
     is_training = op.runtime == {"training"}
     runtime = op.runtime
-    last: tuple[int, dict[str, Any], Bound] | None = None
+    has_modes = "training" in runtime
+    # The call before is the likeliest one: its number of arrays and of arguments, its attributes, what it came to.
+    # One tuple, so that threads see one call. An array among the attributes is never in a key: it is not found.
+    last: tuple[int, int, Any, Any, Any, Any] = (-1, -1, None, None, None, None)
 
     def fn(*args: Any, **kwargs: Any) -> Any:
         nonlocal last
+        count, length, given, rest, bound, plain = last
+        try:
+            is_known = len(args) == length and kwargs == given and (count == length or args[count:] == rest)
+        except (TypeError, ValueError):  # numpy arrays among the attributes
+            return _call(op, args, kwargs, cache)
+        if is_known and plain is not None and not (has_modes and MODES.training):
+            # Arrays that are in no graph; what goes wrong goes wrong again below, which says why.
+            try:
+                if count == 1:
+                    data = args[0]
+                    if type(data) is NDArray:
+                        t = data._t
+                        if not t.requires_grad:
+                            result = plain(t)
+                            return NDArray(result) if isinstance(result, Tensor) else [NDArray(r) for r in result]
+                elif count == 2:
+                    data, other = args[:2]
+                    if type(data) is NDArray and type(other) is NDArray:
+                        t, u = data._t, other._t
+                        if not (t.requires_grad or u.requires_grad):
+                            result = plain(t, u)
+                            return NDArray(result) if isinstance(result, Tensor) else [NDArray(r) for r in result]
+                else:
+                    tensors = []
+                    for data in args if count == length else args[:count]:
+                        if type(data) is not NDArray:
+                            break
+                        t = data._t
+                        if t.requires_grad:
+                            break
+                        tensors.append(t)
+                    else:
+                        result = plain(*tensors)
+                        return NDArray(result) if isinstance(result, Tensor) else [NDArray(r) for r in result]
+            except TORCH_ERRORS:
+                pass
         tensors = []
         is_tracked = False
         for data in args:
@@ -198,21 +237,16 @@ def _general(op: Operator) -> Function:
                 t = data._active()
                 is_tracked = True
             tensors.append(t)
-        count = len(tensors)
-        try:
-            # The call before is the likeliest one. An array among the attributes is never in a key: it is not found.
-            previous = last
-            if previous is not None and previous[1] == kwargs and previous[0] == count == len(args):
-                bound = previous[2]
-            else:
-                found = find((count, *kwargs.items()) if count == len(args) else (count, args[count:], *kwargs.items()))
-                if found is None:
+        if not is_known or len(tensors) != count:
+            count = len(tensors)
+            rest = args[count:]
+            try:
+                bound = find((count, rest, *kwargs.items()) if rest else (count, *kwargs.items()))
+                if bound is None:
                     return _call(op, args, kwargs, cache)
-                bound = found
-                if count == len(args):
-                    last = count, kwargs, bound
-        except (TypeError, ValueError):  # a list or numpy array among the attributes
-            return _call(op, args, kwargs, cache)
+            except TypeError:  # a list or numpy array among the attributes
+                return _call(op, args, kwargs, cache)
+            last = count, len(args), kwargs, rest, bound, bound.plain
         try:
             if not runtime:
                 result = bound.call(*tensors)
@@ -221,13 +255,12 @@ def _general(op: Operator) -> Function:
             else:
                 result = bound.call(*tensors, **runtime_arguments(op, tensors[0].device))
         except TORCH_ERRORS as err:
-            raise explain(op, tensors, err) from err
-        if is_simple:
+            result = _again(bound, tensors, err)
+        if bound.is_simple:
+            array = NDArray(result)
             if is_tracked and result.requires_grad:
-                array = NDArray(result)
                 note(array, bound, args if count == len(args) else args[:count])
-                return array
-            return NDArray(result)
+            return array
         return _finish(bound, args if count == len(args) else args[:count], tensors, result)
 
     return fn
@@ -237,7 +270,11 @@ class Bound:
     """An operator with attributes.
 
     Attributes:
-        call: The torch function, its attributes bound.
+        whole: The torch function, its attributes bound.
+        call: The same, by the operator's `quick` rule where that serves inside a graph too.
+        plain: What gives the visible outputs from tensors in no graph, as memory of their own; None: `call` and
+            `_finish` do.
+        is_simple: Whether `call` gives one new tensor and nothing else.
         count: Number of outputs, hidden ones included.
         visible: Number of outputs that the caller gets.
         auxiliary: Positions of the inputs that hold state.
@@ -247,17 +284,43 @@ class Bound:
         given: Names of those that the caller gave.
     """
 
-    __slots__ = ("auxiliary", "call", "count", "given", "op", "parsed", "view", "visible")
+    __slots__ = (
+        "auxiliary",
+        "call",
+        "count",
+        "given",
+        "is_simple",
+        "op",
+        "parsed",
+        "plain",
+        "view",
+        "visible",
+        "whole",
+    )
 
     def __init__(self, op: Operator, parsed: dict[str, Any], given: Iterable[str]) -> None:
         self.op = op
         self.parsed = parsed
         self.given = tuple(given)
-        self.call = functools.partial(op.forward, **parsed) if parsed else op.forward
+        self.whole = functools.partial(op.forward, **parsed) if parsed else op.forward
+        self.is_simple = op.is_single_output and not op.view
+        quick = op.quick_call(parsed)
+        self.call = self.whole if quick is None or op.view or op.runtime else quick
+        self.plain = self.whole if quick is None and self.is_simple and not op.runtime else quick
         self.count = len(op.output_names(parsed))
         self.visible = op.visible_outputs(parsed)
         self.auxiliary = op.auxiliary_positions(parsed)
         self.view = op.view
+
+
+def _again(bound: Bound, tensors: Sequence[Tensor], err: Exception) -> Any:
+    """Return what the torch function gives for tensors that `bound.call` raised for, or raise what it says."""
+    if bound.call is not bound.whole:
+        try:
+            return bound.whole(*tensors)
+        except TORCH_ERRORS as told:
+            err = told
+    raise explain(bound.op, tensors, err) from err
 
 
 def _finish(bound: Bound, inputs: Sequence[NDArray], tensors: Sequence[torch.Tensor], result: Any) -> Any:
@@ -285,13 +348,16 @@ def _own(result: torch.Tensor, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
     """A copy of a result that shares memory with an input; inside a graph sharing saves the copy and is not seen."""
     if result.requires_grad:
         return result
-    if result._is_view():
-        storage = result.untyped_storage().data_ptr()
+    base = result._base
+    if base is not None:
+        # A view of an input, mostly; of what is not tracked as one (`detach`), and of other tensors, the memory tells.
         for t in tensors:
-            if t.untyped_storage().data_ptr() == storage:
+            if base is t or base is t._base:
                 break
         else:
-            return result
+            storage = result.untyped_storage().data_ptr()
+            if all(t.untyped_storage().data_ptr() != storage for t in tensors):
+                return result
     else:
         start = result.data_ptr()
         for t in tensors:
@@ -371,7 +437,7 @@ def _run(op: Operator, inputs: list[NDArray], parsed: dict[str, Any], given: Ite
             given["into"] = out._plain()
         result = bound.call(*tensors, **given)
     except TORCH_ERRORS as err:
-        raise explain(op, tensors, err) from err
+        result = _again(bound, tensors, err)
     found = _finish(bound, inputs, tensors, result)
     if isinstance(found, NDArray):
         return _deliver(_at(found, home), out)

@@ -1,5 +1,6 @@
 """Activations, the softmax family, and the output layers whose gradient is defined by a loss."""
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, Literal
@@ -43,6 +44,11 @@ _ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
 def activation(data: Tensor, *, act_type: Literal["relu", "sigmoid", "softrelu", "softsign", "tanh"]) -> Tensor:
     """Elementwise activation; `softrelu` is log(1 + exp(x)), `softsign` is x / (1 + |x|)."""
     return _ACTIVATIONS[act_type][0](data)
+
+
+@activation.quick
+def _(*, act_type: str) -> Callable[[Tensor], Tensor]:
+    return _ACTIVATIONS[act_type][0]
 
 
 @activation.onnx
@@ -203,6 +209,20 @@ def softmax(
     return torch.softmax(x.masked_fill(beyond, -torch.inf), axis, dtype=as_type).masked_fill(beyond, 0.0)
 
 
+def _quick_softmax(
+    fn: Callable[..., Tensor], *, axis: int, temperature: float | None, dtype: DTypeName | None, use_length: bool
+) -> Callable[[Tensor], Tensor] | None:
+    if use_length or temperature not in (None, 1.0):
+        return None
+    if dtype is None:
+        return lambda data: fn(data, axis)
+    as_type = torch_dtype(dtype)
+    return lambda data: fn(data, axis, as_type)
+
+
+softmax.quick(functools.partial(_quick_softmax, torch.softmax))
+
+
 @softmax.output_shapes
 def _(data: Shape, length: Shape | None = None, *, axis: int) -> tuple[Shape] | None:
     return (data,) if length is None and -len(data) <= axis < len(data) else None
@@ -283,6 +303,8 @@ def _without_length(name: str, op_type: str, negate: bool, doc: str) -> Operator
         x = g.op("Neg", data) if negate else data
         return g.op(op_type, _scaled(g, x, temperature, dtype), axis=axis)
 
+    if not negate:
+        op.quick(functools.partial(_quick_softmax, forward))
     return op
 
 
@@ -416,6 +438,20 @@ def softmax_output(
     }
     result: Tensor = _SoftmaxOutput.apply(data, label, attrs)  # type: ignore[no-untyped-call]
     return result
+
+
+@softmax_output.quick
+def _(*, multi_output: bool, preserve_shape: bool, **attrs: Any) -> Callable[[Tensor, Tensor], Tensor]:
+    def call(data: Tensor, label: Tensor) -> Tensor:
+        if data.requires_grad or not (multi_output or preserve_shape or data.dim() == 2):
+            return whole(data, label)
+        return torch.softmax(data, axis)
+
+    axis = 1 if multi_output else -1
+    whole: Callable[[Tensor, Tensor], Tensor] = functools.partial(
+        softmax_output.forward, multi_output=multi_output, preserve_shape=preserve_shape, **attrs
+    )
+    return call
 
 
 @softmax_output.onnx

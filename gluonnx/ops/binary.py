@@ -129,19 +129,15 @@ def onnx_modulo(g: GraphBuilder, lhs: Value, rhs: Value) -> Value:
     return g.op("Where", is_zero, zero, remainder)
 
 
-def _is_recorded(lhs: Tensor, rhs: Tensor) -> bool:
-    return (lhs.requires_grad or rhs.requires_grad) and torch.is_grad_enabled()
-
-
 def _maximum(lhs: Tensor, rhs: Tensor) -> Tensor:
     # Where both are equal the whole gradient is the left one's; torch.maximum would share it.
-    if _is_recorded(lhs, rhs):
+    if (lhs.requires_grad or rhs.requires_grad) and torch.is_grad_enabled():
         return torch.where((lhs >= rhs) | lhs.isnan(), lhs, rhs)
     return torch.maximum(lhs, rhs)
 
 
 def _minimum(lhs: Tensor, rhs: Tensor) -> Tensor:
-    if _is_recorded(lhs, rhs):
+    if (lhs.requires_grad or rhs.requires_grad) and torch.is_grad_enabled():
         return torch.where((lhs <= rhs) | lhs.isnan(), lhs, rhs)
     return torch.minimum(lhs, rhs)
 

@@ -12,7 +12,7 @@ from gluonnx.errors import InputError, LoweringError
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.derivative import once_differentiable
 from gluonnx.ops.onnx_types import refuse_float64
-from gluonnx.ops.suppression import areas, lower_ranks, lower_rows, lower_suppress, overlaps, rounded, suppress
+from gluonnx.ops.suppression import areas, lower_ranks, lower_rows, lower_suppress, overlaps, rounded, suppress_each
 from gluonnx.ops.table import operator
 
 SOURCE = "MXNet 1.9.1 src/operator/contrib/bounding_box-inl.h"
@@ -208,14 +208,17 @@ def box_nms(
         if id_index >= 0:
             valid &= batch[..., id_index] != background_id
         order = torch.sort(score.masked_fill(~valid, -math.inf), dim=1, descending=True, stable=True).indices
-        taken = valid.sum(1).clamp(max=topk if topk > 0 else count).tolist()
-        for place, (positions, number) in enumerate(zip(order, taken, strict=True)):
-            chosen = batch[place][positions[:number]]
-            boxes = chosen[:, coord_start : coord_start + 4]
-            groups = chosen[:, id_index] if id_index >= 0 and not force_suppress else None
-            corners = to_corners(boxes, in_format)
-            kept = suppress(corners, _area(boxes, in_format), overlap_thresh, groups=groups)
-            rows[place, : kept.numel()] = positions[kept]
+        taken = valid.sum(1, keepdim=True).clamp(max=topk if topk > 0 else count)
+        images, places = torch.nonzero(torch.arange(count, device=data.device) < taken, as_tuple=True)
+        positions = order[images, places]
+        chosen = batch[images, positions]
+        boxes = chosen[:, coord_start : coord_start + 4]
+        groups = chosen[:, id_index] if id_index >= 0 and not force_suppress else None
+        corners = to_corners(boxes, in_format)
+        is_kept = suppress_each(corners, _area(boxes, in_format), overlap_thresh, images=images, groups=groups)
+        kept = images[is_kept]
+        ends = torch.searchsorted(kept, torch.arange(len(batch), device=data.device))
+        rows[kept, torch.arange(len(kept), device=data.device) - ends[kept]] = positions[is_kept]
     rows = rows.unsqueeze(-1)
     out = torch.gather(batch, 1, rows.clamp(min=0).expand_as(batch)).masked_fill(rows < 0, -1)
     if in_format != out_format:

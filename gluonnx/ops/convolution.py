@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -10,7 +11,7 @@ from gluonnx.errors import AttributeValueError, InputError, LoweringError
 from gluonnx.ops.attributes import Shape
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.onnx_types import refuse_float64
-from gluonnx.ops.table import no_effect, operator
+from gluonnx.ops.table import DeclinedError, no_effect, operator
 
 Layout = Literal["NCDHW", "NCHW", "NCW", "NDHWC", "NHWC"]
 
@@ -22,6 +23,7 @@ _NO_EFFECT = (
 )
 
 _CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+_DIRECT: dict[int, Callable[..., Tensor]] = {1: torch.conv1d, 2: torch.conv2d, 3: torch.conv3d}
 _TRANSPOSED: dict[int, Callable[..., Tensor]] = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 
@@ -44,6 +46,11 @@ def lower_to_channel_first(g: GraphBuilder, data: Value) -> Value:
 def lower_to_channel_last(g: GraphBuilder, data: Value) -> Value:
     """Transpose (N, C, spatial...) to (N, spatial..., C)."""
     return g.op("Transpose", data, perm=[0, *range(2, g.rank(data)), 1])
+
+
+def evened(sizes: Shape) -> int | Shape:
+    """Return the one size along all axes if it is one, which torch reads faster than a tuple."""
+    return sizes[0] if len(set(sizes)) == 1 else sizes
 
 
 def _check_data(name: str, data: tuple[int, ...], kernel: Shape) -> None:
@@ -118,6 +125,40 @@ def convolution(
     except RuntimeError as err:
         raise _mismatch("Convolution", data, weight, bias, err, kernel=kernel, num_group=num_group) from err
     return to_channel_last(out) if is_channel_last else out
+
+
+@convolution.quick
+def _(
+    *,
+    kernel: Shape,
+    stride: Shape,
+    dilate: Shape,
+    pad: Shape,
+    num_filter: int,
+    num_group: int,
+    layout: Layout | None,
+) -> Callable[..., Tensor] | None:
+    rank = len(kernel)
+    if layout in CHANNEL_LAST or rank not in _DIRECT:
+        return None
+    if any(len(sizes) not in (0, rank) for sizes in (stride, dilate, pad)):
+        return None
+    direct = _DIRECT[rank]
+    strides, pads, dilates = evened(stride or (1,)), evened(pad or (0,)), evened(dilate or (1,))
+    fitting: tuple[int, ...] | None = None
+
+    def call(data: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        nonlocal fitting
+        shape = weight.shape
+        if shape != fitting:
+            if shape[:1] != (num_filter,) or shape[2:] != kernel:
+                raise DeclinedError
+            fitting = shape
+        if data.dim() != rank + 2:
+            raise DeclinedError
+        return direct(data, weight, bias, strides, pads, dilates, num_group)
+
+    return call
 
 
 @convolution.output_shapes

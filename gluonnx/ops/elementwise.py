@@ -17,6 +17,7 @@ from gluonnx.ops.attributes import DTypeName
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.derivative import arccosh, arcsinh
 from gluonnx.ops.dtypes import in_range, torch_dtype
+from gluonnx.ops.memory import own_copy
 from gluonnx.ops.onnx_types import FLOATS, NUMBERS, casting, refuse_float64
 from gluonnx.ops.special_functions import in_float64, lower_erfinv, lower_gamma, lower_gammaln
 from gluonnx.ops.table import TABLE, Operator, operator
@@ -381,6 +382,18 @@ def clip(data: Tensor, *, a_min: float, a_max: float) -> Tensor:
     return torch.clamp(data, low, high)
 
 
+@clip.quick
+def _(*, a_min: float, a_max: float) -> Callable[[Tensor], Tensor]:
+    clamp = torch.clamp
+
+    def call(data: Tensor) -> Tensor:
+        if data.is_floating_point():
+            return clamp(data, a_min, a_max)
+        return clip.forward(data, a_min=a_min, a_max=a_max)  # type: ignore[no-any-return]
+
+    return call
+
+
 @clip.onnx
 def _(g: GraphBuilder, data: Value, *, a_min: float, a_max: float) -> Value:
     dtype = g.dtype(data)
@@ -422,6 +435,17 @@ def _(g: GraphBuilder, data: Value, *, scalar: float) -> Value:
 def cast(data: Tensor, *, dtype: DTypeName) -> Tensor:
     """`data` in another dtype; floats are truncated toward zero to become integers."""
     return data.to(torch_dtype(dtype))
+
+
+@cast.quick
+def _(*, dtype: DTypeName) -> Callable[[Tensor], Tensor]:
+    kind = torch_dtype(dtype)
+
+    def call(data: Tensor) -> Tensor:
+        result = data.to(kind)
+        return own_copy(data) if result is data else result
+
+    return call
 
 
 @cast.onnx
@@ -524,6 +548,18 @@ def where(condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
             )
         condition = condition.reshape(-1, *(1,) * (x.dim() - 1))
     return torch.where(condition.to(torch.bool), x, y)
+
+
+@where.quick
+def _() -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    choose = torch.where
+
+    def call(condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        if condition.shape == x.shape == y.shape and x.dtype is y.dtype:
+            return choose(condition.bool(), x, y)
+        return where.forward(condition, x, y)  # type: ignore[no-any-return]
+
+    return call
 
 
 @where.parameters

@@ -1,5 +1,6 @@
 """Operators that select by index, sort or mask."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -11,7 +12,7 @@ from gluonnx.ops import sparse_rules
 from gluonnx.ops.attributes import DTypeName
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.dtypes import torch_dtype
-from gluonnx.ops.table import operator
+from gluonnx.ops.table import DeclinedError, operator
 
 SOURCE = "MXNet 1.9.1 src/operator/tensor/indexing_op.h"
 
@@ -97,6 +98,24 @@ def pick(
     return out if keepdims or data.dim() == 1 else out.squeeze(axis)
 
 
+@pick.quick
+def _(*, axis: int | None, keepdims: bool, mode: str) -> Callable[[Tensor, Tensor], Tensor] | None:
+    if axis is None or mode != "clip":
+        return None
+
+    def call(data: Tensor, index: Tensor) -> Tensor:
+        if not data.is_cpu:  # torch raises for a position outside on the CPU alone
+            raise DeclinedError
+        positions = index.long()
+        rank = data.dim()
+        if positions.dim() < rank:
+            positions = positions.unsqueeze(axis)
+        out = torch.gather(data, axis, positions)
+        return out if keepdims or rank == 1 else out.squeeze(axis)
+
+    return call
+
+
 def _check_axis(axis: int | None) -> int:
     if axis is None:
         raise AttributeValueError("pick: axis is missing: expected an int, got axis=None. Pass `axis=`.")
@@ -165,6 +184,16 @@ def take(a: Tensor, indices: Tensor, *, axis: int = 0, mode: Literal["clip", "ra
         return F.embedding(positions, a)
     out = a.index_select(axis, positions.flatten())
     return out.reshape(*a.shape[:axis], *indices.shape, *a.shape[axis + 1 :])
+
+
+@take.quick
+def _(*, axis: int, mode: str) -> Callable[[Tensor, Tensor], Tensor]:
+    def call(a: Tensor, indices: Tensor) -> Tensor:
+        if indices.dim() != 1 or a.requires_grad or not a.is_cpu:
+            return take.forward(a, indices, axis=axis, mode=mode)  # type: ignore[no-any-return]
+        return a.index_select(axis, indices.long())  # torch raises for a position outside, on the CPU
+
+    return call
 
 
 @take.dtypes

@@ -1,6 +1,7 @@
 """Matrix products."""
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -12,7 +13,7 @@ from gluonnx.ops import sparse_rules
 from gluonnx.ops.attributes import Shape
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.storage import StorageType
-from gluonnx.ops.table import no_effect, operator
+from gluonnx.ops.table import DeclinedError, no_effect, operator
 
 
 @operator(
@@ -45,6 +46,22 @@ def fully_connected(
     if flatten and data.dim() != 2:  # (N,) is N rows of one feature
         data = data.flatten(1) if data.dim() > 2 else data.reshape(-1, 1)
     return F.linear(data, weight, bias if bias is None or bias.dim() == 1 else bias.flatten())
+
+
+@fully_connected.quick
+def _(*, num_hidden: int, flatten: bool) -> Callable[..., Tensor]:
+    linear = F.linear
+
+    def call(data: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        if weight.shape[0] != num_hidden or (bias is not None and bias.dim() != 1):
+            raise DeclinedError
+        if flatten and data.dim() != 2:
+            if data.dim() < 2:
+                raise DeclinedError
+            data = data.flatten(1)
+        return linear(data, weight, bias)
+
+    return call
 
 
 @fully_connected.output_shapes
@@ -114,6 +131,18 @@ def dot(
 dot.sparse(sparse_rules.dot, is_recorded=True)
 
 
+@dot.quick
+def _(*, transpose_a: bool, transpose_b: bool) -> Callable[[Tensor, Tensor], Tensor]:
+    product = torch.mm
+
+    def call(lhs: Tensor, rhs: Tensor) -> Tensor:
+        if lhs.dim() != 2 or rhs.dim() != 2:
+            return dot.forward(lhs, rhs, transpose_a=transpose_a, transpose_b=transpose_b)  # type: ignore[no-any-return]
+        return product(lhs.t() if transpose_a else lhs, rhs.t() if transpose_b else rhs)
+
+    return call
+
+
 @dot.onnx
 def _(g: GraphBuilder, lhs: Value, rhs: Value, *, transpose_a: bool, transpose_b: bool) -> Value:
     left, right = g.rank(lhs), g.rank(rhs)
@@ -144,6 +173,18 @@ def batch_dot(lhs: Tensor, rhs: Tensor, *, transpose_a: bool = False, transpose_
         return torch.matmul(lhs.mT if transpose_a else lhs, rhs.mT if transpose_b else rhs)
     except RuntimeError as err:
         raise _mismatch("batch_dot", lhs, rhs, err) from err
+
+
+@batch_dot.quick
+def _(*, transpose_a: bool, transpose_b: bool) -> Callable[[Tensor, Tensor], Tensor]:
+    product = torch.bmm
+
+    def call(lhs: Tensor, rhs: Tensor) -> Tensor:
+        if lhs.dim() != 3:
+            return batch_dot.forward(lhs, rhs, transpose_a=transpose_a, transpose_b=transpose_b)  # type: ignore[no-any-return]
+        return product(lhs.mT if transpose_a else lhs, rhs.mT if transpose_b else rhs)
+
+    return call
 
 
 def _lower_product(g: GraphBuilder, lhs: Value, rhs: Value, transpose_a: bool, transpose_b: bool) -> Value:
@@ -178,6 +219,20 @@ def linalg_gemm2(
     except RuntimeError as err:
         raise _mismatch("_linalg_gemm2", A, B, err) from err
     return (product if alpha == 1.0 else product * alpha).movedim(-2, axis)
+
+
+@linalg_gemm2.quick
+def _(*, transpose_a: bool, transpose_b: bool, alpha: float, axis: int) -> Callable[[Tensor, Tensor], Tensor] | None:
+    if axis != -2:
+        return None
+
+    def call(A: Tensor, B: Tensor) -> Tensor:  # noqa: N803
+        rank = A.dim()
+        multiply = torch.mm if rank == 2 == B.dim() else torch.bmm if rank == 3 == B.dim() else torch.matmul
+        product = multiply(A.mT if transpose_a else A, B.mT if transpose_b else B)
+        return product if alpha == 1.0 else product * alpha
+
+    return call
 
 
 @linalg_gemm2.onnx

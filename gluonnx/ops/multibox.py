@@ -15,7 +15,7 @@ from gluonnx.errors import AttributeValueError, InputError, LoweringError
 from gluonnx.ops.attributes import Floats
 from gluonnx.ops.boxes import check_floats, require_float32
 from gluonnx.ops.builder import GraphBuilder, Value
-from gluonnx.ops.suppression import areas, lower_ranks, lower_rows, lower_suppress, rounded, suppress
+from gluonnx.ops.suppression import areas, lower_ranks, lower_rows, lower_suppress, rounded, suppress_each
 from gluonnx.ops.table import operator
 
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
@@ -182,11 +182,20 @@ def multibox_detection(
         valid = (score >= rounded(threshold)) & (score > -1)
         rows = torch.cat([best.to(score.dtype).unsqueeze(-1), score.unsqueeze(-1), boxes], -1)
         out = torch.full_like(rows, -1)
-        for place in range(batch):
-            shown = rows[place][valid[place]]
-            if 0 < nms_threshold <= 1:
-                shown = _mark(shown, nms_threshold, force_suppress, nms_topk)
-            out[place, : shown.shape[0]] = shown
+        images, places = torch.nonzero(valid, as_tuple=True)
+        counts = valid.sum(1, keepdim=True)
+        at = torch.arange(len(images), device=rows.device) - (counts.cumsum(0) - counts).squeeze(1)[images]
+        out[images, at] = rows[images, places]
+        if 0 < nms_threshold <= 1:
+            number = min(nms_topk, count) if nms_topk > 0 else count
+            out[:, number:, 0] = -1
+            order = torch.sort(score.masked_fill(~valid, -math.inf), dim=1, descending=True, stable=True).indices
+            images, at = torch.nonzero(torch.arange(number, device=rows.device) < counts, as_tuple=True)
+            first = rows[images, order[images, at]]
+            boxes, groups = first[:, 2:], None if force_suppress else first[:, 0]
+            kept = suppress_each(boxes, areas(boxes), nms_threshold, images=images, groups=groups, is_inclusive=True)
+            first[:, 0].masked_fill_(~kept, -1)
+            out[images, at] = first
     return out
 
 
@@ -197,21 +206,6 @@ def _decode(anchor: Tensor, moves: Tensor, variances: Floats) -> Tensor:
     middle = moves[..., :2] * scale[:2] * size + center
     half = torch.exp(moves[..., 2:] * scale[2:]) * size / 2
     return torch.cat([middle - half, middle + half], -1)
-
-
-def _mark(rows: Tensor, threshold: float, force: bool, topk: int) -> Tensor:
-    """Put the first `topk` of rows (N, 6) in order of score, and mark with -1 the rest and what they suppress."""
-    count = rows.shape[0]
-    number = min(topk, count) if topk > 0 else count
-    order = torch.sort(rows[:, 1], descending=True, stable=True).indices[:number]
-    first = rows[order]
-    boxes, groups = first[:, 2:], None if force else first[:, 0]
-    kept = suppress(boxes, areas(boxes), threshold, groups=groups, is_inclusive=True)
-    out = torch.cat([first, rows[number:]])
-    marked = torch.full((count,), -1.0, dtype=rows.dtype, device=rows.device)
-    marked[kept] = out[kept, 0]
-    out[:, 0] = marked
-    return out
 
 
 @multibox_detection.onnx

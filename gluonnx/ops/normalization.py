@@ -1,6 +1,7 @@
 """Normalizations and Dropout."""
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -10,8 +11,9 @@ from torch.nn import functional as F
 from gluonnx.errors import InputError
 from gluonnx.ops.attributes import Shape
 from gluonnx.ops.builder import GraphBuilder, Value
+from gluonnx.ops.memory import own_copy
 from gluonnx.ops.onnx_types import refuse_float64
-from gluonnx.ops.table import Attrs, no_effect, operator
+from gluonnx.ops.table import Attrs, DeclinedError, no_effect, operator
 
 BatchNormResult = tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]
 
@@ -81,6 +83,24 @@ def batch_norm(
     new_mean = torch.lerp(moving_mean, mean, 1.0 - momentum)
     new_var = torch.lerp(moving_var, variance, 1.0 - momentum)
     return out if axis == 1 else out.movedim(1, axis), mean, inverse_std, new_mean, new_var
+
+
+@batch_norm.quick
+def _(*, eps: float, fix_gamma: bool, output_mean_var: bool, axis: int) -> Callable[..., Tensor] | None:
+    if axis != 1 or output_mean_var:
+        return None
+    normalize = torch.batch_norm
+    uses_cudnn = torch._C._get_cudnn_enabled
+
+    def call(data: Tensor, gamma: Tensor, beta: Tensor, moving_mean: Tensor, moving_var: Tensor) -> Tensor:
+        if not gamma.dim() == beta.dim() == moving_mean.dim() == moving_var.dim() == 1:
+            raise DeclinedError
+        if fix_gamma and gamma.numel() != beta.numel():
+            raise DeclinedError
+        scale = None if fix_gamma else gamma
+        return normalize(data, scale, beta, moving_mean, moving_var, False, 0.0, eps, uses_cudnn())
+
+    return call
 
 
 def _batch_norm_dtypes(data: str | None) -> dict[str, str | None]:
@@ -498,6 +518,11 @@ def dropout(
     keep = 1.0 - p
     mask = torch.empty(shape, dtype=data.dtype, device=data.device).bernoulli_(keep, generator=generator)
     return data * mask.div_(keep)
+
+
+@dropout.quick
+def _(*, p: float, mode: str) -> Callable[[Tensor], Tensor] | None:
+    return own_copy if mode == "training" or p == 0.0 else None
 
 
 @dropout.onnx

@@ -16,6 +16,7 @@ from gluonnx.ops.attributes import Shape
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.convolution import (
     CHANNEL_LAST,
+    evened,
     lower_to_channel_first,
     lower_to_channel_last,
     to_channel_first,
@@ -23,9 +24,10 @@ from gluonnx.ops.convolution import (
 )
 from gluonnx.ops.dtypes import BY_NAME
 from gluonnx.ops.onnx_types import refuse_float64
-from gluonnx.ops.table import no_effect, operator
+from gluonnx.ops.table import DeclinedError, no_effect, operator
 
 _MAX_POOLS: dict[int, Callable[..., Tensor]] = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
+_DIRECT_MAX: dict[int, Callable[..., Tensor]] = {1: torch.max_pool1d, 2: torch.max_pool2d, 3: torch.max_pool3d}
 _AVERAGE_POOLS: dict[int, Callable[..., Tensor]] = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 
 
@@ -162,6 +164,45 @@ def pooling(
             p = _check_p(p_value)
             out = _root(_sum_pool(x**p, windows), p)
     return to_channel_last(out) if is_channel_last else out
+
+
+@pooling.quick
+def _(
+    *,
+    kernel: Shape,
+    pool_type: str,
+    global_pool: bool,
+    pooling_convention: str,
+    stride: Shape,
+    pad: Shape,
+    count_include_pad: bool | None,
+    layout: str | None,
+) -> Callable[[Tensor], Tensor] | None:
+    if layout in CHANNEL_LAST or pool_type not in ("max", "avg") or (len(kernel) not in _MAX_POOLS and not global_pool):
+        return None
+    if global_pool:
+        return functools.partial(_pool_all, pool_type=pool_type, p_value=None)
+    pads = pad or (0,) * len(kernel)
+    if pooling_convention != "valid" or any(2 * p > k for p, k in zip(pads, kernel, strict=False)):
+        return None
+    if any(len(sizes) not in (0, len(kernel)) for sizes in (stride, pad)):
+        return None
+    rank = len(kernel) + 2
+    steps = stride or (1,) * len(kernel)
+    if pool_type == "max":
+        pool, arguments = (
+            _DIRECT_MAX[rank - 2],
+            tuple(map(evened, (kernel, steps, pads) if any(pads) else (kernel, steps))),
+        )
+    else:
+        pool, arguments = _AVERAGE_POOLS[rank - 2], (kernel, steps, pads, False, count_include_pad is not False)
+
+    def call(data: Tensor) -> Tensor:
+        if data.dim() != rank:
+            raise DeclinedError
+        return pool(data, *arguments)
+
+    return call
 
 
 @pooling.output_shapes

@@ -52,7 +52,8 @@ def random_uniform(
     device: Device = None,
 ) -> Tensor:
     """Draws from the uniform distribution on [low, high)."""
-    _check("_random_uniform", low <= high, "high", f"at least low={low}", high)
+    if not low <= high:
+        _check("_random_uniform", False, "high", f"at least low={low}", high)
     return _empty("_random_uniform", shape, dtype, device).uniform_(low, high, generator=generator)
 
 

@@ -4,6 +4,7 @@
 A full reduction without `keepdims` has shape (1,): MXNet 1.x has no 0-D arrays. Integers stay integers.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from gluonnx.ops.attributes import DTypeName, Shape
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.dtypes import torch_dtype
 from gluonnx.ops.onnx_types import FLOATS, NUMBERS, WIDE, casting
-from gluonnx.ops.table import TABLE, Operator, operator
+from gluonnx.ops.table import TABLE, DeclinedError, Operator, operator
 
 SOURCE = "MXNet 1.9.1 src/operator/tensor/broadcast_reduce_op.h"
 
@@ -27,6 +28,7 @@ def reduction(
     name: str,
     *aliases: str,
     fn: Reduce,
+    quick: Reduce | None = None,
     onnx: Callable[[GraphBuilder, Value], Value] | None,
     onnx_op: str,
     kernels: frozenset[str],
@@ -38,6 +40,7 @@ def reduction(
         name: MXNet's registered name, which is also the method.
         aliases: Further registered names.
         fn: The torch function of the array, the axes (at least one) and `keepdims`.
+        quick: The same, which may raise for inputs that are left to `fn`, and takes no axes for all of them.
         onnx: What is done to the array before it is reduced, if anything.
         onnx_op: The ONNX reduction.
         kernels: Dtypes that it takes.
@@ -49,6 +52,8 @@ def reduction(
 
     forward.__doc__ = doc
     op = operator(name, *aliases, source=SOURCE, method=name)(forward)
+    if quick is not None:
+        op.quick(functools.partial(_quick_reduction, quick))
 
     @op.output_shapes
     def _(data: Shape, *, axis: Shape | None, keepdims: bool, exclude: bool) -> tuple[Shape] | None:
@@ -71,6 +76,28 @@ def reduction(
         return casting(g, kernels, "int32", rule, data)
 
     return op
+
+
+def _quick_reduction(
+    fn: Reduce, *, axis: Shape | None, keepdims: bool, exclude: bool
+) -> Callable[[Tensor], Tensor] | None:
+    if exclude or not axis:
+        return None if exclude or keepdims else functools.partial(_reduced_whole, fn)
+    axes: Any = axis[0] if len(axis) == 1 else axis  # torch reads an int faster
+    if keepdims:
+        return lambda data: fn(data, axes, True)
+
+    def call(data: Tensor) -> Tensor:
+        result = fn(data, axes, False)
+        return result if result.dim() else result.reshape(1)
+
+    return call
+
+
+def _reduced_whole(fn: Reduce, data: Tensor) -> Tensor:
+    if not data.dim():
+        raise DeclinedError
+    return fn(data, (), False).reshape(1)
 
 
 def _axes(name: str, rank: int, axis: Shape | None, exclude: bool) -> Shape:
@@ -112,6 +139,10 @@ def _sum(data: Tensor, axes: Shape, keepdims: bool) -> Tensor:
     if data.is_floating_point():
         return torch.sum(data, axes, keepdims)
     return torch.sum(data, axes, keepdims, dtype=data.dtype)
+
+
+def _quick_sum(data: Tensor, axes: Shape, keepdims: bool) -> Tensor:
+    return torch.sum(data, axes, keepdims) if data.is_floating_point() else _sum(data, axes, keepdims)
 
 
 def _nansum(data: Tensor, axes: Shape, keepdims: bool) -> Tensor:
@@ -178,12 +209,22 @@ reduction(
     "_sparse_sum",
     "sum_axis",
     fn=_sum,
+    quick=_quick_sum,
     onnx=None,
     onnx_op="ReduceSum",
     kernels=WIDE,
     doc="Sum over axes.",
 )
-reduction("mean", "_sparse_mean", fn=_mean, onnx=None, onnx_op="ReduceMean", kernels=WIDE, doc="Mean over axes.")
+reduction(
+    "mean",
+    "_sparse_mean",
+    fn=_mean,
+    quick=torch.mean,
+    onnx=None,
+    onnx_op="ReduceMean",
+    kernels=WIDE,
+    doc="Mean over axes.",
+)
 reduction(
     "prod",
     fn=_prod,
@@ -212,6 +253,7 @@ reduction(
     "max",
     "max_axis",
     fn=_extremum(torch.amax),
+    quick=_extremum(torch.amax),
     onnx=None,
     onnx_op="ReduceMax",
     kernels=NUMBERS,
@@ -221,6 +263,7 @@ reduction(
     "min",
     "min_axis",
     fn=_extremum(torch.amin),
+    quick=_extremum(torch.amin),
     onnx=None,
     onnx_op="ReduceMin",
     kernels=NUMBERS,
@@ -295,6 +338,17 @@ def position(name: str, fn: Callable[..., Tensor], onnx_op: str, doc: str) -> No
 
     forward.__doc__ = doc
     op = operator(name, source=SOURCE, method=name)(forward)
+
+    @op.quick
+    def _(*, axis: int | None, keepdims: bool) -> Callable[[Tensor], Tensor] | None:
+        if axis is None:
+            return None
+
+        def call(data: Tensor) -> Tensor:
+            result = fn(data, axis, keepdims).type_as(data)
+            return result if result.dim() else result.reshape(1)
+
+        return call
 
     @op.onnx
     def _(g: GraphBuilder, data: Value, *, axis: int | None, keepdims: bool) -> Value:

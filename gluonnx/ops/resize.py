@@ -1,6 +1,6 @@
 """Changing the size of feature maps (N, C, H, W): interpolation, upsampling, adaptive pooling, cropping."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -117,6 +117,25 @@ def bilinear_resize(
     if 1 in size and not align_corners:
         data = data[:, :, : 1 if size[0] == 1 else None, : 1 if size[1] == 1 else None]
     return F.interpolate(data, size, mode="bilinear", align_corners=align_corners)
+
+
+@bilinear_resize.quick
+def _(
+    *,
+    height: int,
+    width: int,
+    scale_height: float | None,
+    scale_width: float | None,
+    mode: ResizeMode,
+    align_corners: bool,
+) -> Callable[[Tensor], Tensor] | None:
+    if mode != "size" or scale_height is not None or scale_width is not None or min(height, width) < 1:
+        return None
+    if 1 in (height, width) and not align_corners:
+        return None
+    resize: Callable[..., Tensor] = torch._C._nn.upsample_bilinear2d
+    size = (height, width)
+    return lambda data: resize(data, size, align_corners, None, None)
 
 
 def _check_target(height: int, width: int) -> None:

@@ -1,8 +1,8 @@
 """Operators that move, join, cut, repeat or pad elements."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,17 +13,25 @@ from gluonnx.errors import AttributeValueError, InputError, LoweringError
 from gluonnx.ops import sparse_rules
 from gluonnx.ops.attributes import OpenShape, Shape
 from gluonnx.ops.builder import GraphBuilder, Value
-from gluonnx.ops.table import no_effect, operator
+from gluonnx.ops.memory import own_copy
+from gluonnx.ops.table import DeclinedError, no_effect, operator
 
 SOURCE = "MXNet 1.9.1 src/operator/tensor/matrix_op-inl.h"
 INT64_MAX = 2**63 - 1
 INT64_MIN = -(2**63)
+SWAPS = ((), (1, 0), (-1, 0), (1, -2), (-1, -2))
+"""Axes that swap the two of a matrix."""
 
 
 @operator("Flatten", "flatten", method="flatten", view=True, source=SOURCE)
 def flatten(data: Tensor) -> Tensor:
     """View (N, ...) as (N, elements of a sample)."""
     return data.flatten(1) if data.dim() > 1 else data.unsqueeze(1)
+
+
+@flatten.quick
+def _() -> Callable[[Tensor], Tensor]:
+    return lambda data: own_copy(data).flatten(1) if data.dim() > 1 else own_copy(data).unsqueeze(1)
 
 
 @flatten.onnx
@@ -155,6 +163,18 @@ def reshape(
         ) from err
 
 
+def plain_codes(*, shape: Shape, reverse: bool, target_shape: Shape, keep_highest: bool) -> Shape | None:
+    """Return the sizes that `Reshape` gives, one of them maybe -1; None where they depend on the input's."""
+    codes = shape or (_legacy_codes(target_shape, keep_highest) if target_shape else (0,))
+    return None if reverse or 0 in codes or min(codes) < INFERRED else codes
+
+
+@reshape.quick
+def _(**attrs: Any) -> Callable[[Tensor], Tensor] | None:
+    codes = plain_codes(**attrs)
+    return None if codes is None else lambda data: own_copy(data).view(codes)
+
+
 @reshape.onnx
 def _(g: GraphBuilder, data: Value, *, shape: Shape, reverse: bool, target_shape: Shape, keep_highest: bool) -> Value:
     sizes = g.dims(data)
@@ -283,6 +303,18 @@ def transpose(data: Tensor, *, axes: Shape = ()) -> Tensor:
         ) from err
 
 
+@transpose.quick
+def _(*, axes: Shape) -> Callable[[Tensor], Tensor]:
+    swap = torch.t_copy
+
+    def call(data: Tensor) -> Tensor:
+        if axes in SWAPS and data.dim() == 2 and data.is_contiguous():
+            return swap(data)
+        return own_copy(data.permute(axes or tuple(range(data.dim() - 1, -1, -1))))
+
+    return call
+
+
 @transpose.onnx
 def _(g: GraphBuilder, data: Value, *, axes: Shape) -> Value:
     return g.op("Transpose", data, perm=list(axes or range(g.rank(data) - 1, -1, -1)))
@@ -292,6 +324,12 @@ def _(g: GraphBuilder, data: Value, *, axes: Shape) -> Value:
 def expand_dims(data: Tensor, *, axis: int) -> Tensor:
     """Insert an axis of size 1 at `axis` of the result."""
     return data.unsqueeze(axis)
+
+
+@expand_dims.quick
+def _(*, axis: int) -> Callable[[Tensor], Tensor]:
+    copy = torch.unsqueeze_copy
+    return lambda data: copy(data, axis) if data.is_contiguous() else own_copy(data).unsqueeze(axis)
 
 
 @expand_dims.onnx
@@ -314,6 +352,25 @@ def squeeze(data: Tensor, *, axis: Shape | None = None) -> Tensor:
                 raise InputError(f"squeeze: axis is not of size 1: expected 1, got data={tuple(data.shape)}, axis={a}.")
         out = data.squeeze(axis)
     return out if out.dim() or not data.dim() else out.view(1)
+
+
+@squeeze.quick
+def _(*, axis: Shape | None) -> Callable[[Tensor], Tensor] | None:
+    if not axis:
+        return None
+    copy = torch.squeeze_copy
+    place = axis[0] if len(axis) == 1 else axis
+    count = len(axis)
+
+    def call(data: Tensor) -> Tensor:
+        if not data.is_contiguous():
+            raise DeclinedError
+        result = copy(data, place)
+        if result.dim() != data.dim() - count or not result.dim():
+            raise DeclinedError
+        return result
+
+    return call
 
 
 @squeeze.onnx
@@ -360,6 +417,20 @@ def concat(*data: Tensor, dim: int = 1) -> Tensor:
 concat.sparse(sparse_rules.concat)
 
 
+@concat.quick
+def _(*, dim: int) -> Callable[..., Tensor]:
+    join = torch.cat
+
+    def call(*data: Tensor) -> Tensor:
+        dtype = data[0].dtype
+        for d in data:
+            if d.dtype is not dtype:
+                raise DeclinedError
+        return join(data, dim)
+
+    return call
+
+
 @concat.output_shapes
 def _(*data: Shape, dim: int) -> tuple[Shape] | None:
     first = data[0]
@@ -382,6 +453,12 @@ def stack(*data: Tensor, axis: int = 0) -> Tensor:
         return torch.stack(data, axis)
     except RuntimeError as err:
         raise InputError(f"stack: shapes differ: expected one shape, got {[tuple(d.shape) for d in data]}.") from err
+
+
+@stack.quick
+def _(*, axis: int) -> Callable[..., Tensor]:
+    join = torch.stack
+    return lambda *data: join(data, axis)
 
 
 @stack.onnx
@@ -410,6 +487,28 @@ def slice_channel(data: Tensor, *, num_outputs: int, axis: int = 1, squeeze_axis
             f"{' (equal under squeeze_axis)' if squeeze_axis else ''}, got data={tuple(data.shape)}."
         )
     return data.unbind(axis) if squeeze_axis else torch.split(data, size // num_outputs, axis)
+
+
+@slice_channel.quick
+def _(*, num_outputs: int, axis: int, squeeze_axis: bool) -> Callable[[Tensor], list[Tensor]] | None:
+    if num_outputs == 1:
+        return None
+    cut: Callable[..., Tensor] = torch.narrow_copy
+    unbind: Callable[..., Any] = torch.unbind_copy
+    places = range(num_outputs)
+
+    def call(data: Tensor) -> list[Tensor]:
+        size = data.shape[axis]
+        length = size // num_outputs
+        if length * num_outputs != size or not data.is_contiguous():
+            raise DeclinedError
+        if not squeeze_axis:
+            return [cut(data, axis, i * length, length) for i in places]
+        if length != 1:
+            raise DeclinedError
+        return list(unbind(data, axis))
+
+    return call
 
 
 @slice_channel.onnx
@@ -479,6 +578,15 @@ def slice_axis(data: Tensor, *, axis: int, begin: int, end: int | None) -> Tenso
             f"got begin={begin}, end={end}."
         )
     return data.narrow(axis, low, high - low)
+
+
+@slice_axis.quick
+def _(*, axis: int, begin: int, end: int | None) -> Callable[[Tensor], Tensor] | None:
+    if end is None or not 0 <= begin < end:
+        return None
+    copy = torch.narrow_copy
+    length = end - begin
+    return lambda data: copy(data, axis, begin, length)
 
 
 @slice_axis.onnx

@@ -13,6 +13,8 @@ BLOCK = 256
 CHUNK = 512
 """Boxes that a decided block is compared with at a time, neighbours from left to right: those of the block that lie
 elsewhere are left out, and a comparison's intermediate results stay in the cache."""
+LARGEST_TEAMS = 1 << 21
+"""Pairs of boxes that several images are decided at once with: beyond, the memory for them is no longer cached."""
 GROUPED = 1024
 """Number of boxes above which groups are looked at one by one."""
 
@@ -24,23 +26,23 @@ def areas(corners: Tensor) -> Tensor:
 
 
 def overlaps(a: Tensor, b: Tensor, area_a: Tensor, area_b: Tensor, gap: float = 0.0) -> Tensor:
-    """Intersection over union (A, B) of boxes (4, A) and (4, B) given by corners; 0 where they do not meet.
+    """Intersection over union (..., A, B) of boxes (4, ..., A) and (4, ..., B) by corners; 0 where they do not meet.
 
     Args:
         a: Boxes, a row for each coordinate.
         b: Boxes, a row for each coordinate.
-        area_a: Their areas (A,).
-        area_b: Their areas (B,).
+        area_a: Their areas (..., A).
+        area_b: Their areas (..., B).
         gap: By how much a side is longer than the difference of its corners (1 for inclusive pixels).
     """
-    a = a.unsqueeze(2)
+    a, b = a.unsqueeze(-1), b.unsqueeze(-2)
     width = torch.minimum(a[2], b[2]).sub_(torch.maximum(a[0], b[0]))
     height = torch.minimum(a[3], b[3]).sub_(torch.maximum(a[1], b[1]))
     if gap:
         width += gap
         height += gap
     shared = width.clamp_(min=0).mul_(height.clamp_(min=0))
-    union = (area_a.unsqueeze(1) + area_b).sub_(shared)
+    union = (area_a.unsqueeze(-1) + area_b.unsqueeze(-2)).sub_(shared)
     # Where the union is 0, so is the intersection.
     return shared.div_(union.clamp_(min=torch.finfo(union.dtype).tiny))
 
@@ -111,6 +113,58 @@ def suppress(
     return torch.cat(kept)[:limit] if kept else by_side
 
 
+def suppress_each(
+    corners: Tensor,
+    area: Tensor,
+    threshold: float,
+    *,
+    images: Tensor,
+    groups: Tensor | None = None,
+    is_inclusive: bool = False,
+) -> Tensor:
+    """Return which boxes (N,) of several images stay; only boxes of one image and group compete.
+
+    Small groups are decided all at once: what they cost is mostly the number of steps.
+
+    Args:
+        corners: Boxes (N, 4), those of an image in descending order of score.
+        area: Their areas (N,).
+        threshold: Intersection over union above which a box goes.
+        images: Number (N,) of the image that each box is of, ascending.
+        groups: Group (N,) of each box.
+        is_inclusive: Whether a box goes at the threshold already.
+    """
+    if not images.numel():
+        return torch.zeros_like(images, dtype=torch.bool)
+    keys = images
+    if groups is not None:
+        names, numbers = torch.unique(groups, return_inverse=True)
+        keys = images * names.numel() + numbers
+    _, team, counts = torch.unique(keys, return_inverse=True, return_counts=True)
+    most = int(counts.max())
+    if counts.numel() * most * most > LARGEST_TEAMS:
+        kept, start = [], 0
+        for number in torch.unique_consecutive(images, return_counts=True)[1].tolist():
+            part = slice(start, start + number)
+            own = None if groups is None else groups[part]
+            kept.append(suppress(corners[part], area[part], threshold, groups=own, is_inclusive=is_inclusive) + start)
+            start += number
+        return torch.zeros_like(images, dtype=torch.bool).index_fill_(0, torch.cat(kept), True)
+    order = torch.sort(team, stable=True).indices
+    sorted_team = team[order]
+    first = counts.cumsum(0) - counts
+    place = sorted_team * most + torch.arange(len(order), device=order.device) - first[sorted_team]
+    shape = (counts.numel(), most)
+    # What fills up a team comes after its boxes, and so removes none of them.
+    boxes = corners.new_zeros((4, shape[0] * most)).index_copy_(1, place, corners[order].T).view(4, *shape)
+    sizes = area.new_zeros(shape[0] * most).index_copy_(0, place, area[order]).view(shape)
+    ratio = overlaps(boxes, boxes, sizes, sizes)
+    ratio = ratio.float() if ratio.dtype == torch.float16 else ratio
+    bound = rounded(threshold)
+    keep = _settle(ratio >= bound if is_inclusive else ratio > bound)
+    return torch.zeros_like(images, dtype=torch.bool).index_copy_(0, order, keep.view(-1)[place])
+
+
 def _suppress_groups(corners: Tensor, area: Tensor, threshold: float, groups: Tensor, is_inclusive: bool) -> Tensor:
     """The same for each group by itself."""
     order = torch.sort(groups, stable=True).indices
@@ -123,14 +177,14 @@ def _suppress_groups(corners: Tensor, area: Tensor, threshold: float, groups: Te
 
 
 def _settle(hits: Tensor) -> Tensor:
-    """Which of N boxes (bool) stay, if an earlier box i that stays removes the boxes j with `hits[i, j]`.
+    """Which of N boxes (..., N) stay, if an earlier box i that stays removes the boxes j with `hits[..., i, j]`.
 
     What is known to stay in round k is right for the first k boxes at least, so the rounds end; mostly after a few.
     """
-    removes = hits.float().triu_(1).T
-    keep = torch.ones(hits.shape[0], device=hits.device)
+    removes = hits.float().triu_(1).mT
+    keep = torch.ones(hits.shape[:-1], device=hits.device)
     while True:
-        settled = (torch.mv(removes, keep) == 0).float()
+        settled = (torch.matmul(removes, keep.unsqueeze(-1)).squeeze(-1) == 0).float()
         if torch.equal(settled, keep):
             return keep.bool()
         keep = settled

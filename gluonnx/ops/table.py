@@ -127,6 +127,10 @@ class Body(Protocol):
         ...
 
 
+class DeclinedError(Exception):
+    """Raised by the function of a `quick` rule for inputs that are the torch function's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unsupported:
     """Stands in for a lowering that ONNX cannot express."""
@@ -169,6 +173,7 @@ class Operator:
         "_output_rule",
         "_outputs",
         "_parameter_rule",
+        "_quick",
         "_unread",
         "_visible",
         "_when",
@@ -236,6 +241,7 @@ class Operator:
         self._unread = unread
         self._when = dict(when)
         self._lowering: tuple[Callable[..., Any], frozenset[str]] | Unsupported | None = None
+        self._quick: tuple[Callable[..., Any], frozenset[str]] | None = None
         self.sparse_rule: SparseRule | None = None
         self._parameter_rule: tuple[Callable[..., Any], tuple[str, ...], frozenset[str]] | None = None
         self._output_rule: tuple[Callable[..., Any], frozenset[str]] | None = None
@@ -315,6 +321,26 @@ class Operator:
         """Declare what the operator does with sparse storage; see `SparseRule`. Also a decorator."""
         self.sparse_rule = SparseRule(rule, _keywords(rule, self), is_recorded, takes_dense)
         return rule
+
+    def quick(self, rule: Rule) -> Rule:
+        """Decorator: declare what an imperative call with given attributes comes down to.
+
+        The rule's keywords are attributes. It returns a function of tensors that gives what the torch function gives,
+        with all that follows from the attributes done, or None where there is no such function. The function may leave
+        out checks that only tell an error better: where it raises, the torch function is called and tells it. What it
+        returns shares no memory with its inputs, even where `view` is set; it may leave out hidden outputs and states
+        that stay as they are. Where the operator asks for `training`, it is called outside of training only.
+        """
+        self._quick = (rule, _keywords(rule, self))
+        return rule
+
+    def quick_call(self, attrs: Attrs) -> Callable[..., Any] | None:
+        """Return the function that the `quick` rule gives for typed attributes, None without one."""
+        if self._quick is None:
+            return None
+        rule, keywords = self._quick
+        found: Callable[..., Any] | None = rule(**{k: attrs[k] for k in keywords})
+        return found
 
     @property
     def takes_dense(self) -> bool:

@@ -4,6 +4,8 @@ Eager against MXNet's recorded answer, NDArray and symbol against eager, ONNX Ru
 MXNet's and finite differences, inferred and declared shapes against real ones, attributes through text.
 """
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from ops.matrix import RANDOM_SAMPLES, SAMPLES, call, golden, operator_of, tenso
 from ops.tolerance import FINITE_DIFFERENCES, assert_same
 
 from gluonnx.errors import LoweringError
+from gluonnx.ndarray.register import TORCH_ERRORS
 from gluonnx.ops import TABLE
 from gluonnx.ops.attributes import to_text
 from gluonnx.symbol.inference import infer
@@ -67,6 +70,33 @@ def test_every_way_gives_the_eager_answer(sample):
         for answer, output in zip(answers, eager, strict=True):
             assert answer.dtype == output.numpy().dtype, way.__name__
             np.testing.assert_array_equal(answer, output.numpy(), err_msg=way.__name__)
+
+
+def _quick(sample):
+    op = operator_of(sample)
+    return None if op.view or op.runtime else op.quick_call(op.parse(sample.attrs))
+
+
+@over([s for s in SAMPLES if _differentiated(s) and _quick(s) is not None])
+def test_the_quick_call_has_the_same_gradient(sample):
+    op = operator_of(sample)
+    found = []
+    whole, quick = functools.partial(op.forward, **op.parse(sample.attrs)), _quick(sample)
+    for function in (whole, quick):
+        inputs = tensors(sample.arrays())
+        variables = [t.requires_grad_() for t, a in zip(inputs, sample.inputs, strict=True) if a.has_grad]
+        try:
+            given = function(*inputs)
+        except TORCH_ERRORS:
+            assert function is quick
+            return  # the torch function is called
+        outputs = list(given) if isinstance(given, (tuple, list)) else [given]
+        heads = [torch.arange(o.numel(), dtype=o.dtype).view(o.shape) for o in outputs]
+        is_tracked = any(o.requires_grad for o in outputs)  # the position of a maximum is not
+        gradients = torch.autograd.grad(outputs, variables, heads, allow_unused=True) if is_tracked else None
+        found.append((outputs, gradients))
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0, equal_nan=True)
 
 
 @over(SAMPLES)
