@@ -12,10 +12,11 @@ import torch
 from gluonnx.custom_function import Function
 from gluonnx.errors import ArgumentError, InputError, InputTypeError, MXNetError, NotSupportedError
 from gluonnx.modes import MODES
-from gluonnx.ndarray.leaf import attach, explain, head_gradients, release, tracked_heads
+from gluonnx.ndarray.leaf import attach, explain, once, release, tracked_heads
 from gluonnx.ndarray.leaf import backward as _backward
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ndarray.sparse_array import BaseSparseNDArray, gradient_array
+from gluonnx.ops.blocking import reachable
 from gluonnx.ops.derivative import refusal
 from gluonnx.recorded import get_symbol
 
@@ -229,7 +230,7 @@ def grad(
                 f"autograd.grad: cannot differentiate with respect to variable {position}, which does not require a "
                 "gradient: expected an array that `attach_grad()` made a variable, got another."
             )
-    tensors = tracked_heads(heads)
+    tensors, gradients = once(tracked_heads(heads), given)
     retains = create_graph if retain_graph is None else retain_graph
     before = MODES.backward_training
     MODES.backward_training = train_mode
@@ -237,7 +238,7 @@ def grad(
         found = torch.autograd.grad(
             tensors,
             [_tracked(v) for v in wanted],
-            head_gradients(tensors, given),
+            gradients,
             retain_graph=retains,
             create_graph=create_graph,
             allow_unused=True,
@@ -252,6 +253,9 @@ def grad(
             reason = next((r for r in map(refusal, tensors) if r is not None), None)
             if reason is not None:
                 raise NotSupportedError(reason)
+            if any(v is _tracked(array) for v in reachable(tensors)[0]):
+                gradient = torch.zeros_like(_tracked(array), requires_grad=False)
+        if gradient is None:
             raise MXNetError(
                 f"autograd.grad: the heads do not depend on a variable of shape {array.shape}: expected variables that "
                 "the recorded graph uses. Leave it out of `variables`."

@@ -19,6 +19,7 @@ from gluonnx.ndarray.ndarray import NDArray, check_same_context, on_context
 from gluonnx.ndarray.provenance import note, note_outputs
 from gluonnx.ndarray.sparse_array import BaseSparseNDArray, stored
 from gluonnx.ops import storage
+from gluonnx.ops.blocking import blocked
 from gluonnx.ops.signature import (
     INPLACE_METHODS,
     arrange,
@@ -130,11 +131,13 @@ def _unary(op: Operator) -> Function:
             if type(data) is NDArray:
                 t = data._t
                 if t.requires_grad:
-                    t = data._active()
+                    source = data._active()
                     try:
-                        t = forward(t)
+                        t = forward(source)
                     except TORCH_ERRORS as err:
-                        raise explain(op, (t,), err) from err
+                        raise explain(op, (source,), err) from err
+                    if source.requires_grad and not t.requires_grad:
+                        t = blocked(t, (source,))
                     result = NDArray(t)
                     if t.requires_grad:
                         try:
@@ -165,6 +168,8 @@ def _binary(op: Operator) -> Function:
                         t = forward(a, b)
                     except TORCH_ERRORS as err:
                         raise explain(op, (a, b), err) from err
+                    if not t.requires_grad:
+                        t = blocked(t, (a, b))
                     result = NDArray(t)
                     if t.requires_grad:
                         note(result, op, (lhs, rhs))
@@ -223,10 +228,13 @@ def _general(op: Operator) -> Function:
         except TORCH_ERRORS as err:
             raise explain(op, tensors, err) from err
         if is_simple:
-            if is_tracked and result.requires_grad:
-                array = NDArray(result)
-                note(array, bound, args if count == len(args) else args[:count])
-                return array
+            if is_tracked:
+                if not result.requires_grad:
+                    result = _blocked(bound, tensors, result)
+                if result.requires_grad:
+                    array = NDArray(result)
+                    note(array, bound, args if count == len(args) else args[:count])
+                    return array
             return NDArray(result)
         return _finish(bound, args if count == len(args) else args[:count], tensors, result)
 
@@ -263,10 +271,14 @@ class Bound:
 def _finish(bound: Bound, inputs: Sequence[NDArray], tensors: Sequence[torch.Tensor], result: Any) -> Any:
     """Store new auxiliary states and return the visible outputs of a call."""
     if isinstance(result, torch.Tensor):
+        if not result.requires_grad:
+            result = _blocked(bound, tensors, result)
         array = NDArray(_own(result, tensors) if bound.view else result)
         if result.requires_grad:
             note(array, bound, inputs)
         return array
+    if not any(r.requires_grad for r in result[: bound.visible]):
+        result = [*(_blocked(bound, tensors, r) for r in result[: bound.visible]), *result[bound.visible :]]
     place = bound.count
     for position in bound.auxiliary:
         update = result[place]
@@ -279,6 +291,14 @@ def _finish(bound: Bound, inputs: Sequence[NDArray], tensors: Sequence[torch.Ten
             note_outputs(arrays, bound, inputs)
             break
     return arrays[0] if bound.visible == 1 else arrays
+
+
+def _blocked(bound: Bound, tensors: Sequence[torch.Tensor], result: torch.Tensor) -> torch.Tensor:
+    """Put a result without gradients into the graph of its inputs, if they are in one and the operator lets it."""
+    for t in tensors:
+        if t.requires_grad:
+            return result if bound.op.refuses_gradient(bound.parsed) else blocked(result, tensors)
+    return result
 
 
 def _own(result: torch.Tensor, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
