@@ -204,19 +204,19 @@ def _general(op: Operator) -> Function:
                 is_tracked = True
             tensors.append(t)
         count = len(tensors)
+        bound: Bound | None = None
         try:
             # The call before is the likeliest one. An array among the attributes is never in a key: it is not found.
             previous = last
             if previous is not None and previous[1] == kwargs and previous[0] == count == len(args):
                 bound = previous[2]
             else:
-                found = find((count, *kwargs.items()) if count == len(args) else (count, args[count:], *kwargs.items()))
-                if found is None:
-                    return _call(op, args, kwargs, cache)
-                bound = found
-                if count == len(args):
+                bound = find((count, *kwargs.items()) if count == len(args) else (count, args[count:], *kwargs.items()))
+                if bound is not None and count == len(args):
                     last = count, kwargs, bound
         except (TypeError, ValueError):  # a list or numpy array among the attributes
+            return _call(op, args, kwargs, cache)
+        if bound is None:
             return _call(op, args, kwargs, cache)
         try:
             if not runtime:
@@ -374,6 +374,8 @@ def _run(op: Operator, inputs: list[NDArray], parsed: dict[str, Any], given: Ite
         result = _run_sparse(op, inputs, parsed)
         if isinstance(result, storage.RowUpdate):
             return _deliver_rows(op, inputs, parsed, result, out)
+        if isinstance(result, storage.Results):
+            return _deliver_results(Bound(op, parsed, given), inputs, result, out)
         if result is not NotImplemented:
             array = stored(result, home)
             if array._s.graph is not None if isinstance(array, BaseSparseNDArray) else array._t.requires_grad:
@@ -485,6 +487,20 @@ def _deliver_rows(
         return inputs[0]
     whole = first._plain().index_copy(0, update.rows, update.values)
     return _deliver(on_context(whole, first.context), out)
+
+
+def _deliver_results(bound: Bound, inputs: Sequence[NDArray], results: storage.Results, out: Any) -> Any:
+    """Store the new auxiliary states; return the outputs, or fill `out` with them."""
+    home = inputs[0].context
+    for position, state in zip(bound.auxiliary, results.states, strict=True):
+        stored(state, home).copyto(inputs[position])
+    arrays = [stored(d, home) for d in results.outputs]
+    note_outputs(arrays, bound, inputs)
+    targets = [None] * len(arrays) if out is None else [out] if isinstance(out, NDArray) else list(out)
+    if len(targets) != len(arrays):
+        raise InputError(f"{bound.op.name}: wrong number of arrays to fill: expected {len(arrays)}, got {len(targets)}.")
+    delivered = [_deliver(a, t) for a, t in zip(arrays, targets, strict=True)]
+    return delivered[0] if len(delivered) == 1 else delivered
 
 
 def explain(op: Operator, tensors: Sequence[torch.Tensor], err: Exception) -> Exception:
