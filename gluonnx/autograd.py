@@ -174,8 +174,11 @@ def backward(
 ) -> None:
     """Compute the gradients of every variable that `heads` were computed from.
 
+    A variable that the heads were computed from, but that no gradient reaches (each way to it is blocked by BlockGrad,
+    argmax, a comparison), gets zeros.
+
     Args:
-        heads: Arrays computed inside `record`.
+        heads: Arrays computed inside `record`. One that is given twice counts once, with the last of its gradients.
         head_grads: Gradient with respect to each head; None for ones.
         retain_graph: Keep the graph for another backward. Otherwise the heads are in no graph any more.
         train_mode: What `is_training()` says in the `backward` of a Function.
@@ -184,6 +187,9 @@ def backward(
         `train_mode`, so that their gradients are those of another function if it is not the recorded one. An array in
         the middle of a graph that a backward has freed can be differentiated where its operators kept nothing for it;
         MXNet refuses.
+
+    Differs: results of integer dtype are in no graph: torch has no gradients of integers. A head gradient of another
+        size than its head is an error; MXNet reads its beginning. One of another dtype is converted; MXNet refuses.
 
     Raises:
         MXNetError: A head is not in a recorded graph, or an earlier backward has freed it.
@@ -203,7 +209,8 @@ def grad(
 ) -> list[NDArray]:
     """Return the gradients of `heads` with respect to `variables`, as a list even for one variable.
 
-    The variables' own `grad` stays as it is.
+    The variables' own `grad` stays as it is. The gradient of a variable that is only reached through operators without
+    one is 0.
 
     Args:
         heads: Arrays computed inside `record`.

@@ -1130,7 +1130,7 @@ def _blocked_parameter(hybridize):
                     self.w = self.params.get("w", shape=(3,), init="ones")
                     self.v = self.params.get("v", shape=(3,), init="ones")
 
-            def hybrid_forward(self, F, x, w, v):  # noqa: N803
+            def hybrid_forward(self, F, x, w, v):
                 return x * w + F.BlockGrad(v * 2)
 
         net = Net()

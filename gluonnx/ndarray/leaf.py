@@ -253,7 +253,7 @@ def _head_gradients(tensors: Sequence[torch.Tensor], given: Sequence[NDArray | N
         if whole.numel() != t.numel():
             raise InputError(
                 f"autograd: a head gradient does not fit its head: expected shape {tuple(t.shape)}, "
-                f"got {gradient.shape}."
+                f"got {gradient.shape}. Pass one of as many elements, or None for ones."
             )
         found.append(whole.reshape(t.shape).to(t.dtype))
     return found

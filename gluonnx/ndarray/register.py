@@ -498,7 +498,9 @@ def _deliver_results(bound: Bound, inputs: Sequence[NDArray], results: storage.R
     note_outputs(arrays, bound, inputs)
     targets = [None] * len(arrays) if out is None else [out] if isinstance(out, NDArray) else list(out)
     if len(targets) != len(arrays):
-        raise InputError(f"{bound.op.name}: wrong number of arrays to fill: expected {len(arrays)}, got {len(targets)}.")
+        raise InputError(
+            f"{bound.op.name}: wrong number of arrays to fill: expected {len(arrays)}, got {len(targets)}."
+        )
     delivered = [_deliver(a, t) for a, t in zip(arrays, targets, strict=True)]
     return delivered[0] if len(delivered) == 1 else delivered
 
