@@ -12,10 +12,11 @@ import torch
 from gluonnx.custom_function import Function
 from gluonnx.errors import ArgumentError, InputError, InputTypeError, MXNetError, NotSupportedError
 from gluonnx.modes import MODES
-from gluonnx.ndarray.leaf import attach, explain, head_gradients, release, tracked_heads
+from gluonnx.ndarray.leaf import attach, explain, once, release, tracked_heads
 from gluonnx.ndarray.leaf import backward as _backward
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ndarray.sparse_array import BaseSparseNDArray, gradient_array
+from gluonnx.ops.blocking import reachable
 from gluonnx.ops.derivative import refusal
 from gluonnx.recorded import get_symbol
 
@@ -173,8 +174,11 @@ def backward(
 ) -> None:
     """Compute the gradients of every variable that `heads` were computed from.
 
+    A variable that the heads were computed from, but that no gradient reaches (each way to it is blocked by BlockGrad,
+    argmax, a comparison), gets zeros.
+
     Args:
-        heads: Arrays computed inside `record`.
+        heads: Arrays computed inside `record`. One that is given twice counts once, with the last of its gradients.
         head_grads: Gradient with respect to each head; None for ones.
         retain_graph: Keep the graph for another backward. Otherwise the heads are in no graph any more.
         train_mode: What `is_training()` says in the `backward` of a Function.
@@ -183,6 +187,9 @@ def backward(
         `train_mode`, so that their gradients are those of another function if it is not the recorded one. An array in
         the middle of a graph that a backward has freed can be differentiated where its operators kept nothing for it;
         MXNet refuses.
+
+    Differs: results of integer dtype are in no graph: torch has no gradients of integers. A head gradient of another
+        size than its head is an error; MXNet reads its beginning. One of another dtype is converted; MXNet refuses.
 
     Raises:
         MXNetError: A head is not in a recorded graph, or an earlier backward has freed it.
@@ -202,7 +209,8 @@ def grad(
 ) -> list[NDArray]:
     """Return the gradients of `heads` with respect to `variables`, as a list even for one variable.
 
-    The variables' own `grad` stays as it is.
+    The variables' own `grad` stays as it is. The gradient of a variable that is only reached through operators without
+    one is 0.
 
     Args:
         heads: Arrays computed inside `record`.
@@ -229,7 +237,7 @@ def grad(
                 f"autograd.grad: cannot differentiate with respect to variable {position}, which does not require a "
                 "gradient: expected an array that `attach_grad()` made a variable, got another."
             )
-    tensors = tracked_heads(heads)
+    tensors, gradients = once(tracked_heads(heads), given)
     retains = create_graph if retain_graph is None else retain_graph
     before = MODES.backward_training
     MODES.backward_training = train_mode
@@ -237,7 +245,7 @@ def grad(
         found = torch.autograd.grad(
             tensors,
             [_tracked(v) for v in wanted],
-            head_gradients(tensors, given),
+            gradients,
             retain_graph=retains,
             create_graph=create_graph,
             allow_unused=True,
@@ -252,6 +260,9 @@ def grad(
             reason = next((r for r in map(refusal, tensors) if r is not None), None)
             if reason is not None:
                 raise NotSupportedError(reason)
+            if any(v is _tracked(array) for v in reachable(tensors)[0]):
+                gradient = torch.zeros_like(_tracked(array), requires_grad=False)
+        if gradient is None:
             raise MXNetError(
                 f"autograd.grad: the heads do not depend on a variable of shape {array.shape}: expected variables that "
                 "the recorded graph uses. Leave it out of `variables`."

@@ -70,7 +70,11 @@ class CachedOp:
         ctx = args[0].context if args else default_ctx or ndarray.current_context()
         tensors = [a._active() for a in args]
         results, updates = self._function(
-            tensors, training=MODES.training, generator=generator, device=ctx.torch_device
+            tensors,
+            training=MODES.training,
+            generator=generator,
+            device=ctx.torch_device,
+            keeps_blocked=MODES.recording,
         )
         if not MODES.recording:
             results = apart(results, tensors)

@@ -13,6 +13,7 @@ from gluonnx.modes import MODES
 from gluonnx.ndarray.creation import zeros
 from gluonnx.ndarray.generators import generator
 from gluonnx.ndarray.ndarray import NDArray, on_context
+from gluonnx.ndarray.sparse_array import BaseSparseNDArray
 from gluonnx.ops.custom import KeptOperators
 from gluonnx.ops.dtypes import BY_TORCH, as_dtype, torch_dtype
 from gluonnx.symbol.executor import GraphFunction
@@ -106,7 +107,7 @@ class Executor:
         if is_train:
             for name, array in zip(self._auxiliary_names, self.aux_arrays, strict=True):
                 if name in updates:
-                    array._writable().copy_(updates[name].detach())
+                    array._write(updates[name].detach())
         self._recorded = (results, leaves) if leaves else None
         for buffer, result in zip(self.outputs, results, strict=True):
             _fill(buffer, result.detach())
@@ -250,6 +251,12 @@ class Executor:
     def _receive(self, position: int, gradient: torch.Tensor | None) -> None:
         buffer = self.grad_arrays[position]
         assert buffer is not None
+        if isinstance(buffer, BaseSparseNDArray):
+            adds = self._grad_reqs[position] == "add"
+            if gradient is not None or not adds:
+                found = torch.zeros_like(buffer._plain()) if gradient is None else gradient
+                buffer._take_gradient(found, adds=adds)
+            return
         target = buffer._writable()
         if self._grad_reqs[position] == "add":
             if gradient is not None:

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import torch
 
 from gluonnx.context import Context, of_device
-from gluonnx.errors import ArgumentError, InputError, MXNetError
+from gluonnx.errors import ArgumentError, InputError, MXNetError, StorageError
 from gluonnx.modes import MODES
 from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.ndarray.sparse_array import BaseSparseNDArray, stored
 from gluonnx.ops.attributes import Attribute, to_text
 from gluonnx.ops.custom import operator_of_call, own_code, register_kind
 from gluonnx.ops.derivative import once_differentiable
 from gluonnx.ops.dtypes import BY_NAME, BY_TORCH, as_dtype, torch_dtype
+from gluonnx.ops.storage import Data, Results, empty, stype_of, tracked_dense, with_graph, without_graph
 from gluonnx.ops.table import TABLE, Input
 
 if TYPE_CHECKING:
@@ -103,7 +105,7 @@ class CustomOpProp:
     Args:
         need_top_grad: Whether the gradient depends on the gradients of the outputs (no: it is a loss).
 
-    Differs: storage types are those of dense arrays; `infer_storage_type` and its backward are not called.
+    Differs: in a symbol or a hybridized block every array is dense, and `infer_storage_type` is not called.
     """
 
     def __init__(self, need_top_grad: bool = True) -> None:
@@ -118,7 +120,12 @@ class CustomOpProp:
         return in_type, [in_type[0]] * len(self.list_outputs()), [in_type[0]] * len(self.list_auxiliary_states())
 
     def infer_storage_type(self, in_stype: list[str]) -> tuple[list[str], list[str], list[str]]:
-        """Return the storage types of arguments, outputs and auxiliary states: dense."""
+        """Return the storage types of arguments, outputs and auxiliary states: dense.
+
+        Raises:
+            StorageError: An argument is not.
+        """
+        self._refuse_sparse("infer_storage_type", in_stype)
         return (
             ["default"] * len(in_stype),
             ["default"] * len(self.list_outputs()),
@@ -133,8 +140,23 @@ class CustomOpProp:
         igrad_stype: list[str],
         aux_stype: list[str],
     ) -> tuple[list[str], ...]:
-        """Return the storage types of everything that the gradient reads and writes: dense."""
-        return tuple(["default"] * len(s) for s in (ograd_stype, in_stype, out_stype, igrad_stype, aux_stype))
+        """Return the storage types of everything that the gradient reads and writes, in the same order: dense.
+
+        Raises:
+            StorageError: Something is not.
+        """
+        given = (ograd_stype, in_stype, out_stype, igrad_stype, aux_stype)
+        for stypes in given:
+            self._refuse_sparse("infer_storage_type_backward", stypes)
+        return tuple(["default"] * len(s) for s in given)
+
+    def _refuse_sparse(self, method: str, stypes: list[str]) -> None:
+        for stype in stypes:
+            if stype != "default":
+                raise StorageError(
+                    f"{type(self).__name__}.{method}: sparse storage: expected every stype to be 'default', got "
+                    f"{stype!r}. Override infer_storage_type and infer_storage_type_backward."
+                )
 
     def list_outputs(self) -> list[str]:
         """Return the names of the outputs."""
@@ -261,12 +283,77 @@ class _Kind:
         if device.type == "meta":
             return (*outputs, *states)
         updated = [t.detach().clone() for t in states]
-        call = _Call(self, given, outputs, updated, training)
-        if torch.is_grad_enabled() and any(t.requires_grad for t in given):
-            outputs = list(_Recorded.apply(call, *given))  # type: ignore[no-untyped-call]
-        else:
-            outputs = call.forward(given)
-        return (*outputs, *updated)
+        call = _Call(
+            self,
+            [NDArray(t.detach()) for t in given],
+            [NDArray(t) for t in outputs],
+            [NDArray(t) for t in updated],
+            training,
+            of_device(device),
+        )
+        return (*call.run(given), *updated)
+
+    def run_stored(self, data: Sequence[Data]) -> Results:
+        if not data:
+            return NotImplemented  # type: ignore[no-any-return]
+        count = len(self.arguments)
+        ctx = of_device(data[0].device if isinstance(data[0], torch.Tensor) else data[0].values.device)
+        stypes = [stype_of(d) for d in data]
+        with self._explained("infer_storage_type"):
+            told = self.prop.infer_storage_type(list(stypes[:count]))
+        wanted = self._checked("infer_storage_type", told)
+        self._check_stypes("infer_storage_type", (*wanted[0], *wanted[2]), stypes)
+        if all(s == "default" for s in (*stypes, *wanted[1])):
+            return NotImplemented  # type: ignore[no-any-return]
+        plain = [d.detach() if isinstance(d, torch.Tensor) else without_graph(d) for d in data]
+        _, shapes, _ = self._infer_shape([tuple(d.shape) for d in data[:count]])
+        values = [d if isinstance(d, torch.Tensor) else d.values for d in plain]
+        _, dtypes = self.dtypes([BY_TORCH[v.dtype].name for v in values[:count]])
+        call = _Call(
+            self,
+            [stored(d, ctx) for d in plain[:count]],
+            [_empty(*one, ctx) for one in zip(wanted[1], shapes, dtypes, strict=True)],
+            [stored(d, ctx).copy() for d in plain[count:]],
+            MODES.training,
+            ctx,
+        )
+        tracked = call.run([d if isinstance(d, torch.Tensor) else tracked_dense(d) for d in data[:count]])
+        outputs: list[Data] = []
+        for array, tensor in zip(call.outputs, tracked, strict=True):
+            if not isinstance(array, BaseSparseNDArray):
+                outputs.append(tensor)
+            else:
+                outputs.append(with_graph(array._s, tensor) if tensor.requires_grad else array._s)
+        return Results(tuple(outputs), tuple(_data(a) for a in call.states))
+
+    def stypes_backward(self, call: "_Call") -> Sequence[str]:
+        """Return the storage types of the gradients of the inputs; those of the outputs are dense."""
+        inputs, outputs, states = ([a.stype for a in group] for group in (call.inputs, call.outputs, call.states))
+        if all(s == "default" for s in (*inputs, *outputs, *states)):
+            return inputs
+        method = "infer_storage_type_backward"
+        with self._explained(method):
+            told = self.prop.infer_storage_type_backward(
+                ["default"] * len(outputs), list(inputs), list(outputs), list(inputs), list(states)
+            )
+        counts = [len(outputs), len(inputs), len(outputs), len(inputs), len(states)]
+        if not isinstance(told, (tuple, list)) or [len(group) for group in told] != counts:
+            raise InputError(
+                f"Custom `{self.op_type}`: {method} must return five lists: expected those of {counts} storage types, "
+                f"got {told!r}."
+            )
+        known = [*["default"] * len(outputs), *inputs, *outputs, *states]
+        self._check_stypes(method, [*told[0], *told[1], *told[2], *told[4]], known)
+        found: Sequence[str] = told[3]
+        return found
+
+    def _check_stypes(self, method: str, told: Sequence[str], given: Sequence[str]) -> None:
+        for expected, stype in zip(told, given, strict=True):
+            if expected != stype:
+                raise StorageError(
+                    f"Custom `{self.op_type}`: {method} told another storage type than an array has: expected "
+                    f"{stype!r}, got {expected!r}. Convert the array with `.tostype({expected!r})`, or tell its own."
+                )
 
     def _infer_shape(self, known: Sequence[tuple[int, ...] | None]) -> list[list[tuple[int, ...]]]:
         with self._explained("infer_shape"):
@@ -297,31 +384,51 @@ class _Kind:
             raise MXNetError(f"Custom `{self.op_type}`: {method} raised {type(err).__name__}: {err}") from err
 
 
+def _empty(stype: str, shape: tuple[int, ...], dtype: str, ctx: Context) -> NDArray:
+    if stype == "default":
+        return stored(torch.zeros(shape, dtype=torch_dtype(dtype), device=ctx.torch_device), ctx)
+    if stype not in ("csr", "row_sparse"):
+        raise StorageError(
+            f"Custom: unknown storage type: expected one of default, row_sparse, csr, got {stype!r}. "
+            "Look at what infer_storage_type returns."
+        )
+    return stored(empty(stype, shape, torch_dtype(dtype), ctx.torch_device), ctx)  # type: ignore[arg-type]
+
+
+def _data(array: NDArray) -> Data:
+    return array._s if isinstance(array, BaseSparseNDArray) else array._t
+
+
 class _Call:
     """One call of an operator: what its `backward` gets to see again."""
 
     def __init__(
         self,
         kind: _Kind,
-        given: Sequence[torch.Tensor],
-        outputs: Sequence[torch.Tensor],
-        states: Sequence[torch.Tensor],
+        inputs: Sequence[NDArray],
+        outputs: Sequence[NDArray],
+        states: Sequence[NDArray],
         training: bool,
+        ctx: Context,
     ) -> None:
         self.kind = kind
+        self.inputs = inputs
+        self.outputs = outputs
+        self.states = states
         self.training = training
-        self.outputs = [NDArray(t) for t in outputs]
-        self.states = [NDArray(t) for t in states]
-        self.ctx = of_device(outputs[0].device if outputs else torch.device("cpu"))
+        self.ctx = ctx
         with kind._explained("create_operator"):
             self.operator = operator_of_call(
-                lambda: kind.prop.create_operator(
-                    self.ctx, [list(t.shape) for t in given], [BY_TORCH[t.dtype].numpy.type for t in given]
-                )
+                lambda: kind.prop.create_operator(self.ctx, [list(a.shape) for a in inputs], [a.dtype for a in inputs])
             )
 
-    def forward(self, given: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        self.inputs = [NDArray(t.detach()) for t in given]
+    def run(self, given: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
+        """Return the outputs in their dense form, in the graph of what was given, if that is in one."""
+        if torch.is_grad_enabled() and any(t.requires_grad for t in given):
+            return list(_Recorded.apply(self, *given))  # type: ignore[no-untyped-call]
+        return self.forward()
+
+    def forward(self) -> list[torch.Tensor]:
         with _outside_recording(self.training), self.ctx, self.kind._explained("CustomOp.forward"):
             self.operator.forward(
                 is_train=self.training,
@@ -333,7 +440,11 @@ class _Call:
         return [o._t for o in self.outputs]
 
     def backward(self, heads: Sequence[torch.Tensor], wanted: Sequence[bool]) -> list[torch.Tensor | None]:
-        gradients = [NDArray(torch.zeros_like(a._t)) for a in self.inputs]
+        of_inputs = self.kind.stypes_backward(self)
+        gradients = [
+            _empty(stype, a.shape, as_dtype(a.dtype).name, self.ctx)
+            for stype, a in zip(of_inputs, self.inputs, strict=True)
+        ]
         with _outside_recording(self.training), self.ctx, self.kind._explained("CustomOp.backward"):
             self.operator.backward(
                 req=["write" if w else "null" for w in wanted],
@@ -352,7 +463,7 @@ class _Recorded(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, call: _Call, *given: torch.Tensor) -> tuple[torch.Tensor, ...]:
         ctx.call = call
-        outputs = tuple(t.detach() for t in call.forward(given))
+        outputs = tuple(t.detach() for t in call.forward())
         ctx.mark_non_differentiable(*(t for t in outputs if not t.is_floating_point()))
         return outputs
 

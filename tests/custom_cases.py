@@ -269,3 +269,68 @@ def function_called_twice(mx):
     mean = registered(mx)(10)
     mean(mx.nd.ones((2,)), mx.nd.ones((2,)))
     return mean(mx.nd.ones((2,)), mx.nd.ones((2,)))
+
+
+STORAGES = {
+    # what is given: what infer_storage_type tells, and infer_storage_type_backward
+    "csr": ((["csr"], ["csr"], ["default"]), (["default"], ["csr"], ["csr"], ["csr"], ["default"])),
+    "row_sparse": (
+        (["row_sparse"], ["row_sparse"], ["default"]),
+        (["default"], ["row_sparse"], ["row_sparse"], ["row_sparse"], ["default"]),
+    ),
+    "default": ((["default"], ["csr"], ["default"]), (["default"], ["default"], ["csr"], ["default"], ["default"])),
+}
+
+
+def _stored(stype, records):
+    def case(mx):
+        log = []
+
+        class Double(mx.operator.CustomOp):
+            def forward(self, is_train, req, in_data, out_data, aux):
+                log.append([a.stype for a in (*in_data, *out_data, *aux)])
+                self.assign(out_data[0], req[0], in_data[0] * 2)
+                aux[0][:] = aux[0] + 1
+
+            def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
+                log.append([a.stype for a in (*out_grad, *in_data, *out_data, *in_grad, *aux)])
+                self.assign(in_grad[0], req[0], mx.nd.sparse.elemwise_mul(in_data[0], out_grad[0]) * 3)
+
+        @mx.operator.register("stored_%s_%s" % (stype, records))
+        class DoubleProp(mx.operator.CustomOpProp):
+            def list_auxiliary_states(self):
+                return ["state"]
+
+            def infer_shape(self, in_shape):
+                return in_shape, [in_shape[0]], [in_shape[0]]
+
+            def infer_storage_type(self, in_stype):
+                log.append(list(in_stype))
+                return STORAGES[stype][0]
+
+            def infer_storage_type_backward(self, *stypes):
+                log.append([list(s) for s in stypes])
+                return STORAGES[stype][1]
+
+            def create_operator(self, ctx, in_shapes, in_dtypes):
+                return Double()
+
+        x = mx.nd.array([[0, 1, 0], [0, 0, 0], [2, 0, 3]]).tostype(stype)
+        state = mx.nd.zeros((3, 3))
+        if records:
+            x.attach_grad()
+            with mx.autograd.record():
+                y = mx.nd.Custom(x, state, op_type="stored_%s_%s" % (stype, records))
+            y.backward()
+        else:
+            y = mx.nd.Custom(x, state, op_type="stored_%s_%s" % (stype, records))
+        found = [x.grad.stype, x.grad.asnumpy().tolist()] if records else []
+        y.wait_to_read()
+        return [y.stype, y.asnumpy().tolist(), state.asnumpy().tolist(), sorted(map(str, log)), found]
+
+    return case
+
+
+for _stype in STORAGES:
+    for _records in (False, True):
+        CASES.add("stored: %s, recorded=%s" % (_stype, _records), _stored(_stype, _records))

@@ -324,3 +324,57 @@ def test_an_operator_in_mxnets_oldest_way(kind):
 def test_the_base_of_old_operators_is_none_itself():
     with pytest.raises(mx.MXNetError, match="PythonOp: not an operator by itself"):
         mx.operator.PythonOp()(mx.sym.var("data")).eval(data=mx.nd.ones(2))
+
+
+class Stored(mx.operator.CustomOpProp):
+    """Doubles; tells the storage types that it was registered for."""
+
+    told = (["csr"], ["csr"], [])
+    told_backward = (["default"], ["csr"], ["csr"], ["csr"], [])
+
+    def infer_storage_type(self, in_stype):
+        return self.told
+
+    def infer_storage_type_backward(self, *stypes):
+        return self.told_backward
+
+    def create_operator(self, ctx, in_shapes, in_dtypes):
+        class Double(mx.operator.CustomOp):
+            def forward(self, is_train, req, in_data, out_data, aux):
+                self.assign(out_data[0], req[0], in_data[0] * 2)
+
+        return Double()
+
+
+def _stored(**attributes):
+    mx.operator.register("stored")(type("Stored", (Stored,), attributes))
+    x = nd.array([[0, 1], [2, 0]]).tostype("csr")
+    x.attach_grad()
+    with autograd.record():
+        nd.Custom(x, op_type="stored").backward()
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"told": (["default"], ["csr"], [])}, r"infer_storage_type told another .*: expected 'csr', got 'default'"),
+        ({"told": (["csr"], ["coo"], [])}, r"unknown storage type: expected .*, got 'coo'"),
+        ({"told": (["csr"], [], [])}, r"wrong number of output entries: expected 1, got 0"),
+        ({"told_backward": (["csr"], ["csr"])}, r"must return five lists: expected those of \[1, 1, 1, 1, 0\]"),
+        (
+            {"told_backward": (["csr"], ["csr"], ["csr"], ["csr"], [])},
+            r"infer_storage_type_backward told another .*: expected 'default', got 'csr'",
+        ),
+        (
+            {"infer_storage_type": mx.operator.CustomOpProp.infer_storage_type},
+            r"infer_storage_type raised StorageError: Stored\.infer_storage_type: sparse storage: .* got 'csr'",
+        ),
+        (
+            {"infer_storage_type_backward": mx.operator.CustomOpProp.infer_storage_type_backward},
+            r"infer_storage_type_backward raised StorageError: .* got 'csr'",
+        ),
+    ],
+)
+def test_wrong_storage_types_are_refused(attributes, message):
+    with pytest.raises(MXNetError, match=message):
+        _stored(**attributes)

@@ -261,3 +261,40 @@ def test_an_integer_argument_has_gradient_zero():
     executor.forward(is_train=True)
     executor.backward(mx.nd.ones(3))
     np.testing.assert_array_equal(gradient.asnumpy(), [0, 0, 0])
+
+
+def test_sparse_states_and_gradients_are_stored():
+    class Counted(mx.operator.CustomOp):
+        def forward(self, is_train, req, in_data, out_data, aux):
+            self.assign(out_data[0], req[0], in_data[0] * 2)
+            aux[0][:] = aux[0] + 1
+
+        def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
+            self.assign(in_grad[0], req[0], out_grad[0] * 2)
+
+    @mx.operator.register("executor_counted")
+    class CountedProp(mx.operator.CustomOpProp):
+        def list_auxiliary_states(self):
+            return ["state"]
+
+        def infer_shape(self, in_shape):
+            return in_shape, [in_shape[0]], [in_shape[0]]
+
+        def create_operator(self, ctx, in_shapes, in_dtypes):
+            return Counted()
+
+    for stype, req, expected in (("csr", "write", 2.0), ("row_sparse", "add", 3.0), ("csr", "add", 3.0)):
+        ones = mx.nd.ones((2, 3))
+        executor = mx.sym.Custom(mx.sym.var("data"), mx.sym.var("state"), op_type="executor_counted").bind(
+            mx.cpu(),
+            {"data": ones.tostype(stype)},
+            {"data": ones.tostype(stype)},
+            req,
+            {"state": mx.nd.zeros((2, 3)).tostype(stype)},
+        )
+        executor.forward(is_train=True)
+        executor.backward([ones])
+        (gradient,), (state,) = executor.grad_arrays, executor.aux_arrays
+        assert (gradient.stype, state.stype) == (stype, stype)
+        np.testing.assert_array_equal(gradient.asnumpy(), np.full((2, 3), expected))
+        np.testing.assert_array_equal(state.asnumpy(), np.ones((2, 3)))

@@ -51,6 +51,7 @@ TWICE = {
 
 ELSEWHERE = {
     "gluonnx.autograd._Constant": "test_a_constant_gradient_has_the_gradient_zero",
+    "gluonnx.ops.blocking._Blocked": "test_what_is_blocked_is_a_constant",
     "gluonnx.ops.derivative._InverseHyperbolic": "test_inverse_hyperbolic_functions",
     "gluonnx.ops.derivative._InverseHyperbolicGradient": "test_inverse_hyperbolic_functions",
     "gluonnx.ops.derivative._Refusing": "test_refused_in_every_position",
@@ -215,3 +216,13 @@ def test_a_constant_gradient_has_the_gradient_zero():
         z = first * x
     z.backward()
     assert x.grad.asnumpy().tolist() == [[3.0] * 3] * 2
+
+
+def test_what_is_blocked_is_a_constant():
+    x = mx.nd.array([1.0, -2.0, 3.0])
+    x.attach_grad()
+    with mx.autograd.record():
+        y = mx.nd.BlockGrad(x * x) * x**3
+        (first,) = mx.autograd.grad([y], [x], create_graph=True)
+    first.backward()
+    assert x.grad.asnumpy().tolist() == [6.0, -48.0, 162.0]

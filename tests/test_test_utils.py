@@ -169,3 +169,28 @@ def test_star_import_gives_what_mxnets_gives():
     assert names["mx"] is mx
     assert names["np"] is np
     assert names["array"] is mx.nd.array
+
+
+def test_the_same_batch_again_and_again_for_a_monitored_module():
+    conv = mx.sym.Convolution(mx.sym.var("data"), kernel=(1, 1), num_filter=1, name="conv")
+    module = mx.module.Module(conv, label_names=None)
+    module.bind(for_training=False, data_shapes=[("data", (1, 3, 10, 10))])
+    module.init_params()
+    seen = {}
+    module._exec_group.execs[0].set_monitor_callback(lambda name, a: seen.update({name: a.shape}), monitor_all=True)
+    data = np.arange(2 * 3 * 10 * 14.0).reshape(2, 3, 10, 14)
+    batches = tu.DummyIter(mx.io.NDArrayIter(data, batch_size=1))
+    assert batches.batch_size == 1
+    for _ in range(3):
+        batch = next(batches)
+        assert batch is batches.the_batch
+        np.testing.assert_array_equal(batch.data[0].asnumpy(), data[:1])
+    module.forward(batch, is_train=False)
+    image = (1, 3, 10, 14)
+    assert seen == {
+        "data": image,
+        "conv_data": image,
+        "conv_weight": (1, 3, 1, 1),
+        "conv_bias": (1,),
+        "conv_output": (1, 1, 10, 14),
+    }

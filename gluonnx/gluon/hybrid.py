@@ -89,7 +89,9 @@ class HybridCall:
         self.last_inputs = signature_of(arrays)
         tensors = [a._active() for a in arrays]
         tensors += [a._active() for a in held]
-        results, updates = self._function(tensors, training=MODES.training, generator=generator)
+        results, updates = self._function(
+            tensors, training=MODES.training, generator=generator, keeps_blocked=MODES.recording
+        )
         for name, value in updates.items():
             with torch.no_grad():
                 self.parameters[name].data(ctx)._writable().copy_(value)

@@ -389,8 +389,8 @@ logical_xor = _with_numbers(
 )
 
 
-def reset_arrays(*data: NDArray, num_arrays: int) -> None:
-    """Set every array to 0, in place.
+def reset_arrays(*data: NDArray, num_arrays: int) -> list[NDArray]:
+    """Set every array to 0, in place; return an empty list, the operator's outputs.
 
     Args:
         *data: The arrays, of any dtypes and contexts.
@@ -405,3 +405,4 @@ def reset_arrays(*data: NDArray, num_arrays: int) -> None:
         raise InputError(f"nd.reset_arrays: wrong number of arrays: expected num_arrays={num_arrays}, got {len(data)}.")
     for array in data:
         array[:] = 0
+    return []

@@ -86,8 +86,12 @@ def onehot_encode(indices: NDArray, out: NDArray) -> NDArray:
     return filled
 
 
-def set_value(src: float, out: NDArray) -> NDArray:
-    """Fill `out` with a number, and return it."""
+def set_value(src: float, out: NDArray | None = None) -> NDArray:
+    """Fill `out` with a number, and return it.
+
+    Raises:
+        ArgumentError: `out` is no array.
+    """
     if not isinstance(out, NDArray):
         raise ArgumentError(f"_set_value: nothing to fill: expected an NDArray, got out={out!r}. Pass `out=`.")
     out[:] = src

@@ -11,6 +11,7 @@ from gluonnx.modes import MODES
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ndarray.origin import CONSTANT, VARIABLE, Origin
 from gluonnx.ndarray.sparse_array import BaseSparseNDArray, CSRNDArray, RowSparseNDArray
+from gluonnx.ops.blocking import Behind, any_blocked, reachable
 from gluonnx.ops.storage import without_graph
 
 GRAD_REQS = ("write", "add", "null")
@@ -158,8 +159,8 @@ def backward(
     Raises:
         MXNetError: A head is not in a graph, or its graph was freed.
     """
-    tensors = tracked_heads(heads)
-    gradients = head_gradients(tensors, head_grads)
+    tensors, gradients = once(tracked_heads(heads), head_grads)
+    reached, passed = _reached(tensors) if any_blocked() else ((), ())
     with_mode = train_mode != MODES.backward_training
     if with_mode:
         MODES.backward_training = train_mode
@@ -170,8 +171,48 @@ def backward(
     finally:
         if with_mode:
             MODES.backward_training = not train_mode
+    for variable, leaf in reached:
+        if not leaf.is_fresh:
+            variable.grad = torch.zeros_like(leaf.plain)
+            leaf.receive(variable)
     if not retain_graph:
+        for behind in passed:
+            behind.nodes.clear()
         release(heads)
+
+
+def _reached(tensors: Sequence[torch.Tensor]) -> tuple[Sequence[tuple[torch.Tensor, Leaf]], Sequence[Behind]]:
+    """Return the variables that heads were computed from, no longer fresh, and the blocked tensors on the way.
+
+    MXNet leaves zeros in a variable that no gradient reaches because each way to it is blocked.
+    """
+    variables, passed = reachable(tensors)
+    found = []
+    for variable in variables:
+        hooks = getattr(variable, "_post_accumulate_grad_hooks", None) or {}
+        for hook in hooks.values():
+            leaf = getattr(hook, "__self__", None)
+            if isinstance(leaf, Leaf):
+                leaf.is_fresh = False
+                found.append((variable, leaf))
+    return found, passed
+
+
+def once(
+    tensors: Sequence[torch.Tensor], head_grads: Sequence[NDArray | None]
+) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Return heads and their gradients; one that is given twice counts once, with the last of its gradients.
+
+    Raises:
+        InputError: A head gradient has another number of elements than its head.
+        InputTypeError: A head gradient is not an array.
+    """
+    gradients = _head_gradients(tensors, head_grads)
+    if len(tensors) == 1:
+        return list(tensors), gradients
+    last = {id(t): i for i, t in enumerate(tensors)}
+    kept = [i for i, t in enumerate(tensors) if last[id(t)] == i]
+    return [tensors[i] for i in kept], [gradients[i] for i in kept]
 
 
 def tracked_heads(heads: Sequence[NDArray]) -> list[torch.Tensor]:
@@ -192,7 +233,7 @@ def tracked_heads(heads: Sequence[NDArray]) -> list[torch.Tensor]:
     return tensors
 
 
-def head_gradients(tensors: Sequence[torch.Tensor], given: Sequence[NDArray | None]) -> list[torch.Tensor]:
+def _head_gradients(tensors: Sequence[torch.Tensor], given: Sequence[NDArray | None]) -> list[torch.Tensor]:
     """Return the gradient with respect to each head, ones where none is given.
 
     Raises:
@@ -212,7 +253,7 @@ def head_gradients(tensors: Sequence[torch.Tensor], given: Sequence[NDArray | No
         if whole.numel() != t.numel():
             raise InputError(
                 f"autograd: a head gradient does not fit its head: expected shape {tuple(t.shape)}, "
-                f"got {gradient.shape}."
+                f"got {gradient.shape}. Pass one of as many elements, or None for ones."
             )
         found.append(whole.reshape(t.shape).to(t.dtype))
     return found

@@ -17,6 +17,7 @@ from gluonnx.moved import names_of
 from gluonnx.ndarray import indexing
 from gluonnx.ndarray.origin import CONSTANT, OPAQUE, Origin
 from gluonnx.ndarray.sharing import share
+from gluonnx.ops.blocking import blocked
 from gluonnx.ops.dtypes import BY_TORCH, as_dtype
 from gluonnx.ops.shaping import plain_codes
 from gluonnx.ops.table import TABLE
@@ -565,9 +566,10 @@ def _arithmetic(
         if kind is NDArray and type(self) is NDArray:
             a, b = self._t, other._t
             if a.requires_grad or b.requires_grad:
-                if has_gradient and MODES.recording:
+                if MODES.recording:
                     try:
-                        result = NDArray(binary(b, a) if swap else binary(a, b))
+                        t = binary(b, a) if swap else binary(a, b)
+                        result = NDArray(t if has_gradient else blocked(t, (a, b)))
                         result._made = (row, other._made, self._made) if swap else (row, self._made, other._made)
                         return result
                     except RuntimeError as err:
@@ -584,9 +586,11 @@ def _arithmetic(
         if kind is float or kind is int or isinstance(other, (numbers.Number, np.generic)):
             t = self._t
             if t.requires_grad:
-                if has_gradient and MODES.recording:
+                if MODES.recording:
                     number = float(other)
-                    result = self._like(with_scalar(t, scalar=number))
+                    source = t
+                    t = with_scalar(t, scalar=number)
+                    result = self._like(t if has_gradient else blocked(t, (source,)))
                     result._made = (scalar_row, self._origin(), number)
                     return result
                 t = self._active()
@@ -595,7 +599,8 @@ def _arithmetic(
             check_same_context(array_op, self, other)
             a, b = self._active(), other._active()
             try:
-                result = self._like(binary(b, a) if swap else binary(a, b))
+                t = binary(b, a) if swap else binary(a, b)
+                result = self._like(t if has_gradient else blocked(t, (a, b)))
             except RuntimeError as err:
                 raise broadcast_error(array_op, self, other, err) from None
             if result._t.requires_grad:

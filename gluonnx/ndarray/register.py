@@ -20,6 +20,7 @@ from gluonnx.ndarray.ndarray import NDArray, check_same_context, on_context
 from gluonnx.ndarray.provenance import note, note_outputs
 from gluonnx.ndarray.sparse_array import BaseSparseNDArray, stored
 from gluonnx.ops import storage
+from gluonnx.ops.blocking import blocked
 from gluonnx.ops.signature import (
     INPLACE_METHODS,
     arrange,
@@ -131,11 +132,13 @@ def _unary(op: Operator) -> Function:
             if type(data) is NDArray:
                 t = data._t
                 if t.requires_grad:
-                    t = data._active()
+                    source = data._active()
                     try:
-                        t = forward(t)
+                        t = forward(source)
                     except TORCH_ERRORS as err:
-                        raise explain(op, (t,), err) from err
+                        raise explain(op, (source,), err) from err
+                    if source.requires_grad and not t.requires_grad:
+                        t = blocked(t, (source,))
                     result = NDArray(t)
                     if t.requires_grad:
                         try:
@@ -166,6 +169,8 @@ def _binary(op: Operator) -> Function:
                         t = forward(a, b)
                     except TORCH_ERRORS as err:
                         raise explain(op, (a, b), err) from err
+                    if not t.requires_grad:
+                        t = blocked(t, (a, b))
                     result = NDArray(t)
                     if t.requires_grad:
                         note(result, op, (lhs, rhs))
@@ -244,7 +249,7 @@ def _general(op: Operator) -> Function:
                 bound = find((count, rest, *kwargs.items()) if rest else (count, *kwargs.items()))
                 if bound is None:
                     return _call(op, args, kwargs, cache)
-            except TypeError:  # a list or numpy array among the attributes
+            except (TypeError, ValueError):  # a list or numpy array among the attributes
                 return _call(op, args, kwargs, cache)
             last = count, len(args), kwargs, rest, bound, bound.plain
         try:
@@ -257,10 +262,14 @@ def _general(op: Operator) -> Function:
         except TORCH_ERRORS as err:
             result = _again(bound, tensors, err)
         if bound.is_simple:
-            array = NDArray(result)
-            if is_tracked and result.requires_grad:
-                note(array, bound, args if count == len(args) else args[:count])
-            return array
+            if is_tracked:
+                if not result.requires_grad:
+                    result = _blocked(bound, tensors, result)
+                if result.requires_grad:
+                    array = NDArray(result)
+                    note(array, bound, args if count == len(args) else args[:count])
+                    return array
+            return NDArray(result)
         return _finish(bound, args if count == len(args) else args[:count], tensors, result)
 
     return fn
@@ -326,10 +335,14 @@ def _again(bound: Bound, tensors: Sequence[Tensor], err: Exception) -> Any:
 def _finish(bound: Bound, inputs: Sequence[NDArray], tensors: Sequence[torch.Tensor], result: Any) -> Any:
     """Store new auxiliary states and return the visible outputs of a call."""
     if isinstance(result, torch.Tensor):
+        if not result.requires_grad:
+            result = _blocked(bound, tensors, result)
         array = NDArray(_own(result, tensors) if bound.view else result)
         if result.requires_grad:
             note(array, bound, inputs)
         return array
+    if not any(r.requires_grad for r in result[: bound.visible]):
+        result = [*(_blocked(bound, tensors, r) for r in result[: bound.visible]), *result[bound.visible :]]
     place = bound.count
     for position in bound.auxiliary:
         update = result[place]
@@ -342,6 +355,14 @@ def _finish(bound: Bound, inputs: Sequence[NDArray], tensors: Sequence[torch.Ten
             note_outputs(arrays, bound, inputs)
             break
     return arrays[0] if bound.visible == 1 else arrays
+
+
+def _blocked(bound: Bound, tensors: Sequence[torch.Tensor], result: torch.Tensor) -> torch.Tensor:
+    """Put a result without gradients into the graph of its inputs, if they are in one and the operator lets it."""
+    for t in tensors:
+        if t.requires_grad:
+            return result if bound.op.refuses_gradient(bound.parsed) else blocked(result, tensors)
+    return result
 
 
 def _own(result: torch.Tensor, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -420,6 +441,8 @@ def _run(op: Operator, inputs: list[NDArray], parsed: dict[str, Any], given: Ite
         result = _run_sparse(op, inputs, parsed)
         if isinstance(result, storage.RowUpdate):
             return _deliver_rows(op, inputs, parsed, result, out)
+        if isinstance(result, storage.Results):
+            return _deliver_results(Bound(op, parsed, given), inputs, result, out)
         if result is not NotImplemented:
             array = stored(result, home)
             if array._s.graph is not None if isinstance(array, BaseSparseNDArray) else array._t.requires_grad:
@@ -531,6 +554,22 @@ def _deliver_rows(
         return inputs[0]
     whole = first._plain().index_copy(0, update.rows, update.values)
     return _deliver(on_context(whole, first.context), out)
+
+
+def _deliver_results(bound: Bound, inputs: Sequence[NDArray], results: storage.Results, out: Any) -> Any:
+    """Store the new auxiliary states; return the outputs, or fill `out` with them."""
+    home = inputs[0].context
+    for position, state in zip(bound.auxiliary, results.states, strict=True):
+        stored(state, home).copyto(inputs[position])
+    arrays = [stored(d, home) for d in results.outputs]
+    note_outputs(arrays, bound, inputs)
+    targets = [None] * len(arrays) if out is None else [out] if isinstance(out, NDArray) else list(out)
+    if len(targets) != len(arrays):
+        raise InputError(
+            f"{bound.op.name}: wrong number of arrays to fill: expected {len(arrays)}, got {len(targets)}."
+        )
+    delivered = [_deliver(a, t) for a, t in zip(arrays, targets, strict=True)]
+    return delivered[0] if len(delivered) == 1 else delivered
 
 
 def explain(op: Operator, tensors: Sequence[torch.Tensor], err: Exception) -> Exception:

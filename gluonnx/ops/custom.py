@@ -14,7 +14,8 @@ from torch import Tensor
 
 from gluonnx.errors import AttributeValueError, InputError
 from gluonnx.ops.attributes import to_text
-from gluonnx.ops.table import TABLE, Attrs, Gradient, Input, Operator
+from gluonnx.ops.storage import Data, Results
+from gluonnx.ops.table import TABLE, Attrs, Gradient, Input, Operator, SparseRule
 
 __all__ = ["KINDS", "KeptOperators", "Kind", "operator_of_call", "own_code", "register_kind"]
 
@@ -48,6 +49,10 @@ class Kind(Protocol):
         """Return the outputs and the new values of the auxiliary states."""
         ...
 
+    def run_stored(self, data: Sequence[Data]) -> Results:
+        """Do the same with storages; NotImplemented where everything is dense."""
+        ...
+
 
 KINDS: dict[str, Callable[[Mapping[str, str]], Kind]] = {}
 """Makes the kind of each `op_type` from its other attributes, as text."""
@@ -75,6 +80,13 @@ def _kind(attrs: Attrs) -> Kind:
             _made.clear()
         found = _made[key] = make({k: v for k, v in attrs.items() if k != "op_type"})
     return found
+
+
+class _StorageRule(SparseRule):
+    """What the kind does with sparse storage; it reads every attribute."""
+
+    def __call__(self, inputs: Sequence[Data], attrs: Attrs) -> Any:
+        return _checked_kind(attrs, len(inputs)).run_stored(inputs)
 
 
 class _CustomOperator(Operator):
@@ -193,12 +205,19 @@ def custom(
 
     Inputs, outputs and auxiliary states are those that its `CustomOpProp` lists.
     """
-    kind = _kind({"op_type": op_type, **attrs})
-    if len(data) != len(kind.inputs):
-        names = ", ".join(spec.name for spec in kind.inputs)
-        raise InputError(f"Custom `{op_type}`: wrong inputs: expected {len(kind.inputs)} ({names}), got {len(data)}.")
+    kind = _checked_kind({"op_type": op_type, **attrs}, len(data))
     place = data[0].device if data else device or torch.device("cpu")
     return kind.run(data, training, place)
+
+
+def _checked_kind(attrs: Attrs, count: int) -> Kind:
+    kind = _kind(attrs)
+    if count != len(kind.inputs):
+        names = ", ".join(spec.name for spec in kind.inputs)
+        raise InputError(
+            f"Custom `{attrs['op_type']}`: wrong inputs: expected {len(kind.inputs)} ({names}), got {count}."
+        )
+    return kind
 
 
 _row = _CustomOperator(
@@ -219,4 +238,5 @@ _row = _CustomOperator(
 )
 _row.inputs, _row.variadic = (), False
 _row.no_onnx("it runs Python code")
+_row.sparse_rule = _StorageRule(_checked_kind, frozenset(), is_recorded=True, takes_dense=True)
 TABLE.add(_row)

@@ -263,8 +263,10 @@ def sync_batch_norm(
     key: str,
     training: bool = False,
 ) -> BatchNormResult:
-    """`BatchNorm` of axis 1; see there.
+    """`BatchNorm` of axis 1; see there. Its output `var` holds the variance.
 
+    Differs: the outputs `mean` and `var` hold the moving statistics where those are used; MXNet leaves in them what lay
+        in memory.
     Differs: `ndev` other than 1 is an error while training: the devices of one process run one after another here, so
     none can wait for the statistics of the next. `key`, which tells MXNet's layers apart, has no effect.
 
@@ -290,7 +292,11 @@ def sync_batch_norm(
         axis=1,
         training=training,
     )
-    return out, mean, inverse_std, new_mean, new_var
+    if not output_mean_var:
+        return out, mean, inverse_std, new_mean, new_var
+    is_of_batch = training and not use_global_stats
+    variance = inverse_std.pow(-2.0).sub_(eps).clamp_(min=0.0) if is_of_batch else moving_var
+    return out, mean, variance, new_mean, new_var
 
 
 @sync_batch_norm.dtypes
@@ -311,8 +317,9 @@ def _(
     fix_gamma: bool,
     output_mean_var: bool,
 ) -> tuple[Value, ...]:
-    attrs = {"eps": eps, "fix_gamma": fix_gamma, "output_mean_var": output_mean_var, "axis": 1}
-    return tuple(batch_norm.lower(g, (data, gamma, beta, moving_mean, moving_var), attrs))
+    attrs = {"eps": eps, "fix_gamma": fix_gamma, "output_mean_var": False, "axis": 1}
+    (out,) = batch_norm.lower(g, (data, gamma, beta, moving_mean, moving_var), attrs)
+    return (out, g.op("Identity", moving_mean), g.op("Identity", moving_var)) if output_mean_var else (out,)
 
 
 @sync_batch_norm.parameters

@@ -135,6 +135,24 @@ Data: TypeAlias = Tensor | Storage
 """What a sparse rule of an operator takes and returns."""
 
 
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What an operator of several outputs or with states gives.
+
+    Attributes:
+        outputs: Its outputs.
+        states: The new values of its auxiliary inputs.
+    """
+
+    outputs: tuple[Data, ...]
+    states: tuple[Data, ...]
+
+
+def stype_of(data: Data) -> StorageType:
+    """Return the storage type of a tensor or a storage."""
+    return "default" if isinstance(data, Tensor) else data.stype
+
+
 class _Reveal(torch.autograd.Function):
     """The dense form of a variable, with the gradient of its handle."""
 

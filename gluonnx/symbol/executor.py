@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 
 from gluonnx.errors import GraphError, InputError, MXNetError, PositionError
+from gluonnx.ops.blocking import blocked
 from gluonnx.ops.dtypes import BY_TORCH
 from gluonnx.ops.table import Wiring
 from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
@@ -140,6 +141,7 @@ class GraphFunction:
         training: bool = False,
         generator: Generator | None = None,
         device: torch.device | None = None,
+        keeps_blocked: bool = False,
     ) -> tuple[list[torch.Tensor], Mapping[str, torch.Tensor]]:
         """Compute the outputs.
 
@@ -148,6 +150,7 @@ class GraphFunction:
             training: Whether operators behave as in training.
             generator: Gives the random generator of a device.
             device: Where operators without inputs create arrays; the device of the first tensor if None.
+            keeps_blocked: Whether results that no gradient goes through are part of torch's graph, as in `record`.
 
         Returns:
             The outputs, and the new values of auxiliary states by variable name.
@@ -169,6 +172,8 @@ class GraphFunction:
                     result = step.call(*arguments)
             except (RuntimeError, ValueError, IndexError, TypeError) as err:
                 raise _explain(step.node, arguments, err) from err
+            if keeps_blocked and not (step.is_single and result.requires_grad):  # type: ignore[attr-defined]
+                result = _kept(step.node, arguments, result)
             if step.is_single or isinstance(result, torch.Tensor):
                 values[step.outputs[0]] = result  # type: ignore[call-overload]
             else:
@@ -281,6 +286,22 @@ def _watched_call(
     result: Any = step.call(*arguments, **runtime)
     watcher.after(step.node, [result] if isinstance(result, torch.Tensor) else result)
     return result  # type: ignore[no-any-return]
+
+
+def _kept(node: Node, arguments: Sequence[torch.Tensor | None], result: Any) -> Any:
+    """Return an operator's result, in the graph of its inputs even where no gradient goes through the operator."""
+    is_single = isinstance(result, torch.Tensor)
+    count = node.output_count
+    if (result.requires_grad if is_single else any(r.requires_grad for r in result[:count])) or not any(
+        t is not None and t.requires_grad for t in arguments
+    ):
+        return result
+    assert node.op is not None
+    if node.op.refuses_gradient(node.typed):
+        return result
+    if is_single:
+        return blocked(result, arguments)
+    return (*(blocked(r, arguments) for r in result[:count]), *result[count:])
 
 
 def _runtime(step: _Step, training: bool, generator: Generator | None, device: torch.device) -> dict[str, object]:

@@ -1,10 +1,10 @@
-"""Functions of `sym` and `sym.contrib` around operators."""
+"""Functions of `sym`, `sym.contrib` and `sym._internal` around operators."""
 
 import math
 from collections.abc import Callable
 from typing import Any
 
-from gluonnx.errors import ArgumentError
+from gluonnx.errors import ArgumentError, NotSupportedError
 from gluonnx.symbol import random
 from gluonnx.symbol.register import function
 from gluonnx.symbol.symbol import Symbol
@@ -73,8 +73,37 @@ def rand_zipfian(true_classes: Symbol, num_sampled: int, range_max: int) -> tupl
     return sampled, expected(true_classes), expected(sampled)
 
 
-MAIN: dict[str, Callable[..., Any]] = {"histogram": histogram, "split_v2": split_v2}
+def reset_arrays(*data: Symbol, num_arrays: int, name: str | None = None) -> Symbol:
+    """Refuse: the operator changes arrays in place and has no output, so it is no part of a graph.
+
+    Differs: an error; MXNet's `sym.reset_arrays` ends the process.
+
+    Raises:
+        NotSupportedError: Always.
+    """
+    raise NotSupportedError(
+        "sym.reset_arrays: no operator of a graph: expected arrays that are changed in place, got symbols. "
+        "Call `nd.reset_arrays` on the arrays."
+    )
+
+
+def set_value(src: float, name: str | None = None) -> Symbol:
+    """Refuse: the operator fills the array given as `out=`, which a graph does not have.
+
+    Differs: an error; MXNet makes a node that no executor can run.
+
+    Raises:
+        NotSupportedError: Always.
+    """
+    raise NotSupportedError(
+        f"sym._internal._set_value: no operator of a graph: expected an array to fill, got src={src!r} alone. "
+        "Use `sym.full`, or `nd._internal._set_value(src, out=array)`."
+    )
+
+
+MAIN: dict[str, Callable[..., Any]] = {"histogram": histogram, "reset_arrays": reset_arrays, "split_v2": split_v2}
 CONTRIB: dict[str, Callable[..., Any]] = {"rand_zipfian": rand_zipfian}
-"""What `sym` and `sym.contrib` have beside the operators of the table."""
+INTERNAL: dict[str, Callable[..., Any]] = {"_set_value": set_value}
+"""What `sym`, `sym.contrib` and `sym._internal` have beside the operators of the table."""
 METHODS: dict[str, Callable[..., Any]] = {"split_v2": split_v2}
 """Methods of Symbol beside those of the table."""

@@ -15,6 +15,6 @@ def install(package: ModuleType) -> None:
     fill(package, function, {"contrib": contrib, "random": random})
     for name in updates.__all__:
         setattr(package.contrib, name, getattr(updates, name))
-    add(package, {"": internal.MAIN, "contrib": internal.CONTRIB})
+    add(package, {"": internal.MAIN, "contrib": internal.CONTRIB, "_internal": internal.INTERNAL})
     for name, method in internal.METHODS.items():
         setattr(Symbol, name, method)

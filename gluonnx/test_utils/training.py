@@ -6,11 +6,35 @@ from typing import Any
 import numpy as np
 
 from gluonnx import autograd
+from gluonnx.io import DataBatch, DataIter
 from gluonnx.ndarray import NDArray, array
 from gluonnx.test_utils.arrays import rand_ndarray
 from gluonnx.test_utils.comparing import assert_almost_equal, compare_ndarray_tuple
 
-__all__ = ["check_gluon_hybridize_consistency", "compare_optimizer"]
+__all__ = ["DummyIter", "check_gluon_hybridize_consistency", "compare_optimizer"]
+
+
+class DummyIter(DataIter):
+    """An iterator without end that gives the first batch of another one again and again.
+
+    Args:
+        real_iter: The other one.
+
+    Attributes:
+        real_iter: The same.
+        the_batch: Its first batch.
+    """
+
+    def __init__(self, real_iter: DataIter) -> None:
+        super().__init__(real_iter.batch_size)
+        self.real_iter = real_iter
+        self.provide_data = real_iter.provide_data
+        self.provide_label = real_iter.provide_label
+        self.the_batch = next(real_iter)
+
+    def next(self) -> DataBatch:
+        """Return the batch."""
+        return self.the_batch
 
 
 def compare_optimizer(

@@ -10,11 +10,20 @@ from gluonnx.errors import MXNetError
 
 def test_reset_arrays():
     arrays = [nd.ones((2, 3)), nd.ones((2,), dtype="float16"), nd.ones((1,), ctx=mx.cpu(1))]
-    assert nd.reset_arrays(*arrays, num_arrays=3) is None
+    assert nd.reset_arrays(*arrays, num_arrays=3) == []
     assert [a.asnumpy().tolist() for a in arrays] == [[[0, 0, 0], [0, 0, 0]], [0, 0], [0]]
     assert arrays[1].dtype == np.float16
     with pytest.raises(MXNetError, match=r"nd\.reset_arrays: wrong number of arrays: expected num_arrays=2, got 3"):
         nd.reset_arrays(*arrays, num_arrays=2)
+
+
+def test_operators_that_only_write_are_none_of_graphs():
+    with pytest.raises(MXNetError, match=r"sym\.reset_arrays: no operator of a graph.*Call `nd\.reset_arrays`"):
+        mx.sym.reset_arrays(mx.sym.var("a"), num_arrays=1)
+    with pytest.raises(MXNetError, match=r"_set_value: no operator of a graph: .*got src=3\.5 alone"):
+        mx.sym._internal._set_value(src=3.5)
+    with pytest.raises(MXNetError, match=r"_set_value: nothing to fill: expected an NDArray, got out=None"):
+        nd._internal._set_value(src=3.5)
 
 
 @pytest.mark.parametrize(

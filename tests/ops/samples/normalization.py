@@ -49,6 +49,9 @@ for train in (False, True):
         batch_norm("statistics" + tail, (4, 3, 2), 3, train=train, fix_gamma=False, output_mean_var=True),
         batch_norm("one" + tail, (1, 1, 1, 1), 1, train=train, fix_gamma=False),
     ]
+SAMPLES.append(
+    batch_norm("sync_statistics", (4, 3, 2), 3, train=True, op="_contrib_SyncBatchNorm", output_mean_var=True, key="b")
+)
 
 
 def norm(op, id, shape, channels, dtype="float32", onnx=None, **attrs):
