@@ -253,6 +253,21 @@ def test_any_changed_byte_is_an_error_or_a_valid_model(data):
         lift(model, "net")
 
 
+@pytest.mark.parametrize("name", ["values_decide", "loop"])
+def test_outputs_whose_shapes_depend_on_values_run_on_torch_when_hybridized(name, tmp_path):
+    opset, text = MODELS[name]
+    model = model_of(text, opset)
+    onnx.save(model, tmp_path / "net.onnx")
+    inputs = inputs_of(model)
+    net = SymbolBlock.imports(tmp_path / "net.onnx")
+    net.hybridize()
+    with pytest.warns(UserWarning, match=r"runs on torch .*output `y_output\d?` has a shape that depends on values"):
+        outputs = net(*(mx.nd.array(a) for a in inputs.values()))
+    expected = Session(tmp_path / "net.onnx", device="cpu").run(inputs)
+    for got, want in zip(outputs if isinstance(outputs, list) else [outputs], expected.values(), strict=True):
+        np.testing.assert_allclose(got.asnumpy(), want, rtol=1e-6)
+
+
 def test_gradients_go_through_kept_operators():
     lifted = lift(model_of(MODELS["resize"][1], 13), keep_all=True)
     data = torch.ones(1, 1, 3, 4, requires_grad=True)
