@@ -206,8 +206,8 @@ class RuntimePlan:
             head_shape, head_dtype = inference.shape(head), inference.dtype(head)
             if head_shape is None or head_dtype is None:
                 raise LoweringError(
-                    f"output `{head[0].output_name(head[1])}` has a shape that depends on values: expected one that the "
-                    "inputs' shapes decide, so that memory for it can be bound before a run"
+                    f"output `{head[0].output_name(head[1])}` has a shape that depends on values: expected one that "
+                    "the inputs' shapes decide, so that memory for it can be bound before a run"
                 )
             found.append((head_dtype, head_shape))
         return found
