@@ -17,13 +17,13 @@ import torch
 from gluonnx_runtime import Binding, PointerCall, Session, SessionError
 
 from gluonnx.context import Context
-from gluonnx.errors import InputError, ParameterError
+from gluonnx.errors import InputError, LoweringError, ParameterError
 from gluonnx.gluon.parameter import REPLACEMENTS, Parameter
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ndarray.sharing import is_shared
 from gluonnx.onnx.lowering import lower
 from gluonnx.ops.dtypes import BY_TORCH, torch_dtype
-from gluonnx.symbol.graph import Entry
+from gluonnx.symbol.graph import Entry, all_nodes
 from gluonnx.symbol.inference import infer
 
 MAX_SHAPES = 64
@@ -79,7 +79,7 @@ class RuntimePlan:
         is_dynamic: Whether the batch size is left open.
 
     Raises:
-        LoweringError: ONNX cannot express the graph.
+        LoweringError: ONNX cannot express the graph, or the shape of an output depends on values.
     """
 
     def __init__(
@@ -99,6 +99,8 @@ class RuntimePlan:
         self._frozen: _Frozen | None = None
         self._freeze_cost_s = 0.0
         self._stable_s = 0.0
+        if any(n.op is not None and n.op.carries_values for n in all_nodes(graph.heads)):
+            self._infer(signature.shapes)
         if not self._weights.are_shared():
             self._freeze()
 
@@ -202,8 +204,11 @@ class RuntimePlan:
         found = []
         for head in graph.heads:
             head_shape, head_dtype = inference.shape(head), inference.dtype(head)
-            assert head_shape is not None
-            assert head_dtype is not None
+            if head_shape is None or head_dtype is None:
+                raise LoweringError(
+                    f"output `{head[0].output_name(head[1])}` has a shape that depends on values: expected one that "
+                    "the inputs' shapes decide, so that memory for it can be bound before a run"
+                )
             found.append((head_dtype, head_shape))
         return found
 

@@ -1,12 +1,13 @@
 """ONNX files: written whole or not at all, read with limits."""
 
+import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError, Message
-from onnx import GraphProto, ModelProto, TensorProto
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
 from gluonnx.errors import FormatError
 from gluonnx.formats import FileSet, read_bytes
@@ -55,7 +56,8 @@ def read_model(path: str | os.PathLike[str]) -> ModelProto:
         raise FormatError(f"{path}: not an ONNX model: expected one, got {got}. Check where it came from.")
     if (field := _undecoded(model)) is not None:
         raise FormatError(f"{path}: damaged: expected UTF-8 text in field `{field}`, got other bytes. Copy it again.")
-    for tensor in _tensors(model.graph):
+    functions = (tensor for function in model.functions for tensor in _tensors_of(function.node))
+    for tensor in itertools.chain(_tensors(model.graph), functions):
         if tensor.data_location == TensorProto.EXTERNAL:
             _load_external(path, tensor)
     return model
@@ -74,11 +76,19 @@ def _undecoded(message: Message) -> str | None:
 
 def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
     yield from graph.initializer
-    for node in graph.node:
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    yield from _tensors_of(graph.node)
+
+
+def _tensors_of(nodes: Iterable[NodeProto]) -> Iterator[TensorProto]:
+    for node in nodes:
         for attribute in node.attribute:
             if attribute.HasField("t"):
                 yield attribute.t
             yield from attribute.tensors
+            if attribute.HasField("sparse_tensor"):
+                yield from (attribute.sparse_tensor.values, attribute.sparse_tensor.indices)
             if attribute.HasField("g"):
                 yield from _tensors(attribute.g)
             for inner in attribute.graphs:

@@ -20,6 +20,7 @@ from gluonnx.errors import FormatError
 from gluonnx.gluon import SymbolBlock, Trainer
 from gluonnx.onnx import import_to_files, lift, lower
 from gluonnx.onnx.arrays import as_array, as_tensor
+from gluonnx.onnx.check import _is_as_close
 from gluonnx.symbol.executor import GraphFunction
 from gluonnx.symbol.graph import topological
 from gluonnx.symbol.symbol import Symbol
@@ -253,9 +254,52 @@ def test_any_changed_byte_is_an_error_or_a_valid_model(data):
         lift(model, "net")
 
 
+@pytest.mark.parametrize("name", ["values_decide", "loop"])
+def test_outputs_whose_shapes_depend_on_values_run_on_torch_when_hybridized(name, tmp_path):
+    opset, text = MODELS[name]
+    model = model_of(text, opset)
+    onnx.save(model, tmp_path / "net.onnx")
+    inputs = inputs_of(model)
+    net = SymbolBlock.imports(tmp_path / "net.onnx")
+    net.hybridize()
+    with pytest.warns(UserWarning, match=r"runs on torch .*output `y_output\d?` has a shape that depends on values"):
+        outputs = net(*(mx.nd.array(a) for a in inputs.values()))
+    expected = Session(tmp_path / "net.onnx", device="cpu").run(inputs)
+    for got, want in zip(outputs if isinstance(outputs, list) else [outputs], expected.values(), strict=True):
+        np.testing.assert_allclose(got.asnumpy(), want, rtol=1e-6)
+
+
 def test_gradients_go_through_kept_operators():
     lifted = lift(model_of(MODELS["resize"][1], 13), keep_all=True)
     data = torch.ones(1, 1, 3, 4, requires_grad=True)
     (output,), _ = GraphFunction(lifted.heads, ["x"])([data])
     output.sum().backward()
     assert float(data.grad.sum()) == pytest.approx(output.numel())
+
+
+@pytest.mark.parametrize(
+    ("got", "wanted", "is_close"),
+    [(1.00003, 1.00002, True), (1.0002, 1.00002, False), (1.0, 1.5, False), (float("nan"), 1.00002, False)],
+)
+def test_a_net_that_magnifies_rounding_is_compared_with_the_exact_output(got, wanted, is_close):
+    arrays = [np.array([v], np.float32) for v in (got, wanted)]
+    assert _is_as_close(*arrays, np.array([1.0])) is is_close
+
+
+def test_external_data_in_a_local_function_stays_in_the_folder(tmp_path):
+    model = parser.parse_model(
+        '<ir_version: 9, opset_import: ["" : 18, "local" : 1]> g (float[2] x) => (float[2] y) { y = local.f(x) }\n'
+        '<domain: "local", opset_import: ["" : 18]>\n'
+        "f (a) => (b) { c = Constant<value=float[2] {1, 2}>() b = Add(a, c) }"
+    )
+    tensor = model.functions[0].node[0].attribute[0].t
+    tensor.ClearField("float_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../secret.bin")
+    (tmp_path / "secret.bin").write_bytes(bytes(8))
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "net.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(FormatError, match="data outside of the model's folder"):
+        SymbolBlock.imports(tmp_path / "models" / "net.onnx")
+    with pytest.raises(FormatError, match=r"lies in another file|not valid ONNX"):
+        lift(model, "net")

@@ -152,6 +152,11 @@ class _Lifter:
             raise FormatError(
                 f"{self.where}: `{name}` is no array of numbers: expected one of {', '.join(BY_NAME)}, got {kind}."
             )
+        if tensor.data_location == TensorProto.EXTERNAL:
+            raise FormatError(
+                f"{self.where}: `{name}` lies in another file: expected its values in the model, got external data. "
+                "Read the model with gluonnx.onnx.read_model."
+            )
         return np.asarray(numpy_helper.to_array(tensor))
 
     def _constant(self, scope: Scope, name: str, array: Array) -> None:

@@ -150,6 +150,8 @@ def _make_dense(graph: GraphProto, where: str) -> None:
 
 
 def _dense(sparse: SparseTensorProto, where: str) -> TensorProto:
+    if TensorProto.EXTERNAL in (sparse.values.data_location, sparse.indices.data_location):
+        raise FormatError(f"{where}: lies in another file: expected its values in the model, got external data.")
     try:
         values, indices = numpy_helper.to_array(sparse.values), numpy_helper.to_array(sparse.indices)
         shape = tuple(sparse.dims)

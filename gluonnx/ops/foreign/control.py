@@ -50,12 +50,12 @@ def loop(
         steps.append(rest)
         count += 1
     stacked = [torch.stack(items) for items in zip(*steps, strict=True)]
-    missing = output_count - len(held) - len(stacked)
-    if missing and count:
+    if len(held) + len(stacked) < output_count:
         raise InputError(
-            f"Loop: the body gives too few outputs: expected {output_count}, got {len(held) + len(stacked)}."
+            f"Loop: no steps: expected at least one, whose outputs can be stacked, got {count}. Nothing else tells the "
+            "shapes of what the steps give."
         )
-    return (*held, *stacked, *(torch.zeros(0) for _ in range(missing)))
+    return (*held, *stacked)
 
 
 def _scan_inputs(g: Any, region: Any, inputs: Sequence[Any]) -> list[Any]:
