@@ -30,7 +30,7 @@ def _heads_of(name: str, label: str, data: Tensor, heads: int, parts: int) -> Te
             f"got {label}={tuple(data.shape)}."
         )
     length, batch = data.shape[:2]
-    return data.reshape(length, batch * heads, parts, -1).transpose(0, 1)
+    return data.reshape(length, batch * heads, parts, data.shape[2] // (heads * parts)).transpose(0, 1)
 
 
 def _lower_heads(g: GraphBuilder, data: Value, heads: int, parts: int, part: int, perm: tuple[int, ...]) -> Value:

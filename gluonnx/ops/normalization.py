@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gluonnx.errors import InputError
-from gluonnx.ops.attributes import Shape
+from gluonnx.ops.attributes import Float32, Shape
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.onnx_types import refuse_float64
 from gluonnx.ops.table import Attrs, no_effect, operator
@@ -445,7 +445,7 @@ def _norm_axes(rank: int, mode: str) -> list[int]:
 
 @operator("L2Normalization", unread=1, source="MXNet 1.9.1 src/operator/l2_normalization-inl.h")
 def l2_normalization(
-    data: Tensor, *, eps: float = 1.00000001e-10, mode: Literal["channel", "instance", "spatial"] = "instance"
+    data: Tensor, *, eps: Float32 = 1.00000001e-10, mode: Literal["channel", "instance", "spatial"] = "instance"
 ) -> Tensor:
     """Divide by sqrt(sum of squares + eps), summed over each sample, axis 1 (`channel`) or each channel (`spatial`)."""
     total = data.square().sum(_norm_axes(data.dim(), mode), keepdim=True)
@@ -461,6 +461,8 @@ def _(g: GraphBuilder, data: Value, *, eps: float, mode: str) -> Value:
 @operator("LRN", unread=1, source="MXNet 1.9.1 src/operator/nn/lrn-inl.h; Krizhevsky et al. 2012, section 3.3")
 def lrn(data: Tensor, *, alpha: float = 9.99999975e-05, beta: float = 0.75, knorm: float = 2.0, nsize: int) -> Tensor:
     """`data` / (knorm + alpha / nsize * sum of squares over `nsize` neighbouring channels) ** beta; (N, C, H, W)."""
+    if data.dtype == torch.bfloat16:  # torch has no kernel for it
+        return F.local_response_norm(data.float(), nsize, alpha, beta, knorm).to(data.dtype)
     return F.local_response_norm(data, nsize, alpha, beta, knorm)
 
 

@@ -113,7 +113,9 @@ def resized(array, shape):
 def test_wrong_shapes(op):
     sample = FIRST[op.name]
     names = [f"x{i}" for i in range(len(sample.inputs))]
-    symbol = symbol_function(sample.op)(*(mx.sym.var(n, dtype=a.dtype) for n, a in zip(names, sample.arrays(), strict=True)), **sample.attrs)
+    symbol = symbol_function(sample.op)(
+        *(mx.sym.var(n, dtype=a.dtype) for n, a in zip(names, sample.arrays(), strict=True)), **sample.attrs
+    )
     mode = mx.autograd.train_mode if getattr(sample, "train", False) else mx.autograd.predict_mode
     for given in wrong_shapes(sample.arrays()):
         shapes = [a.shape for a in given]
@@ -137,7 +139,9 @@ def test_wrong_shapes(op):
 def test_operators_that_run_subgraphs(name):
     with pytest.raises(InputTypeError, match=f"^{name}: runs subgraphs: expected a call of `sym`, got one of `nd`"):
         ndarray_function(name)(mx.nd.ones((2,)))
-    with pytest.raises(InputTypeError, match=rf"^{name}: subgraphs missing: expected the symbols .* first, got none\. "):
+    with pytest.raises(
+        InputTypeError, match=rf"^{name}: subgraphs missing: expected the symbols .* first, got none\. "
+    ):
         symbol_function(name)()
 
 

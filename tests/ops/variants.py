@@ -9,10 +9,11 @@ import ml_dtypes
 import numpy as np
 import torch
 from ops.matrix import call
-from ops.samples import FAMILIES
-from ops.samples.variant import BFLOAT16, DTYPES, casts, declared, edges, representatives
+from ops.samples import FAMILIES, RandomSample, Sample
+from ops.samples.variant import BFLOAT16, DTYPES, FLOATS, Variant, casts, declared, edges, representatives
 
 from gluonnx.ops import TABLE
+from gluonnx.ops.dtypes import BY_TORCH
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "dtypes"
 
@@ -56,9 +57,40 @@ def variants():
             continue
         recordings = recorded(family)
         for variant in candidates(samples):
-            if variant.key in recordings:
+            if variant.key in recordings and isinstance(variant, Variant):
                 found.setdefault(TABLE[variant.op].name, []).append((variant, recordings[variant.key]))
     return found
+
+
+def draws():
+    """Every operator that draws with every dtype of its attribute, and the status and dtype recorded."""
+    for family, samples in FAMILIES.items():
+        for dtype, sample in declared(samples):
+            if dtype != "bfloat16" and isinstance(sample, RandomSample):
+                yield sample, recorded(family)[sample.key]
+
+
+def deviations():
+    """The reasons why our answer is not MXNet's, by operator and change."""
+    lines = (GOLDEN / "deviations.tsv").read_text().splitlines()
+    rows = [line.split("\t") for line in lines[1:]]
+    return {(name, change): reason for name, changes, reason in rows for change in changes.split()}
+
+
+@functools.cache
+def overrides():
+    """The samples whose tolerance is their own, by operator and dtype."""
+    found = {}
+    for sample in (s for samples in FAMILIES.values() for s in samples if isinstance(s, Sample) and s.why):
+        for dtype in {a.dtype for a in sample.inputs}:
+            found.setdefault((sample.op, dtype), sample)
+    return found
+
+
+def tolerated(variant):
+    """The sample whose tolerance holds for a variant: one of the operator in this dtype that has its own, with why."""
+    change = getattr(variant, "change", "")
+    return overrides().get((variant.op, change if change in FLOATS else "float32"), variant)
 
 
 def candidates(samples):
@@ -83,6 +115,17 @@ def to_numpy(tensor):
     if tensor.dtype is torch.bfloat16:
         return tensor.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
     return tensor.numpy()
+
+
+def outputs(variant):
+    """The visible outputs of our operator."""
+    op = TABLE[variant.op]
+    return call(op, [to_torch(a) for a in variant.arrays()], op.parse(variant.attrs), train=variant.train).outputs
+
+
+def dtype_name(tensor):
+    """The canonical name of a tensor's dtype."""
+    return BY_TORCH[tensor.dtype].name
 
 
 def answer(variant):
@@ -110,4 +153,6 @@ def answer(variant):
 def heads(variant, outputs):
     """A gradient for each output, the same as MXNet was given."""
     arrays = [to_numpy(o) for o in outputs]
-    return variant.head_gradients([a.view(np.uint16).view(BFLOAT16) if a.dtype == ml_dtypes.bfloat16 else a for a in arrays])
+    return variant.head_gradients(
+        [a.view(np.uint16).view(BFLOAT16) if a.dtype == ml_dtypes.bfloat16 else a for a in arrays]
+    )
