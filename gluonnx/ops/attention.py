@@ -24,7 +24,7 @@ def _heads_of(name: str, label: str, data: Tensor, heads: int, parts: int) -> Te
     Raises:
         InputError: The array is not of this form.
     """
-    if data.dim() != 3 or heads < 1 or data.shape[2] % (heads * parts):
+    if data.dim() != 3 or heads < 1 or not data.shape[2] or data.shape[2] % (heads * parts):
         raise InputError(
             f"{name}: {label} does not fit: expected (T, N, heads * {parts} * size) with heads={heads}, "
             f"got {label}={tuple(data.shape)}."

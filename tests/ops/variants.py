@@ -120,7 +120,8 @@ def to_numpy(tensor):
 def outputs(variant):
     """The visible outputs of our operator."""
     op = TABLE[variant.op]
-    return call(op, [to_torch(a) for a in variant.arrays()], op.parse(variant.attrs), train=variant.train).outputs
+    train = getattr(variant, "train", False)
+    return call(op, [to_torch(a) for a in variant.arrays()], op.parse(variant.attrs), train=train).outputs
 
 
 def dtype_name(tensor):
@@ -153,6 +154,5 @@ def answer(variant):
 def heads(variant, outputs):
     """A gradient for each output, the same as MXNet was given."""
     arrays = [to_numpy(o) for o in outputs]
-    return variant.head_gradients(
-        [a.view(np.uint16).view(BFLOAT16) if a.dtype == ml_dtypes.bfloat16 else a for a in arrays]
-    )
+    bits = {ml_dtypes.bfloat16: BFLOAT16}
+    return variant.head_gradients([a.view(bits.get(a.dtype.type, a.dtype)) for a in arrays])

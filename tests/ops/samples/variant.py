@@ -52,7 +52,8 @@ class Variant(Sample):
     def head_gradients(self, outputs):
         """A gradient for each output, the same on both sides."""
         plain = super().head_gradients([o.astype(np.float32) if o.dtype != BFLOAT16 else widened(o) for o in outputs])
-        return [convert(h, o.dtype.name if o.dtype != BFLOAT16 else "bfloat16") for h, o in zip(plain, outputs)]
+        names = ["bfloat16" if o.dtype == BFLOAT16 else o.dtype.name for o in outputs]
+        return [convert(plain[i], name) for i, name in enumerate(names)]
 
 
 def convert(array, dtype):
@@ -125,7 +126,7 @@ def edges(sample):
     yield vary(sample, "ones", "ones", ones, sample.attrs)
     if sample.batch:
         empty = tuple(
-            dataclasses.replace(a, shape=(0,) + a.shape[1:], values=(), kind="values") if i in sample.batch else a
+            dataclasses.replace(a, shape=(0, *a.shape[1:]), values=(), kind="values") if i in sample.batch else a
             for i, a in enumerate(sample.inputs)
         )
         yield vary(sample, "empty", "empty", empty, sample.attrs)
