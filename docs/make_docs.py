@@ -29,8 +29,8 @@ names that begin with an underscore are in `_internal`, `_contrib_x` is `contrib
 Attributes without a default are required; those in *italics* are accepted and change nothing. The gradient is `own`
 where a loss head makes it instead of passing one on. `calls` are those counted in 1,600 public files that use MXNet;
 operators that appear in none have no number. `dtypes` are those of float inputs, or of the attribute `dtype`, for which
-MXNet's recorded answer and ours are the same; tests/golden/dtypes/deviations.tsv says why others differ, and the rest MXNet
-does not take.
+MXNet's recorded answer and ours are the same; tests/golden/dtypes/deviations.tsv says why others differ, and MXNet does
+not take the rest.
 
 {coverage}
 | operator | other names | inputs | attributes | dtypes | gradient | ONNX | calls |
@@ -71,7 +71,7 @@ def dtypes() -> dict[str, list[str]]:
                 call, _, change = key.partition("@")
                 name = TABLE[call.partition("-")[0]].name
                 dtype = change.removeprefix("dtype=").partition("_")[0]
-                answered.setdefault(name, {"float32"} if "=" not in change else set()).add(dtype)
+                answered.setdefault(name, set() if "=" in change else {"float32"}).add(dtype)
     return {name: [d for d in BY_NAME if d in found and (name, d) not in deviating] for name, found in answered.items()}
 
 

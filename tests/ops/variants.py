@@ -65,8 +65,10 @@ def variants():
 def draws():
     """Every operator that draws with every dtype of its attribute, and the status and dtype recorded."""
     for family, samples in FAMILIES.items():
-        for dtype, sample in declared(samples):
-            if dtype != "bfloat16" and isinstance(sample, RandomSample):
+        if not (GOLDEN / f"{family}.npz").exists():
+            continue
+        for _, sample in declared(samples):
+            if isinstance(sample, RandomSample) and sample.key in recorded(family):
                 yield sample, recorded(family)[sample.key]
 
 

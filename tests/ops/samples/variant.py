@@ -105,11 +105,13 @@ def distance(a, b):
 
 
 def casts(sample, dtype):
-    """The same call in another dtype: all float inputs, and those alone that gradients go to."""
+    """The same call in another dtype: of all float inputs, those that gradients go to, all but the last, the first."""
     every = tuple(i for i, a in enumerate(sample.inputs) if a.dtype == "float32")
     values = tuple(i for i in every if sample.inputs[i].has_grad and sample.inputs[i].kind != "ints")
-    for id, cast in (("", every), ("_values", values)):
-        if cast and (cast != every or not id):
+    seen = []
+    for id, cast in (("", every), ("_values", values), ("_but_last", every[:-1]), ("_first", every[:1])):
+        if cast and cast not in seen:
+            seen.append(cast)
             inputs = tuple(
                 dataclasses.replace(a, dtype=dtype, grad=a.has_grad and dtype in FLOATS) if i in cast else a
                 for i, a in enumerate(sample.inputs)
@@ -163,7 +165,7 @@ def declared(samples):
     for sample in samples:
         if sample.attrs.get("dtype") and sample.op not in seen:
             seen.add(sample.op)
-            for dtype in DTYPES:
+            for dtype in ("float32", *DTYPES):
                 attrs = dict(sample.attrs, dtype=dtype)
                 if isinstance(sample, RandomSample):
                     yield dtype, dataclasses.replace(sample, id=sample.id + "@dtype=" + dtype, attrs=attrs)
