@@ -7,6 +7,7 @@ from torch import Tensor
 
 from gluonnx.errors import InputError
 from gluonnx.ops.builder import GraphBuilder, Value
+from gluonnx.ops.derivative import once_differentiable
 from gluonnx.ops.table import operator
 
 
@@ -20,6 +21,7 @@ class _Svm(torch.autograd.Function):
         return data.clone()
 
     @staticmethod
+    @once_differentiable("SVMOutput")
     def backward(ctx: Any, head: Tensor) -> tuple[Tensor, None, None, None, None]:
         data, label = ctx.saved_tensors
         margin, coefficient, use_linear = ctx.options
@@ -79,6 +81,7 @@ class _Penalty(torch.autograd.Function):
         return data.clone()
 
     @staticmethod
+    @once_differentiable("IdentityAttachKLSparseReg")
     def backward(ctx: Any, head: Tensor) -> tuple[Tensor, None]:
         (extra,) = ctx.saved_tensors
         return head + extra, None
