@@ -70,6 +70,8 @@ def dtypes() -> dict[str, list[str]]:
             if entry["status"] == "answered":
                 call, _, change = key.partition("@")
                 name = TABLE[call.partition("-")[0]].name
+                if (name, change) in deviating:
+                    continue
                 dtype = change.removeprefix("dtype=").partition("_")[0]
                 answered.setdefault(name, set() if "=" in change else {"float32"}).add(dtype)
     return {name: [d for d in BY_NAME if d in found and (name, d) not in deviating] for name, found in answered.items()}

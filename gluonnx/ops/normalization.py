@@ -397,7 +397,7 @@ def group_norm(
     beta: Tensor,
     *,
     num_groups: int = 1,
-    eps: float = 9.99999975e-06,
+    eps: Float32 = 9.99999975e-06,
     output_mean_var: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor, Tensor]:
     """Normalize each of `num_groups` groups of channels of each sample of `data` (N, C, ...).

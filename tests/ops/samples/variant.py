@@ -29,7 +29,7 @@ class Variant(Sample):
 
     Attributes:
         base: The sample.
-        change: The dtype or edge.
+        change: The dtype, `dtype=` and the dtype of the attribute, or the edge.
         cast: Positions of the inputs that are cast.
     """
 
@@ -170,4 +170,4 @@ def declared(samples):
                 if isinstance(sample, RandomSample):
                     yield dtype, dataclasses.replace(sample, id=sample.id + "@dtype=" + dtype, attrs=attrs)
                 else:
-                    yield dtype, vary(sample, dtype, "dtype=" + dtype, sample.inputs, attrs)
+                    yield dtype, vary(sample, "dtype=" + dtype, "dtype=" + dtype, sample.inputs, attrs)
