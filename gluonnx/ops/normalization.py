@@ -330,7 +330,8 @@ def layer_norm(
         out = F.layer_norm(x, x.shape[-1:], gamma, beta, eps)
         return out if is_last else out.movedim(-1, axis)
     out, mean, inverse_std = torch.native_layer_norm(x, x.shape[-1:], gamma, beta, eps)
-    mean, std = mean.detach(), inverse_std.detach().reciprocal()
+    # On meta tensors torch gives the statistics of float16 as float32.
+    mean, std = mean.detach().to(data.dtype), inverse_std.detach().reciprocal().to(data.dtype)
     if is_last:
         return out, mean, std
     return out.movedim(-1, axis), mean.movedim(-1, axis), std.movedim(-1, axis)
