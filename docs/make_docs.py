@@ -6,14 +6,19 @@ With `--check` nothing is written; the exit status tells whether the documents a
 """
 
 import ast
+import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import operator_coverage as coverage
 
 from gluonnx.ops import TABLE, Operator
+from gluonnx.ops.dtypes import BY_NAME
 
 DOCS = Path(__file__).resolve().parent
+RECORDINGS = DOCS.parent / "tests" / "golden" / "dtypes"
 PACKAGES = ("gluonnx", "cli/gluonnx_cli", "runtime/gluonnx_runtime")
 
 OPERATORS_HEAD = """\
@@ -23,11 +28,13 @@ Generated from the operator table by `docs/make_docs.py`. Each name works in `mx
 names that begin with an underscore are in `_internal`, `_contrib_x` is `contrib.x`, `_linalg_x` is `linalg.x`.
 Attributes without a default are required; those in *italics* are accepted and change nothing. The gradient is `own`
 where a loss head makes it instead of passing one on. `calls` are those counted in 1,600 public files that use MXNet;
-operators that appear in none have no number.
+operators that appear in none have no number. `dtypes` are those of float inputs, or of the attribute `dtype`, for which
+MXNet's recorded answer and ours are the same; tests/golden/dtypes/deviations.tsv says why others differ, and MXNet does
+not take the rest.
 
 {coverage}
-| operator | other names | inputs | attributes | gradient | ONNX | calls |
-|---|---|---|---|---|---|---|
+| operator | other names | inputs | attributes | dtypes | gradient | ONNX | calls |
+|---|---|---|---|---|---|---|---|
 """
 
 DIFFERENCES_HEAD = """\
@@ -43,12 +50,34 @@ def operators() -> str:
     rows = sorted(TABLE.operators(), key=lambda op: op.name.lower())
     counted = coverage.read()
     calls = {use.operator: use.uses for use in counted}
+    agreeing = dtypes()
     return OPERATORS_HEAD.format(coverage=coverage.table(counted)) + "".join(
-        _row(op, sum(calls.get(name, 0) for name in (op.name, *op.aliases))) for op in rows
+        _row(op, sum(calls.get(name, 0) for name in (op.name, *op.aliases)), agreeing.get(op.name, ())) for op in rows
     )
 
 
-def _row(op: Operator, calls: int) -> str:
+def dtypes() -> dict[str, list[str]]:
+    """Return, by operator, the dtypes in which MXNet answers and our answer is the same."""
+    lines = (RECORDINGS / "deviations.tsv").read_text().splitlines()[1:]
+    deviating = {
+        (name, change) for name, changes, _ in (line.split("\t") for line in lines) for change in changes.split()
+    }
+    answered: dict[str, set[str]] = {}
+    for path in sorted(RECORDINGS.glob("*.npz")):
+        with np.load(path, allow_pickle=False) as file:
+            index = json.loads(file["index"].tobytes())
+        for key, entry in index.items():
+            if entry["status"] == "answered":
+                call, _, change = key.partition("@")
+                name = TABLE[call.partition("-")[0]].name
+                if (name, change) in deviating:
+                    continue
+                dtype = change.removeprefix("dtype=").partition("_")[0]
+                answered.setdefault(name, set() if "=" in change else {"float32"}).add(dtype)
+    return {name: [d for d in BY_NAME if d in found and (name, d) not in deviating] for name, found in answered.items()}
+
+
+def _row(op: Operator, calls: int, agreeing: Sequence[str]) -> str:
     inputs = []
     for spec in op.inputs:
         mark = "..." if op.variadic else "?" if spec.optional else ""
@@ -62,6 +91,7 @@ def _row(op: Operator, calls: int) -> str:
         ", ".join(f"`{n}`" for n in op.aliases),
         ", ".join(inputs),
         ", ".join(attributes),
+        ", ".join(agreeing),
         _GRADIENTS[op.declared_gradient],
         "yes" if op.unsupported_reason is None else f"no: {op.unsupported_reason}",
         str(calls or ""),

@@ -573,11 +573,18 @@ def _deliver_results(bound: Bound, inputs: Sequence[NDArray], results: storage.R
 
 
 def explain(op: Operator, tensors: Sequence[torch.Tensor], err: Exception) -> Exception:
-    """Return the error for inputs that an operator does not take.
+    """Return the error for inputs that an operator does not take: it names the operator and their shapes.
 
     Raises:
-        MXNetError: `err` itself, where it is one: it says what is wrong already.
+        MXNetError: `err` itself, where it is one that is about something else.
     """
+    if isinstance(err, InputError) and tensors:
+        text, shapes = str(err), [str(tuple(t.shape)) for t in tensors]
+        if not text.startswith(f"{op.name}:"):  # from an operator that this one is made of
+            text = f"{op.name}: {text}"
+        if not any(shape in text for shape in shapes):
+            text = f"{text} The inputs have the shapes {', '.join(shapes)}."
+        return err if text == str(err) else type(err)(text)
     if isinstance(err, MXNetError):
         raise err
     given = ", ".join(f"{tuple(t.shape)} {str(t.dtype).removeprefix('torch.')}" for t in tensors)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gluonnx.errors import AttributeValueError, InputError
-from gluonnx.ops.attributes import DTypeName, Shape
+from gluonnx.ops.attributes import DTypeName, Float32, Shape
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.derivative import once_differentiable
 from gluonnx.ops.dtypes import torch_dtype
@@ -406,7 +406,7 @@ def softmax_output(
     data: Tensor,
     label: Tensor,
     *,
-    grad_scale: float = 1.0,
+    grad_scale: Float32 = 1.0,
     ignore_label: float = -1.0,
     multi_output: bool = False,
     use_ignore: bool = False,
@@ -529,7 +529,7 @@ def _regression_output(
     op_type: str,
     doc: str,
 ) -> Operator:
-    def regression_output(data: Tensor, label: Tensor, *, grad_scale: float = 1.0) -> Tensor:
+    def regression_output(data: Tensor, label: Tensor, *, grad_scale: Float32 = 1.0) -> Tensor:
         if data.numel() != label.numel():
             raise InputError(
                 f"{name}: label does not fit the data: expected label={tuple(data.shape)}, "

@@ -24,13 +24,13 @@ def _heads_of(name: str, label: str, data: Tensor, heads: int, parts: int) -> Te
     Raises:
         InputError: The array is not of this form.
     """
-    if data.dim() != 3 or heads < 1 or data.shape[2] % (heads * parts):
+    if data.dim() != 3 or heads < 1 or not data.shape[2] or data.shape[2] % (heads * parts):
         raise InputError(
             f"{name}: {label} does not fit: expected (T, N, heads * {parts} * size) with heads={heads}, "
             f"got {label}={tuple(data.shape)}."
         )
     length, batch = data.shape[:2]
-    return data.reshape(length, batch * heads, parts, -1).transpose(0, 1)
+    return data.reshape(length, batch * heads, parts, data.shape[2] // (heads * parts)).transpose(0, 1)
 
 
 def _lower_heads(g: GraphBuilder, data: Value, heads: int, parts: int, part: int, perm: tuple[int, ...]) -> Value:

@@ -120,8 +120,13 @@ def convolution(
             f"Convolution: wrong shape of weight: expected {num_filter} filters of kernel {kernel}, "
             f"got weight={tuple(weight.shape)}."
         )
+    is_narrow = data.dtype == torch.int8  # MXNet's result stays within the dtype instead of wrapping
+    if is_narrow:
+        x, w, bias = x.int(), w.int(), None if bias is None else bias.int()
     try:
         out = _CONVOLUTIONS[len(kernel)](x, w, bias, stride or 1, pad or 0, dilate or 1, num_group)
+        if is_narrow:
+            out = out.clamp(-128, 127).to(data.dtype)
     except RuntimeError as err:
         raise _mismatch("Convolution", data, weight, bias, err, kernel=kernel, num_group=num_group) from err
     return to_channel_last(out) if is_channel_last else out

@@ -148,7 +148,9 @@ def _convolve(
     table = as_table(data.reshape(count * groups, channels // groups, height, width))
     samples = sum_rows(table, pixels + first, weights)
     # (N, groups, taps, H, W, C) to (N, num_group, C taps, H W), channels before taps as in the weight.
-    columns = samples.permute(0, 1, 5, 2, 3, 4).reshape(count, num_group, -1, math.prod(taps.out))
+    columns = samples.permute(0, 1, 5, 2, 3, 4).reshape(
+        count, num_group, channels // num_group * taps.taps, math.prod(taps.out)
+    )
     out = torch.matmul(weight.view(num_group, weight.shape[0] // num_group, -1), columns)
     out = out.view(count, weight.shape[0], *taps.out)
     return out if bias is None else out + bias.view(1, -1, 1, 1)

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from gluonnx.errors import InputError
 from gluonnx.ops import sparse_rules
-from gluonnx.ops.attributes import DTypeName
+from gluonnx.ops.attributes import DTypeName, Float32
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.derivative import arccosh, arcsinh
 from gluonnx.ops.dtypes import in_range, torch_dtype
@@ -90,6 +90,34 @@ def _times(factor: float) -> Lowering:
     return _scaled("", factor)
 
 
+def _erf(data: Tensor) -> Tensor:
+    """`erf`; cut off for integers, so 0 up to a magnitude of 5 and 1 from 6, where float64 rounds to it."""
+    if data.is_floating_point():
+        return torch.erf(data)
+    return data if data.dtype == torch.bool else torch.sign(data.double()) * (data.double().abs() > 5)
+
+
+def _lower_erf_of_ints(g: GraphBuilder, x: Value) -> Value:
+    if g.dtype(x) == "bool":
+        return g.op("Identity", x)
+    wide = g.cast(x, "float32")
+    is_one = g.cast(g.op("Greater", g.op("Abs", wide), g.scalar(5, wide)), "float32")
+    return g.cast(g.op("Mul", g.op("Sign", wide), is_one), g.dtype(x))
+
+
+def _erfinv(data: Tensor) -> Tensor:
+    """The inverse of `erf`; 0 for integers that have none."""
+    if data.is_floating_point():
+        return torch.erfinv(data)
+    return torch.erfinv(data).nan_to_num(0.0, math.inf, -math.inf)
+
+
+def _lower_erfinv_of_ints(g: GraphBuilder, x: Value) -> Value:
+    wide = g.cast(x, "float32")
+    found = in_float64(lower_erfinv)(g, wide)
+    return g.cast(g.op("Where", g.op("IsNaN", found), g.scalar(0, found), found), g.dtype(x))
+
+
 # Floating-point functions.
 
 unary("sigmoid", "_sparse_sigmoid", fn=torch.sigmoid, onnx="Sigmoid", doc="`1 / (1 + exp(-data))`.")
@@ -140,7 +168,7 @@ unary("arccosh", "_sparse_arccosh", fn=arccosh, onnx="Acosh", has_float64=False,
 unary("arctanh", "_sparse_arctanh", fn=torch.atanh, onnx="Atanh", has_float64=False, doc="Inverse hyperbolic tangent.")
 unary("degrees", "_sparse_degrees", fn=torch.rad2deg, onnx=_times(180 / math.pi), doc="Radians to degrees.")
 unary("radians", "_sparse_radians", fn=torch.deg2rad, onnx=_times(math.pi / 180), doc="Degrees to radians.")
-unary("erf", fn=torch.erf, onnx="Erf", has_float64=False, method=False, doc="Gauss error function.")
+unary("erf", fn=_erf, onnx="Erf", ints=_lower_erf_of_ints, has_float64=False, method=False, doc="Gauss error function.")
 unary(
     "softsign",
     fn=F.softsign,
@@ -188,7 +216,14 @@ unary(
     method=False,
     doc="Logarithm of `abs(gamma(data))`.",
 )
-unary("erfinv", fn=torch.erfinv, onnx=in_float64(lower_erfinv), method=False, doc="Inverse of `erf`.")
+unary(
+    "erfinv",
+    fn=_erfinv,
+    onnx=in_float64(lower_erfinv),
+    ints=_lower_erfinv_of_ints,
+    method=False,
+    doc="Inverse of `erf`.",
+)
 
 # Functions that give integers for integers.
 
@@ -356,7 +391,7 @@ def _(g: GraphBuilder, lhs: Value, rhs: Value) -> Value:
 
 
 @operator("hard_sigmoid", source=SOURCE, shapes="same")
-def hard_sigmoid(data: Tensor, *, alpha: float = 0.2, beta: float = 0.5) -> Tensor:
+def hard_sigmoid(data: Tensor, *, alpha: Float32 = 0.2, beta: Float32 = 0.5) -> Tensor:
     """`alpha * data + beta`, held between 0 and 1; the gradient is 0 where it is held."""
     return F.hardtanh(data * alpha + beta, 0.0, 1.0)
 

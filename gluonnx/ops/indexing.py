@@ -418,7 +418,10 @@ def sequence_mask(
     steps = torch.arange(data.shape[axis], device=data.device)
     lengths = sequence_length.to(torch.int64).view(*((1, -1) if axis == 0 else (-1, 1)))
     beyond = (steps.view(-1, 1) if axis == 0 else steps.view(1, -1)) >= lengths
-    return data.masked_fill(beyond.view(*beyond.shape, *(1,) * (data.dim() - 2)), value)
+    return data.masked_fill(
+        beyond.view(*beyond.shape, *(1,) * (data.dim() - 2)),
+        value if data.is_floating_point() else torch.tensor(int(value), device=data.device).to(data.dtype),
+    )
 
 
 @sequence_mask.onnx

@@ -25,7 +25,7 @@ class _Svm(torch.autograd.Function):
     def backward(ctx: Any, head: Tensor) -> tuple[Tensor, None, None, None, None]:
         data, label = ctx.saved_tensors
         margin, coefficient, use_linear = ctx.options
-        scores = data.reshape(label.numel(), -1)
+        scores = data.reshape(label.numel(), data.numel() // max(label.numel(), 1))
         classes = torch.arange(scores.shape[1], device=data.device)
         sign = torch.where(classes == label.reshape(-1, 1).long(), -1.0, 1.0).to(data.dtype)
         slack = margin + sign * scores

@@ -31,12 +31,15 @@ def moments(data: Tensor, *, axes: Shape | None = None, keepdims: bool = False) 
             "moments of the whole array."
         )
     reduced = _axes("moments", axes, data.dim())
-    if data.dtype.is_floating_point:
+    if data.dtype.is_floating_point and not data.numel():
+        mean = data.mean(reduced, keepdim=keepdims)
+        var = mean.clone()
+    elif data.dtype.is_floating_point:
         var, mean = torch.var_mean(data, dim=reduced, correction=0, keepdim=keepdims)
     else:
         count = torch.tensor(data.shape)[reduced].prod().item()
         kept = torch.div(data.sum(reduced, keepdim=True), count, rounding_mode="trunc").to(data.dtype)
-        square = (data - kept).square().sum(reduced, keepdim=keepdims)
+        square = (data - kept).square().sum(reduced, keepdim=keepdims, dtype=data.dtype)
         var = torch.div(square, count, rounding_mode="trunc").to(data.dtype)
         mean = kept if keepdims else kept.reshape(var.shape)
     return (mean, var) if mean.dim() else (mean.reshape(1), var.reshape(1))
@@ -74,7 +77,7 @@ def square_sum(data: Tensor, *, axis: Shape | None = None, keepdims: bool = Fals
     reduced = _axes("_square_sum", axis, rank) if axis else list(range(rank))
     if exclude:
         reduced = [i for i in range(rank) if i not in reduced]
-    result = data.square().sum(reduced, keepdim=keepdims)
+    result = data.square().sum(reduced, keepdim=keepdims, dtype=data.dtype)
     return result if result.dim() else result.reshape(1)
 
 

@@ -53,6 +53,8 @@ def _check_prior(shape: tuple[int | None, ...], sizes: Floats, ratios: Floats, s
     name = "_contrib_MultiBoxPrior"
     if len(shape) != 4:
         raise InputError(f"{name}: wrong rank of data: expected (N, C, H, W), got data={tuple(shape)}.")
+    if 0 in shape[2:]:
+        raise InputError(f"{name}: the map is empty: expected H and W of at least 1, got data={tuple(shape)}.")
     if not sizes or not ratios or min(ratios) <= 0:
         raise AttributeValueError(
             f"{name}: no boxes follow: expected at least one size and positive ratios, got sizes={sizes}, "

@@ -96,7 +96,7 @@ def multibox_target(
             anchor.new_empty((batch, 4 * count)),
             anchor.new_empty((batch, count)),
         )
-    if not count or not label.shape[1]:
+    if not count or not batch or not label.shape[1]:
         nothing = anchor.new_zeros((batch, 4 * count))
         return nothing, nothing.clone(), anchor.new_full((batch, count), ignore_label)
     with torch.no_grad():

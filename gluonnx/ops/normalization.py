@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gluonnx.errors import InputError
-from gluonnx.ops.attributes import Shape
+from gluonnx.ops.attributes import Float32, Shape
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.memory import own_copy
 from gluonnx.ops.onnx_types import refuse_float64
@@ -357,7 +357,8 @@ def layer_norm(
         out = F.layer_norm(x, x.shape[-1:], gamma, beta, eps)
         return out if is_last else out.movedim(-1, axis)
     out, mean, inverse_std = torch.native_layer_norm(x, x.shape[-1:], gamma, beta, eps)
-    mean, std = mean.detach(), inverse_std.detach().reciprocal()
+    # On meta tensors torch gives the statistics of float16 as float32.
+    mean, std = mean.detach().to(data.dtype), inverse_std.detach().reciprocal().to(data.dtype)
     if is_last:
         return out, mean, std
     return out.movedim(-1, axis), mean.movedim(-1, axis), std.movedim(-1, axis)
@@ -424,7 +425,7 @@ def group_norm(
     beta: Tensor,
     *,
     num_groups: int = 1,
-    eps: float = 9.99999975e-06,
+    eps: Float32 = 9.99999975e-06,
     output_mean_var: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor, Tensor]:
     """Normalize each of `num_groups` groups of channels of each sample of `data` (N, C, ...).
@@ -472,7 +473,7 @@ def _norm_axes(rank: int, mode: str) -> list[int]:
 
 @operator("L2Normalization", unread=1, source="MXNet 1.9.1 src/operator/l2_normalization-inl.h")
 def l2_normalization(
-    data: Tensor, *, eps: float = 1.00000001e-10, mode: Literal["channel", "instance", "spatial"] = "instance"
+    data: Tensor, *, eps: Float32 = 1.00000001e-10, mode: Literal["channel", "instance", "spatial"] = "instance"
 ) -> Tensor:
     """Divide by sqrt(sum of squares + eps), summed over each sample, axis 1 (`channel`) or each channel (`spatial`)."""
     total = data.square().sum(_norm_axes(data.dim(), mode), keepdim=True)
@@ -488,6 +489,8 @@ def _(g: GraphBuilder, data: Value, *, eps: float, mode: str) -> Value:
 @operator("LRN", unread=1, source="MXNet 1.9.1 src/operator/nn/lrn-inl.h; Krizhevsky et al. 2012, section 3.3")
 def lrn(data: Tensor, *, alpha: float = 9.99999975e-05, beta: float = 0.75, knorm: float = 2.0, nsize: int) -> Tensor:
     """`data` / (knorm + alpha / nsize * sum of squares over `nsize` neighbouring channels) ** beta; (N, C, H, W)."""
+    if data.dtype == torch.bfloat16:  # torch has no kernel for it
+        return F.local_response_norm(data.float(), nsize, alpha, beta, knorm).to(data.dtype)
     return F.local_response_norm(data, nsize, alpha, beta, knorm)
 
 

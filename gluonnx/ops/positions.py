@@ -177,7 +177,7 @@ def cumsum(a: Tensor, *, axis: int | None = None, dtype: DTypeName | None = None
     if not -flat.dim() <= along < flat.dim():
         raise InputError(f"_np_cumsum: wrong axis: expected -{a.dim()} to {a.dim() - 1}, got axis={axis}.")
     kind = torch_dtype(dtype) if dtype is not None else torch.int64 if a.dtype == torch.bool else a.dtype
-    return torch.cumsum(flat, along, dtype=kind)
+    return torch.cumsum(flat if kind.is_floating_point else flat.detach(), along, dtype=kind)
 
 
 @cumsum.dtypes

@@ -71,7 +71,8 @@ def reduction(
             return g.op("Identity", data)
 
         def rule(x: Value) -> Value:
-            return _onnx_reduced(g, onnx_op, x if onnx is None else onnx(g, x), axes, keepdims)
+            kind = "ReduceMax" if onnx_op == "ReduceMean" and g.dtype(data) == "bool" else onnx_op
+            return _onnx_reduced(g, kind, x if onnx is None else onnx(g, x), axes, keepdims)
 
         return casting(g, kernels, "int32", rule, data)
 
@@ -152,6 +153,8 @@ def _nansum(data: Tensor, axes: Shape, keepdims: bool) -> Tensor:
 def _mean(data: Tensor, axes: Shape, keepdims: bool) -> Tensor:
     if data.is_floating_point():
         return torch.mean(data, axes, keepdims)
+    if data.dtype == torch.bool:  # MXNet does not cut it off
+        return torch.any(data, axes, keepdims)
     count = 1
     for a in axes:
         count *= data.shape[a]
@@ -166,7 +169,7 @@ def _prod(data: Tensor, axes: Shape, keepdims: bool) -> Tensor:
 
 
 def _nanprod(data: Tensor, axes: Shape, keepdims: bool) -> Tensor:
-    return _prod(torch.where(data.isnan(), 1, data), axes, keepdims)
+    return _prod(data.masked_fill(data.isnan(), 1), axes, keepdims)
 
 
 class _Extremum(torch.autograd.Function):

@@ -598,12 +598,18 @@ def _(g: GraphBuilder, data: Value, *, axis: int, begin: int, end: int | None) -
 def slice_like(data: Tensor, shape_like: Tensor, *, axes: Shape = ()) -> Tensor:
     """Cut `data` to the sizes of `shape_like` along `axes` (all without `axes`)."""
     for axis in axes or range(data.dim()):
-        if shape_like.shape[axis] > data.shape[axis]:
+        place = axis + data.dim() if axis < 0 else axis  # in both arrays
+        if not 0 <= place < min(data.dim(), shape_like.dim()):
             raise InputError(
-                f"slice_like: axis {axis} is too short: expected at least {shape_like.shape[axis]}, "
+                f"slice_like: no such axis: expected one that both arrays have, got data={tuple(data.shape)}, "
+                f"shape_like={tuple(shape_like.shape)}, {axis=}."
+            )
+        if shape_like.shape[place] > data.shape[place]:
+            raise InputError(
+                f"slice_like: axis {axis} is too short: expected at least {shape_like.shape[place]}, "
                 f"got data={tuple(data.shape)}."
             )
-        data = data.narrow(axis, 0, shape_like.shape[axis])
+        data = data.narrow(place, 0, shape_like.shape[place])
     return data
 
 
@@ -616,7 +622,7 @@ def _(data: str | None, output: str | None) -> dict[str, str | None]:
 def _(g: GraphBuilder, data: Value, shape_like: Value, *, axes: Shape) -> Value:
     rank = g.rank(data)
     cut = [a % rank for a in axes] if axes else list(range(rank))
-    ends = g.op("Gather", g.shape(shape_like), g.ints([a % g.rank(shape_like) for a in axes] if axes else cut))
+    ends = g.op("Gather", g.shape(shape_like), g.ints(cut))
     return g.op("Slice", data, g.ints([0] * len(cut)), ends, g.ints(cut))
 
 
@@ -833,7 +839,7 @@ def diag(data: Tensor, *, k: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     if data.dim() == 1:
         return torch.diag(data, k)
     result = data.diagonal(k, axis1, axis2)
-    if 0 in result.shape:
+    if not result.shape[-1]:
         raise AttributeValueError(
             f"diag: there is no such diagonal: expected one that crosses matrices along axes {axis1} and {axis2} of "
             f"data={tuple(data.shape)}, got {k=}."

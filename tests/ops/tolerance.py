@@ -4,6 +4,7 @@ import numpy as np
 
 # dtype: (rtol, atol)
 FORWARD = {
+    "bfloat16": (1.6e-2, 1.6e-2),
     "float16": (2e-3, 2e-3),
     "float32": (1e-5, 1e-6),
     "float64": (1e-10, 1e-10),
@@ -29,4 +30,6 @@ def assert_same(actual, expected, sample=None, what="output"):
     assert actual.shape == expected.shape, f"{where}: shape {actual.shape}, expected {expected.shape}"
     assert actual.dtype == expected.dtype, f"{where}: dtype {actual.dtype}, expected {expected.dtype}"
     rtol, atol = tolerance(expected.dtype, sample)
+    if expected.dtype.name == "bfloat16":  # numpy has no arithmetic for it
+        actual, expected = actual.astype(np.float32), expected.astype(np.float32)
     np.testing.assert_allclose(actual, expected, rtol=rtol, atol=atol, equal_nan=True, err_msg=where)

@@ -13,7 +13,7 @@ __all__ = ["FAMILIES", "Array", "RandomSample", "Sample"]
 FAMILIES = {
     info.name: importlib.import_module(__name__ + "." + info.name).SAMPLES
     for info in pkgutil.iter_modules(__path__)
-    if info.name != "sample"
+    if info.name not in ("sample", "variant")
 }
 
 _keys = [s.key for samples in FAMILIES.values() for s in samples]

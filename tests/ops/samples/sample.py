@@ -55,7 +55,7 @@ class Array:
 
     @property
     def has_grad(self):
-        return self.grad and self.dtype in ("float32", "float64", "float16")
+        return self.grad and self.dtype in ("float32", "float64", "float16", "bfloat16")
 
 
 @dataclass(frozen=True)
