@@ -14,7 +14,7 @@ from gluonnx.formats import FileSet, read_params, serialize_params
 from gluonnx.onnx.arrays import Array
 from gluonnx.onnx.builder import OPSET
 from gluonnx.onnx.export import export_graph
-from gluonnx.onnx.files import read_model
+from gluonnx.onnx.files import read_external, read_model
 from gluonnx.onnx.metadata import Restored, restore
 from gluonnx.ops.dtypes import as_dtype
 from gluonnx.symbol.symbol import Symbol
@@ -153,7 +153,8 @@ def read_restored(path: str | os.PathLike[str]) -> Restored:
     Raises:
         FormatError: As `import_to_files`.
     """
-    restored = restore(read_model(path), str(path))
+    model = read_model(path, load_external=False)
+    restored = restore(model, str(path), lambda tensor: read_external(path, tensor))
     if restored is None:
         raise FormatError(
             f"{path}: not written by gluonnx: expected an ONNX file that carries its Gluon graph, got none in its "
