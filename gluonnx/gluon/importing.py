@@ -77,6 +77,10 @@ def _block(
     params = dict(block.params.items())
     if arrays is None:
         return block
+    if not any(n in params for n in arrays):
+        # Written by `save_parameters` of such a block, which leaves out what all names begin with.
+        saved = {key: param.name for key, param in block._reg_params.items()}
+        arrays = {saved.get(n, n): a for n, a in arrays.items()}
     missing = [n for n in params if n not in arrays]
     labels = [n for n in missing if n.endswith("label")]
     if labels == missing and labels and not allow_missing:
