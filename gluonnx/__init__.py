@@ -5,8 +5,8 @@
 `nd` owns arrays, `autograd` gradients, `sym` graphs, `gluon` blocks and training, `onnx` the way to ONNX and back,
 `init`, `optimizer`, `lr_scheduler`, `metric` and `kvstore` what training needs, `executor` bound graphs, `operator`
 operators of one's own, `context` devices, `random` random state; `test_utils`, `viz`, `profiler`, `runtime`, `util`,
-`engine`, `callback`, `io`, `module`, `model` and `log` are what MXNet has under these names. `install_as_mxnet` lets
-programs that `import mxnet` run unchanged.
+`engine`, `callback`, `monitor`, `io`, `module`, `rnn`, `model` and `log` are what MXNet has under these names.
+`install_as_mxnet` lets programs that `import mxnet` run unchanged.
 """
 
 from gluonnx import (
@@ -17,9 +17,11 @@ from gluonnx import (
     cached_op,
     callback,
     context,
+    contrib,
     engine,
     executor,
     gluon,
+    image,
     initializer,
     io,
     kvstore,
@@ -29,6 +31,7 @@ from gluonnx import (
     metric,
     model,
     module,
+    monitor,
     name,
     ndarray,
     onnx,
@@ -36,16 +39,20 @@ from gluonnx import (
     optimizer,
     profiler,
     random,
+    recordio,
     registry,
+    rnn,
     runtime,
     symbol,
     test_utils,
     util,
     visualization,
 )
+from gluonnx import image as img
 from gluonnx import initializer as init
 from gluonnx import kvstore as kv
 from gluonnx import module as mod
+from gluonnx import monitor as mon
 from gluonnx import ndarray as nd
 from gluonnx import numpy as np
 from gluonnx import numpy_extension as npx
@@ -82,6 +89,7 @@ __all__ = [
     "base",
     "callback",
     "context",
+    "contrib",
     "cpu",
     "cpu_pinned",
     "cpu_shared",
@@ -91,6 +99,8 @@ __all__ = [
     "gluon",
     "gpu",
     "gpu_memory_info",
+    "image",
+    "img",
     "init",
     "initializer",
     "install_as_mxnet",
@@ -106,6 +116,8 @@ __all__ = [
     "mod",
     "model",
     "module",
+    "mon",
+    "monitor",
     "name",
     "nd",
     "ndarray",
@@ -120,8 +132,10 @@ __all__ = [
     "optimizer",
     "profiler",
     "random",
+    "recordio",
     "registry",
     "rnd",
+    "rnn",
     "runtime",
     "set_np_shape",
     "sym",

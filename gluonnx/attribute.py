@@ -1,8 +1,9 @@
 """Attributes attached to nodes by scope: `mx.attribute.AttrScope`."""
 
 import threading
+from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 __all__ = ["AttrScope"]
 
@@ -11,6 +12,9 @@ HIDDEN_KEYS = frozenset({"ctx_group", "lr_mult", "wd_mult", "force_mirroring", "
 
 Source: MXNet 1.9.1 src/c_api/c_api_symbolic.cc, kHiddenKeys.
 """
+
+SUBGRAPH_MARK = "__subgraph_name__"
+"""Key under which the nodes of a subgraph carry its name."""
 
 
 class _Current(threading.local):
@@ -52,6 +56,9 @@ class AttrScope(metaclass=_PerThread):
         'dev1'
     """
 
+    _subgraph_names: ClassVar[defaultdict[str, int]] = defaultdict(int)
+    _lock: ClassVar[threading.Lock] = threading.Lock()
+
     def __init__(self, **kwargs: str) -> None:
         for key, value in kwargs.items():
             if not isinstance(value, str):
@@ -73,6 +80,17 @@ class AttrScope(metaclass=_PerThread):
 
     def __exit__(self, *_: Any) -> None:
         _current.scope = self._previous.pop()
+
+
+def subgraph_name(name: str) -> str:
+    """Return a name that no subgraph of this process has; it begins with that of the subgraph that is being made."""
+    outer = AttrScope.current.get(None).get(SUBGRAPH_MARK, "")
+    if outer:
+        name = f"{outer}${name}"
+    with AttrScope._lock:
+        count = AttrScope._subgraph_names[name]
+        AttrScope._subgraph_names[name] = count + 1
+    return f"{name}{count}"
 
 
 def annotations(attr: Mapping[str, str] | None) -> dict[str, str]:

@@ -15,6 +15,7 @@ __all__ = [
     "NotSupportedForSparseNDArray",
     "classproperty",
     "data_dir",
+    "data_dir_default",
     "integer_types",
     "mx_real_t",
     "numeric_types",
@@ -36,9 +37,14 @@ def py_str(x: bytes | str) -> str:
     return x.decode("utf-8") if isinstance(x, bytes) else x
 
 
+def data_dir_default() -> str:
+    """Return the folder of downloaded data sets and models where nothing says otherwise: `~/.mxnet`."""
+    return str(Path("~/.mxnet").expanduser())
+
+
 def data_dir() -> str:
     """Return the folder of downloaded data sets and models: `MXNET_HOME`, else `~/.mxnet`."""
-    return os.environ.get("MXNET_HOME") or str(Path("~/.mxnet").expanduser())
+    return os.environ.get("MXNET_HOME") or data_dir_default()
 
 
 class classproperty(Generic[Value]):  # noqa: N801 - MXNet's name
@@ -53,9 +59,9 @@ class classproperty(Generic[Value]):  # noqa: N801 - MXNet's name
         ('lamp', 'lamp')
     """
 
-    def __init__(self, getter: Callable[[Any], Value]) -> None:
-        self._getter = getter
-        self.__doc__ = getter.__doc__
+    def __init__(self, func: Callable[[Any], Value]) -> None:
+        self._getter = func
+        self.__doc__ = func.__doc__
 
     def __get__(self, instance: object, owner: type) -> Value:
         return self._getter(owner)

@@ -9,7 +9,14 @@ from typing import Any
 from gluonnx.model import BatchEndParam, save_checkpoint
 from gluonnx.symbol import Symbol
 
-__all__ = ["LogValidationMetricsCallback", "ProgressBar", "Speedometer", "do_checkpoint", "log_train_metric"]
+__all__ = [
+    "LogValidationMetricsCallback",
+    "ProgressBar",
+    "Speedometer",
+    "do_checkpoint",
+    "log_train_metric",
+    "module_checkpoint",
+]
 
 
 def do_checkpoint(prefix: str, period: int = 1) -> Callable[..., None]:
@@ -24,6 +31,26 @@ def do_checkpoint(prefix: str, period: int = 1) -> Callable[..., None]:
     def callback(iter_no: int, sym: Symbol, arg: Any, aux: Any) -> None:
         if (iter_no + 1) % period == 0:
             save_checkpoint(prefix, iter_no + 1, sym, arg, aux)
+
+    return callback
+
+
+def module_checkpoint(
+    mod: Any, prefix: str, period: int = 1, save_optimizer_states: bool = False
+) -> Callable[..., None]:
+    """Return a callback for the end of an epoch that lets a module save a checkpoint every `period` epochs.
+
+    Args:
+        mod: The module.
+        prefix: Path of the checkpoint without its ends.
+        period: How many epochs lie between two checkpoints, at least 1.
+        save_optimizer_states: Whether the optimizer's states are saved too.
+    """
+    period = max(1, int(period))
+
+    def callback(iter_no: int, sym: Symbol | None = None, arg: Any = None, aux: Any = None) -> None:
+        if (iter_no + 1) % period == 0:
+            mod.save_checkpoint(prefix, iter_no + 1, save_optimizer_states)
 
     return callback
 
@@ -54,27 +81,34 @@ class Speedometer:
         batch_size: Samples of a batch.
         frequent: How many batches lie between two lines.
         auto_reset: Whether the metric starts anew after each line.
+
+    Attributes:
+        init: Whether the clock runs.
+        tic: When it was started, in seconds of `time.monotonic`.
+        last_count: Number of the last batch.
     """
 
     def __init__(self, batch_size: int, frequent: int = 50, auto_reset: bool = True) -> None:
         self.batch_size = batch_size
         self.frequent = frequent
         self.auto_reset = auto_reset
-        self._started_s: float | None = None
-        self._last_count = 0
+        self.init = False
+        self.tic = 0.0
+        self.last_count = 0
 
     def __call__(self, param: BatchEndParam) -> None:
         """Count a batch."""
         count = param.nbatch
-        if self._last_count > count:
-            self._started_s = None
-        self._last_count = count
-        if self._started_s is None:
-            self._started_s = time.monotonic()
+        if self.last_count > count:
+            self.init = False
+        self.last_count = count
+        if not self.init:
+            self.init = True
+            self.tic = time.monotonic()
             return
         if count % self.frequent:
             return
-        seconds = time.monotonic() - self._started_s
+        seconds = time.monotonic() - self.tic
         speed = self.frequent * self.batch_size / seconds if seconds else float("inf")
         metric: Any = param.eval_metric
         values = metric.get_name_value() if metric is not None else []
@@ -84,7 +118,7 @@ class Speedometer:
         logging.info("Epoch[%d] Batch [%s]\tSpeed: %.2f samples/sec%s", param.epoch, batches, speed, text)
         if values and self.auto_reset:
             metric.reset_local()
-        self._started_s = time.monotonic()
+        self.tic = time.monotonic()
 
 
 class ProgressBar:

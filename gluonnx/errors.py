@@ -96,6 +96,10 @@ class NotSupportedError(MXNetError, NotImplementedError):
     """A part of MXNet that gluonnx does not have was asked for."""
 
 
+class MissingPackageError(MXNetError, ImportError):
+    """A package that is not installed is needed."""
+
+
 class NamespaceError(MXNetError, ModuleNotFoundError):
     """The name `mxnet` is taken, or has no such module here; `name` is the module's."""
 

@@ -13,6 +13,7 @@ from gluonnx.modes import MODES
 from gluonnx.ndarray.creation import zeros
 from gluonnx.ndarray.generators import generator
 from gluonnx.ndarray.ndarray import NDArray, on_context
+from gluonnx.ops.custom import KeptOperators
 from gluonnx.ops.dtypes import BY_TORCH, as_dtype, torch_dtype
 from gluonnx.symbol.executor import GraphFunction
 from gluonnx.symbol.graph import Entry, topological
@@ -73,6 +74,7 @@ class Executor:
         names = [*self._argument_names, *self._auxiliary_names]
         _check_gradients(symbol._heads, {self._argument_names[i] for i in self._wanted})
         self._function = GraphFunction(symbol._heads, names)
+        self._operators = KeptOperators()
         self._found = self._infer()
         self.outputs = self._make_outputs(share)
         self._recorded: tuple[list[torch.Tensor], list[torch.Tensor]] | None = None
@@ -117,7 +119,7 @@ class Executor:
         for i in self._wanted:
             tensors[i] = tensors[i].detach().requires_grad_(True)
             leaves.append(tensors[i])
-        with _Quiet(recording=bool(leaves), training=training):
+        with _Quiet(recording=bool(leaves), training=training), self._operators.running():
             results, updates = self._run(tensors, training)
         return results, leaves, updates
 

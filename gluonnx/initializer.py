@@ -26,6 +26,7 @@ from gluonnx.ndarray.ndarray import NDArray
 __all__ = [
     "Bilinear",
     "Constant",
+    "FusedRNN",
     "InitDesc",
     "Initializer",
     "LSTMBias",
@@ -533,6 +534,59 @@ class LSTMBias(Initializer):
         values = np.zeros(arr.shape)
         values[hidden : 2 * hidden] = self.forget_bias
         arr[:] = values
+
+
+@register
+class FusedRNN(Initializer):
+    """Fill the flat vector of `mx.rnn.FusedRNNCell`, each gate's weights and biases by their own names.
+
+    Args:
+        init: Initializer of the pieces, or its description; the one of the network if None.
+        num_hidden: As the cell's, like the other arguments.
+        num_layers: Number of layers.
+        mode: Kind of the cells.
+        bidirectional: Whether there are two directions.
+        forget_bias: Value of the biases of the forget gates (lstm).
+    """
+
+    def __init__(
+        self,
+        init: "Initializer | str | None",
+        num_hidden: int,
+        num_layers: int,
+        mode: str,
+        bidirectional: bool = False,
+        forget_bias: float = 1.0,
+    ) -> None:
+        inner = create(init) if isinstance(init, str) else init
+        super().__init__(
+            init=None if inner is None else inner.dumps(),
+            num_hidden=num_hidden,
+            num_layers=num_layers,
+            mode=mode,
+            bidirectional=bidirectional,
+            forget_bias=forget_bias,
+        )
+        self._init = inner
+        self._cell_arguments = (num_hidden, num_layers, mode, bidirectional)
+        self._forget_bias = forget_bias
+
+    def _init_weight(self, name: str, arr: NDArray) -> None:
+        from gluonnx.rnn.fused_cell import FusedRNNCell
+
+        cell = FusedRNNCell(*self._cell_arguments, prefix="")
+        pieces = cell.unpack_weights({"parameters": arr})
+        fill = self._init or (name.global_init if isinstance(name, InitDesc) else None)
+        if fill is None:
+            raise RegistryError(
+                f"FusedRNN `{name}`: no initializer for its pieces: expected init= or one of the network, got None."
+            )
+        for piece, values in pieces.items():
+            if self._cell_arguments[2] == "lstm" and piece.endswith("_f_bias"):
+                values[:] = self._forget_bias
+            else:
+                fill(InitDesc(piece, global_init=fill), values)
+        arr[:] = cell.pack_weights(pieces)["parameters"]
 
 
 def _bilinear(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:

@@ -6,12 +6,19 @@ from typing import NamedTuple
 
 from gluonnx import ndarray, symbol
 from gluonnx.errors import FormatError
+from gluonnx.kvstore import training
 from gluonnx.ndarray import NDArray
 from gluonnx.symbol import Symbol
 
 __all__ = ["BatchEndParam", "load_checkpoint", "load_params", "save_checkpoint"]
 
 Arrays = dict[str, NDArray]
+
+# Training loops of programs import these from here.
+_create_kvstore = training.choose_kvstore
+_initialize_kvstore = training.initialize_kvstore
+_update_params = training.update_params
+_update_params_on_kvstore = training.update_params_on_kvstore
 
 
 class BatchEndParam(NamedTuple):

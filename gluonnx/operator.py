@@ -15,7 +15,7 @@ from gluonnx.errors import ArgumentError, InputError, MXNetError
 from gluonnx.modes import MODES
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ops.attributes import Attribute, to_text
-from gluonnx.ops.custom import register_kind
+from gluonnx.ops.custom import operator_of_call, own_code, register_kind
 from gluonnx.ops.derivative import once_differentiable
 from gluonnx.ops.dtypes import BY_NAME, BY_TORCH, as_dtype, torch_dtype
 from gluonnx.ops.table import TABLE, Input
@@ -314,8 +314,10 @@ class _Call:
         self.states = [NDArray(t) for t in states]
         self.ctx = of_device(outputs[0].device if outputs else torch.device("cpu"))
         with kind._explained("create_operator"):
-            self.operator = kind.prop.create_operator(
-                self.ctx, [list(t.shape) for t in given], [BY_TORCH[t.dtype].numpy.type for t in given]
+            self.operator = operator_of_call(
+                lambda: kind.prop.create_operator(
+                    self.ctx, [list(t.shape) for t in given], [BY_TORCH[t.dtype].numpy.type for t in given]
+                )
             )
 
     def forward(self, given: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -365,7 +367,7 @@ def _outside_recording(training: bool) -> Iterator[None]:
     before = MODES.recording, MODES.training
     MODES.recording, MODES.training = False, training
     try:
-        with torch.no_grad():
+        with torch.no_grad(), own_code():
             yield
     finally:
         MODES.recording, MODES.training = before

@@ -405,6 +405,7 @@ class Marker:
 
     def __init__(self, domain: Domain, name: str) -> None:
         self.name = name
+        self.domain = domain
         self._category = f"{domain.name},instant_marker"
 
     def mark(self, scope: str = "process") -> None:

@@ -1,5 +1,6 @@
 """What this installation can do: `mx.runtime`."""
 
+import importlib.util
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -54,7 +55,7 @@ def feature_list() -> list[Feature]:
         "BLAS_APPLE": False,
         "LAPACK": torch._C.has_lapack,
         "MKLDNN": backends.mkldnn.is_available(),
-        "OPENCV": False,
+        "OPENCV": importlib.util.find_spec("cv2") is not None,
         "CAFFE": False,
         "PROFILER": True,
         "DIST_KVSTORE": has_distributed,

@@ -12,10 +12,13 @@ import threading
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
-from gluonnx.context import gpu_memory_info, num_gpus
-from gluonnx.errors import NotSupportedError
+import torch
+
+from gluonnx.context import Context, gpu_memory_info, num_gpus
+from gluonnx.errors import ArgumentError, NotSupportedError
 
 __all__ = [
+    "get_cuda_compute_capability",
     "get_gpu_count",
     "get_gpu_memory",
     "getenv",
@@ -221,6 +224,37 @@ def set_module(module: str) -> Callable[[Decorated], Decorated]:
         return func
 
     return decorate
+
+
+def get_cuda_compute_capability(ctx: Context) -> int:
+    """Return the compute capability of a GPU, such as 90 for sm_90.
+
+    Raises:
+        ArgumentError: The context is no GPU.
+        DeviceError: This machine has no such GPU.
+    """
+    if ctx.device_type != "gpu":
+        raise ArgumentError(
+            f"get_cuda_compute_capability: Expecting a gpu context to get cuda compute capability: got ctx={ctx}."
+        )
+    ctx.check_available()
+    major, minor = torch.cuda.get_device_capability(ctx.torch_device)
+    return 10 * major + minor
+
+
+def getenv_int(name: str, default: int) -> int:
+    """Return the whole number in an environment variable, `default` if it is not set.
+
+    Raises:
+        ArgumentError: It is no whole number.
+    """
+    text = os.environ.get(name)
+    if text is None:
+        return default
+    try:
+        return int(text)
+    except ValueError:
+        raise ArgumentError(f"environment: expected a whole number, got {name}={text!r}. Change or unset it.") from None
 
 
 def getenv(name: str) -> str | None:

@@ -41,6 +41,10 @@ X = ((-1.25, 0.5, 2.0), (0.75, -0.5, 3.5))
 TWICE = {
     "gluonnx.ops.activation._Selu": _op("LeakyReLU", act_type="selu"),
     "gluonnx.ops.reduce._Extremum": lambda x: _op("max", axis=(1,))(x * x),
+    "gluonnx.ops.image._PassOn": lambda x: _op("_image_flip_left_right")((x * x).reshape(2, 3, 1)),
+    "gluonnx.ops.legacy._MaxOverWindows": lambda x: _op("Pooling_v1", kernel=(1, 2))((x * x).reshape(1, 1, 2, 3)),
+    "gluonnx.ops.straight_through._StraightThrough": lambda x: _op("_contrib_round_ste")(x * x),
+    "gluonnx.ops.straight_through._GradientMultiplier": lambda x: _op("_contrib_gradientmultiplier", scalar=-2.0)(x**3),
     "gluonnx.ops.elementwise._LossHead": lambda x: _op("MakeLoss", grad_scale=3.0)(x * x * x),
 }
 """Functions of a matrix: the derivative of their gradient is compared with finite differences of the gradient."""

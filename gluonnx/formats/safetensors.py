@@ -189,7 +189,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _entry(name: str, entry: Any, where: str) -> tuple[np.dtype[Any], tuple[int, ...], int, int]:
     what = f"{where}: array `{name[:80]}`"
     if not isinstance(entry, dict) or not isinstance(entry.get("dtype"), str):
-        raise FormatError(f"{what}: expected dtype, shape and data_offsets, got {str(entry)[:80]}. The file is damaged.")
+        raise FormatError(
+            f"{what}: expected dtype, shape and data_offsets, got {str(entry)[:80]}. The file is damaged."
+        )
     dtype = _DTYPES.get(entry["dtype"])
     if dtype is None:
         raise FormatError(

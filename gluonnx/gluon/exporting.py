@@ -12,9 +12,7 @@ from gluonnx.onnx.options import ExportOptions
 from gluonnx.symbol.symbol import Symbol
 
 
-def export(
-    output: Symbol, call: HybridCall, path: Path, epoch: int, options: ExportOptions
-) -> tuple[str, str, str]:
+def export(output: Symbol, call: HybridCall, path: Path, epoch: int, options: ExportOptions) -> tuple[str, str, str]:
     """Write `path-symbol.json`, `path-0000.params` and `path-0000.onnx`, or raise and leave nothing behind.
 
     Args:

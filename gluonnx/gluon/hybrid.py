@@ -20,7 +20,7 @@ from gluonnx.ndarray.generators import generator
 from gluonnx.ndarray.ndarray import NDArray, on_context
 from gluonnx.ndarray.provenance import note_outputs
 from gluonnx.symbol.executor import GraphFunction, apart
-from gluonnx.symbol.graph import Entry, topological
+from gluonnx.symbol.graph import Entry, all_nodes
 
 MAX_PLANS = 16
 """Input signatures for which sessions are kept; the one unused for longest goes first."""
@@ -65,7 +65,7 @@ class HybridCall:
         function = GraphFunction(heads, [*input_names, *parameters])
         self._function = function if hook is None else function.watched(hook)
         self._values = tuple(self.parameters.values())
-        self._use_runtime = use_runtime and hook is None and not _draws(heads)
+        self._use_runtime = use_runtime and hook is None and not _draws(heads) and not _has_open_shapes(heads)
         self._graph = PlannedGraph(self.heads, self.input_names, self.parameters, static_alloc and static_shape)
         self._plans: dict[object, RuntimePlan] = {}
         self._lock = threading.Lock()
@@ -178,5 +178,10 @@ def signature_of(arrays: Sequence[NDArray]) -> Signature:
 def _draws(heads: Sequence[Entry]) -> bool:
     """Whether the graph draws random numbers at inference, which must come from gluonnx's generators."""
     return any(
-        n.op is not None and "generator" in n.op.runtime and "training" not in n.op.runtime for n in topological(heads)
+        n.op is not None and "generator" in n.op.runtime and "training" not in n.op.runtime for n in all_nodes(heads)
     )
+
+
+def _has_open_shapes(heads: Sequence[Entry]) -> bool:
+    """Whether shapes depend on values, so that no memory for the outputs can be bound before a run."""
+    return any(n.op is not None and n.op.shapes == "values" for n in all_nodes(heads))

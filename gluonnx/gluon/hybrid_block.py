@@ -10,6 +10,7 @@ import numpy as np
 from gluonnx import ndarray, symbol
 from gluonnx.context import current_context
 from gluonnx.errors import (
+    ArgumentError,
     DeferredInitializationError,
     GraphError,
     InputError,
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 __all__ = ["HybridBlock"]
 
 ONLY_ARRAYS = {NDArray}
+
+FLAGS_OF_MXNET_2 = {"backend_opts", "partition_if_dynamic", "dedup_params"}
+"""Keywords of `hybridize` that MXNet 2 added; accepted, without effect."""
 
 
 class HybridBlock(Block):
@@ -67,7 +71,7 @@ class HybridBlock(Block):
     def __init__(self, prefix: str | None = None, params: ParameterDict | None = None) -> None:
         super().__init__(prefix, params)
         self._active = False
-        self._flags: dict[str, Any] = {}
+        self._flags = {"static_alloc": False, "static_shape": False}
         self._trace: Trace | None = None
         self._compiled: HybridCall | None = None
         self._fast: FastCall | None = None
@@ -100,53 +104,76 @@ class HybridBlock(Block):
         self.__dict__["_trace"] = None
         self._uncompile()
 
+    def _clear_cached_op(self) -> None:
+        """Forget the trace: MXNet's name for it, which blocks of programs call when they change."""
+        self._clear()
+
     def _uncompile(self) -> None:
         self.__dict__.update(_compiled=None, _fast=None)
 
-    def hybridize(self, active: bool = True, **kwargs: Any) -> None:
+    def hybridize(
+        self,
+        active: bool = True,
+        backend: str | None = None,
+        clear: bool = True,
+        static_alloc: bool = False,
+        static_shape: bool = False,
+        inline_limit: int = 2,
+        forward_bulk_size: int | None = None,
+        backward_bulk_size: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Run the traced graph from now on, or (with `active=False`) the Python code again.
+
+        Differs: there are no backends: the graph goes to ONNX Runtime, which optimizes it. Keywords beside the
+            arguments are options of a backend; MXNet takes them, however spelled, without one too.
 
         Args:
             active: Whether to run the graph.
-            **kwargs: `static_alloc` and `static_shape` together replay a CUDA graph on a GPU. MXNet's `inline_limit`,
-                `forward_bulk_size`, `backward_bulk_size` and `backend` are accepted and change nothing.
+            backend: Accepted, without effect, as its options in `kwargs` are.
+            clear: Whether to trace the block anew.
+            static_alloc: With `static_shape`, replay a CUDA graph on a GPU.
+            static_shape: See `static_alloc`, which it needs.
+            inline_limit: Accepted, without effect.
+            forward_bulk_size: Accepted, without effect.
+            backward_bulk_size: Accepted, without effect.
+            **kwargs: Options of a backend.
 
         Raises:
-            TypeError: An unknown flag.
+            TypeError: An unknown flag, without a backend.
+            InputError: `static_shape` without `static_alloc`.
         """
-        known = {
-            "static_alloc",
-            "static_shape",
-            "inline_limit",
-            "forward_bulk_size",
-            "backward_bulk_size",
-            "backend",
-            "backend_opts",
-            "clear",
-            "partition_if_dynamic",
-            "dedup_params",
-        }
-        unknown = kwargs.keys() - known
-        if unknown:
+        unknown = kwargs.keys() - FLAGS_OF_MXNET_2
+        if unknown and backend is None:
+            known = ["static_alloc", "static_shape", "inline_limit", "forward_bulk_size", "backward_bulk_size"]
             raise TypeError(
-                f"{type(self).__name__}.hybridize: unknown flag: expected some of {', '.join(sorted(known))}, got "
+                f"{type(self).__name__}.hybridize: unknown flag: expected some of {', '.join(known)}, got "
                 f"{', '.join(sorted(unknown))}."
             )
-        if kwargs.get("static_shape") and not kwargs.get("static_alloc"):
+        if static_shape and not static_alloc:
             raise InputError(
                 f"{type(self).__name__}.hybridize: static_shape needs static_alloc: expected static_alloc=True, got "
                 "static_alloc=False."
             )
         self._active = active
-        self._flags = dict(kwargs)
-        self._clear()
+        flags = {"static_alloc": bool(static_alloc), "static_shape": bool(static_shape)}
+        if clear or flags != self._flags:
+            self._clear()
+        self._flags = flags
         if active and (self._forward_hooks or self._forward_pre_hooks):
             warnings.warn(
                 f'"{self!r}" is being hybridized while still having forward hook/pre-hook. If "{self!r}" is a child of '
                 "HybridBlock, the hooks will not take effect.",
                 stacklevel=2,
             )
-        super().hybridize(active, **kwargs)
+        super().hybridize(
+            active,
+            static_alloc=static_alloc,
+            static_shape=static_shape,
+            inline_limit=inline_limit,
+            forward_bulk_size=forward_bulk_size,
+            backward_bulk_size=backward_bulk_size,
+        )
 
     def register_op_hook(self, callback: Callable[..., Any] | None, monitor_all: bool = False) -> None:
         """Call `callback(name, operator, array)` for every output of every operator, while the block is hybridized.
@@ -171,10 +198,60 @@ class HybridBlock(Block):
         self._clear()
         super().cast(dtype)
 
-    def optimize_for(self, x: Any, *args: Any, backend: str | None = None, **kwargs: Any) -> Any:
-        """Hybridize and call the block once. ONNX Runtime optimizes the graph; `backend` changes nothing."""
-        self.hybridize(True)
-        return self(x, *args)
+    def optimize_for(
+        self,
+        x: Any,
+        *args: Any,
+        backend: str | None = None,
+        clear: bool = False,
+        static_alloc: bool = False,
+        static_shape: bool = False,
+        inline_limit: int = 2,
+        forward_bulk_size: int | None = None,
+        backward_bulk_size: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Hybridize and trace the block for inputs like `x` and `args`, without running it.
+
+        Differs: there are no backends: ONNX Runtime optimizes the graph whatever `backend` says; MXNet refuses a name
+            that no plug-in has registered.
+
+        Args:
+            x: The first input.
+            *args: The other inputs.
+            backend: Any name, without effect.
+            clear: See `hybridize`, as for the other arguments.
+            static_alloc: See `hybridize`.
+            static_shape: See `hybridize`.
+            inline_limit: See `hybridize`.
+            forward_bulk_size: See `hybridize`.
+            backward_bulk_size: See `hybridize`.
+            **kwargs: Options of the backend.
+
+        Raises:
+            ArgumentError: No backend is named.
+            ParameterError: Shapes of parameters do not follow from the inputs.
+        """
+        if not backend:
+            raise ArgumentError(
+                f'{type(self).__name__}.optimize_for: Must specify "backend" to optimize_for: expected a name, got '
+                f"backend={backend!r}. Call `hybridize()` to run the block in ONNX Runtime."
+            )
+        self.hybridize(
+            True,
+            backend,
+            clear,
+            static_alloc,
+            static_shape,
+            inline_limit,
+            forward_bulk_size,
+            backward_bulk_size,
+            **kwargs,
+        )
+        if self._compiled is None:
+            self._compile(x, *args)
+        if any(param._deferred is not None for param in self.collect_params().values()):
+            self._finish_deferred(x, *args)
 
     # Tracing ---------------------------------------------------------------------------------------------------------
 
@@ -331,8 +408,8 @@ class HybridBlock(Block):
             trace.output._heads,
             names,
             {n: params[n] for n in used if n in params},
-            static_alloc=bool(self._flags.get("static_alloc")),
-            static_shape=bool(self._flags.get("static_shape")),
+            static_alloc=self._flags["static_alloc"],
+            static_shape=self._flags["static_shape"],
             hook=self._op_hook,
         )
         self.__dict__.update(

@@ -55,6 +55,10 @@ def _weighted(F: Any, loss: Any, weight: float | None, sample_weight: Any = None
     return loss * weight
 
 
+_apply_weighting = _weighted
+"""MXNet's name, which losses of programs import."""
+
+
 def _reshape_like(F: Any, data: Any, like: Any) -> Any:
     return data.reshape(like.shape) if F is ndarray else F.reshape_like(data, like)
 

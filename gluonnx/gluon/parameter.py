@@ -3,6 +3,8 @@
 from gluonnx.errors import DeferredInitializationError
 from gluonnx.gluon.parameter_dict import ParameterDict, load_all, misfit, select
 from gluonnx.gluon.parameter_value import REPLACEMENTS, Constant, Parameter
+from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.symbol.symbol import Symbol
 
 __all__ = [
     "REPLACEMENTS",
@@ -13,4 +15,8 @@ __all__ = [
     "load_all",
     "misfit",
     "select",
+    "tensor_types",
 ]
+
+tensor_types = (Symbol, NDArray)
+"""What blocks compute with."""

@@ -251,11 +251,40 @@ class ParameterDict:
             raise ParameterFileError(
                 f"{filename}: arrays have no names: expected a file of named parameters. It was saved from a list."
             )
-        arrays = {restore_prefix + _bare(name): value for name, value in loaded.items()}
+        self.load_dict(
+            loaded, ctx, allow_missing, ignore_extra, restore_prefix, str(filename), cast_dtype, dtype_source
+        )
+
+    def load_dict(
+        self,
+        param_dict: Mapping[str, NDArray],
+        ctx: Context | Sequence[Context] | None = None,
+        allow_missing: bool = False,
+        ignore_extra: bool = False,
+        restore_prefix: str = "",
+        filename: str | None = None,
+        cast_dtype: bool = False,
+        dtype_source: str = "current",
+    ) -> None:
+        """Take values from arrays by name; see `load` for the other arguments.
+
+        Args:
+            param_dict: Arrays by the name of their parameter, perhaps with `arg:` or `aux:` in front.
+            ctx: See `load`.
+            allow_missing: See `load`.
+            ignore_extra: See `load`.
+            restore_prefix: See `load`.
+            filename: Where the arrays come from, for messages.
+            cast_dtype: See `load`.
+            dtype_source: See `load`.
+
+        Raises:
+            ParameterFileError: Parameters are missing, extra or do not fit; all of them in one message.
+        """
         load_all(
             {p.name: p for p in self.values()},
-            arrays,
-            str(filename),
+            {restore_prefix + _bare(name): value for name, value in param_dict.items()},
+            filename or "param_dict",
             ctx,
             allow_missing,
             ignore_extra,

@@ -166,6 +166,10 @@ class SymbolBlock(HybridBlock):
     def _finish_deferred(self, *args: Any) -> None:
         super()._finish_deferred(*args)
 
+    def reset_ctx(self, ctx: "Context | Sequence[Context]") -> None:
+        """Move every parameter to other contexts."""
+        self.collect_params().reset_ctx(ctx)
+
     def cast(self, dtype: Any) -> None:
         """Change the element type of every parameter."""
         self._clear()

@@ -1,6 +1,5 @@
 """Trainer: an optimizer applied to parameters, on every context that they have copies on."""
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,17 +13,12 @@ from gluonnx.context import Context
 from gluonnx.errors import ArgumentError, ParameterError, StaleGradientError
 from gluonnx.formats import read_bytes, write_bytes_atomic
 from gluonnx.gluon.parameter import Parameter, ParameterDict
+from gluonnx.kvstore.training import choose_kvstore
 from gluonnx.ndarray.creation import arange
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.optimizer.updater import STATES_LIMIT
 
 __all__ = ["Trainer"]
-
-LARGEST_ON_LOCAL = 1024 * 1024 * 16
-"""Size of a parameter above which a `"local"` kvstore leaves the update to the devices.
-
-Source: MXNet 1.9.1 python/mxnet/model.py.
-"""
 
 
 class Trainer:
@@ -77,8 +71,7 @@ class Trainer:
         self._contexts = self._check_contexts()
         for param in self._params:
             param._set_trainer(self)
-        self._optimizer = self._make_optimizer(optimizer, dict(optimizer_params or {}))
-        self._updaters = [opt.get_updater(self._optimizer) for _ in self._contexts]
+        self._init_optimizer(optimizer, optimizer_params)
         self._scale = self._optimizer.rescale_grad
         self._kvstore_params = {"kvstore": kvstore, "update_on_kvstore": update_on_kvstore}
         self._reset_kvstore()
@@ -95,17 +88,19 @@ class Trainer:
                 )
         return contexts
 
-    def _make_optimizer(self, optimizer: "str | opt.Optimizer", optimizer_params: dict[str, Any]) -> opt.Optimizer:
+    def _init_optimizer(self, optimizer: "str | opt.Optimizer", optimizer_params: Mapping[str, Any] | None) -> None:
+        """Take an optimizer, with an updater for each context that has no states yet."""
         by_index = dict(enumerate(self._params))
         if not isinstance(optimizer, opt.Optimizer):
-            return opt.create(optimizer, param_dict=by_index, **optimizer_params)
-        if optimizer_params:
+            optimizer = opt.create(optimizer, param_dict=by_index, **(optimizer_params or {}))
+        elif optimizer_params:
             raise ArgumentError(
                 "Trainer: optimizer_params must be None if optimizer is an instance of Optimizer instead of str: "
-                f"got optimizer_params={optimizer_params}. Give them to the optimizer."
+                f"got optimizer_params={dict(optimizer_params)}. Give them to the optimizer."
             )
         optimizer.param_dict = by_index
-        return optimizer
+        self._optimizer = optimizer
+        self._updaters = [opt.get_updater(optimizer) for _ in self._contexts]
 
     def _reset_kvstore(self) -> None:
         """Forget the kvstore: the next step makes it again from the parameters as they are."""
@@ -140,9 +135,8 @@ class Trainer:
                 )
             kvstore, on_kvstore = self._make_sparse_kvstore(self._kvstore_params["kvstore"]), True
         else:
-            for param in self._params:
-                param.data(self._contexts[0])
-            kvstore, on_kvstore = self._make_kvstore(self._kvstore_params["kvstore"])
+            values = {param.name: param.list_data()[0] for param in self._params}
+            kvstore, on_kvstore = choose_kvstore(self._kvstore_params["kvstore"], len(self._contexts), values)
             if any(param.grad_stype != "default" for param in self._params):
                 on_kvstore = False
         if wanted is not None:
@@ -162,19 +156,6 @@ class Trainer:
         self._kvstore = kvstore
         self._update_on_kvstore = on_kvstore if kvstore is not None else None
         self._kv_initialized = True
-
-    def _make_kvstore(self, kvstore: Any) -> tuple[Any, bool]:
-        """Return the kvstore, None if none is needed, and whether it is to update by default."""
-        if kvstore is None:
-            return None, False
-        if isinstance(kvstore, kvs.KVStoreBase):
-            return kvstore, True
-        if not isinstance(kvstore, str):
-            raise TypeError(f"Trainer: kvstore must be KVStore, str or None: got {type(kvstore).__name__}.")
-        if len(self._contexts) == 1 and "dist" not in kvstore:
-            return None, False
-        largest = max(math.prod(param.shape or ()) for param in self._params)
-        return kvs.create(kvstore), not (kvstore == "local" and largest > LARGEST_ON_LOCAL)
 
     def _make_sparse_kvstore(self, kvstore: Any) -> Any:
         """Return the kvstore that holds all rows of row_sparse parameters, whatever the number of contexts.
@@ -351,20 +332,27 @@ class Trainer:
     def load_states(self, fname: "str | os.PathLike[str]") -> None:
         """Read what `save_states` wrote, into the optimizer and the states.
 
+        States of an optimizer or scheduler of another class bring a new one with them, as in MXNet.
+
         Args:
             fname: The file.
 
         Raises:
             FileAccessError: The file cannot be read.
-            FormatError: The file is a pickle of MXNet, no states file, or of another optimizer or scheduler.
+            FormatError: The file is a pickle of MXNet, no states file, or of an optimizer or scheduler that is not
+                known here.
         """
         self._prepare()
         if self._update_on_kvstore:
             self._kvstore.load_optimizer_states(fname)
-            return
-        data = read_bytes(fname, STATES_LIMIT)
-        for updater in self._updaters:
-            updater.set_states(data, str(fname))
+            self._optimizer = self._kvstore._updater.optimizer
+        else:
+            data = read_bytes(fname, STATES_LIMIT)
+            for updater in self._updaters:
+                updater.set_states(data, str(fname))
+                updater.optimizer = self._updaters[0].optimizer
+            self._optimizer = self._updaters[0].optimizer
+        self._optimizer.param_dict = dict(enumerate(self._params))
 
 
 def _parameter_list(params: Any) -> list[Parameter]:

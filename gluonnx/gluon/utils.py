@@ -4,8 +4,10 @@
 """
 
 import math
+import os
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from gluonnx import ndarray
@@ -21,6 +23,7 @@ __all__ = [
     "clip_global_norm",
     "download",
     "indent",
+    "replace_file",
     "shape_is_known",
     "split_and_load",
     "split_data",
@@ -97,6 +100,26 @@ def clip_global_norm(arrays: Sequence[NDArray], max_norm: float, check_isfinite:
     for array in arrays:
         array *= scale.as_in_context(array.context)
     return value if check_isfinite else norm
+
+
+def _get_repo_url() -> str:
+    """Return where programs look for published files: `MXNET_GLUON_REPO`, else MXNet's own server, which is gone."""
+    url = os.environ.get("MXNET_GLUON_REPO", "https://apache-mxnet.s3-accelerate.dualstack.amazonaws.com/")
+    return url if url.endswith("/") else url + "/"
+
+
+def _get_repo_file_url(namespace: str, filename: str) -> str:
+    """Return where programs look for a published file: in the folder of the namespace there."""
+    return f"{_get_repo_url()}{namespace}/{filename}"
+
+
+def replace_file(src: "str | os.PathLike[str]", dst: "str | os.PathLike[str]") -> None:
+    """Move a file over another one in a single step that others see done or not done.
+
+    Raises:
+        OSError: They are on different file systems, or may not be moved.
+    """
+    Path(src).replace(dst)
 
 
 def indent(text: str, spaces: int) -> str:

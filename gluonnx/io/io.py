@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gluonnx.errors import ArgumentError
+from gluonnx.moved import names_of
 from gluonnx.ndarray.ndarray import NDArray
 
 __all__ = ["DataBatch", "DataDesc", "DataIter", "PrefetchingIter", "ResizeIter"]
@@ -361,3 +362,6 @@ def _next_or_none(source: DataIter) -> DataBatch | None:
         return source.next()
     except StopIteration:
         return None
+
+
+__getattr__ = names_of(__name__, "gluonnx.io")

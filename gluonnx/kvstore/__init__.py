@@ -1,6 +1,7 @@
 """Arrays shared by devices: `mx.kv`, `mx.kvstore`.
 
-`base` owns what a Trainer needs, `kvstore` the kvstore of one process, `compression` what devices send.
+`base` owns what a Trainer needs, `kvstore` the kvstore of one process, `compression` what devices send, `training` how
+a kvstore takes part in training.
 """
 
 from gluonnx.kvstore.base import KVStoreBase, TestStore

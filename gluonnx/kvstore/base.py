@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from gluonnx.errors import ArgumentError
+from gluonnx.moved import names_of
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ndarray.register import function
 from gluonnx.ndarray.sparse_array import BaseSparseNDArray
@@ -46,6 +47,18 @@ class KVStoreBase:
     def set_optimizer(self, optimizer: Any) -> None:
         """Update the stored values by an optimizer at each push."""
         raise NotImplementedError(f"{type(self).__name__}: a kvstore with optimizers must define set_optimizer.")
+
+    def save_optimizer_states(self, fname: str, dump_optimizer: bool = False) -> None:
+        """Write the states of the optimizer, and its settings too if asked for."""
+        raise NotImplementedError(
+            f"{type(self).__name__}: a kvstore with optimizers must define save_optimizer_states."
+        )
+
+    def load_optimizer_states(self, fname: str) -> None:
+        """Read them."""
+        raise NotImplementedError(
+            f"{type(self).__name__}: a kvstore with optimizers must define load_optimizer_states."
+        )
 
     @property
     def type(self) -> str:
@@ -120,3 +133,6 @@ def copy_to(source: NDArray, targets: list[NDArray]) -> None:
             source.detach().copyto(target)
         else:
             target._write(source._plain())
+
+
+__getattr__ = names_of(__name__, "gluonnx.kvstore")

@@ -1,7 +1,6 @@
 """A symbol with its parameters, its executors and an optimizer."""
 
 import logging
-import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,8 +11,12 @@ from gluonnx.errors import ArgumentError, InputTypeError, ParameterError
 from gluonnx.formats import read_bytes, write_bytes_atomic
 from gluonnx.initializer import InitDesc, Uniform
 from gluonnx.io import DataDesc
-from gluonnx.kvstore import KVStoreBase
-from gluonnx.kvstore import create as create_kvstore
+from gluonnx.kvstore.training import (
+    choose_kvstore,
+    initialize_kvstore,
+    update_params,
+    update_params_on_kvstore,
+)
 from gluonnx.metric import EvalMetric
 from gluonnx.model import load_checkpoint
 from gluonnx.module.base_module import DEFAULT_OPTIMIZER_PARAMS, BaseModule, Params
@@ -23,12 +26,8 @@ from gluonnx.ndarray.creation import zeros
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.optimizer.updater import STATES_LIMIT
 from gluonnx.symbol import Symbol
-from gluonnx.util import getenv
 
 __all__ = ["Module"]
-
-LARGEST_ON_KVSTORE = 16 << 20
-"""Elements of the largest parameter that a "local" kvstore still updates itself (MXNet 1.9.1 python/mxnet/model.py)."""
 
 
 class Module(BaseModule):
@@ -425,7 +424,7 @@ class Module(BaseModule):
             return
         group = self._group()
         arguments, _ = self.get_params()
-        store, on_store = _kvstore(kvstore, len(self._context), arguments)
+        store, on_store = choose_kvstore(kvstore, len(self._context), arguments)
         self._optimizer = self._make_optimizer(optimizer, optimizer_params, on_store)
         self._kvstore, self._update_on_kvstore = store, on_store
         self._updater = None if on_store else opt.get_updater(self._optimizer)
@@ -434,11 +433,7 @@ class Module(BaseModule):
                 store.set_gradient_compression(self._compression_params)
             if on_store:
                 store.set_optimizer(self._optimizer)
-            for name, arrays in zip(group.param_names, group.param_arrays, strict=True):
-                if on_store:
-                    store.broadcast(name, arguments[name], out=arrays)
-                else:
-                    store.init(name, arguments[name])
+            initialize_kvstore(store, group.param_arrays, arguments, group.param_names, on_store)
         self.optimizer_initialized = True
         if self._preload_opt_states is not None:
             self.load_optimizer_states(self._preload_opt_states)
@@ -570,25 +565,12 @@ class Module(BaseModule):
         """Update the parameters by the optimizer, from the gradients of the last batch."""
         self._require(binded=True, params_initialized=True, optimizer_initialized=True)
         self._params_dirty = True
-        group, store = self._group(), self._kvstore
-        updates: list[tuple[list[int], list[NDArray], list[NDArray]]] = [([], [], []) for _ in self._context]
-        rows = zip(group.param_names, group.param_arrays, group.grad_arrays, strict=True)
-        for position, (name, weights, maybe_grads) in enumerate(rows):
-            grads = [grad for grad in maybe_grads if grad is not None]
-            if not grads:
-                continue
-            if store is not None:
-                store.pushpull(name, grads, out=weights if self._update_on_kvstore else grads, priority=-position)
-            if self._update_on_kvstore:
-                continue
-            for k, (weight, grad) in enumerate(zip(weights, grads, strict=True)):
-                indices, all_grads, all_weights = updates[k]
-                indices.append(position * len(self._context) + k)
-                all_grads.append(grad)
-                all_weights.append(weight)
-        for indices, all_grads, all_weights in updates:
-            if indices:
-                self._updater(indices, all_grads, all_weights)
+        group = self._group()
+        weights, grads, names = group.param_arrays, group.grad_arrays, group.param_names
+        if self._update_on_kvstore:
+            update_params_on_kvstore(weights, grads, self._kvstore, names)
+        else:
+            update_params(weights, grads, self._updater, len(self._context), self._kvstore, names)
 
     def get_outputs(self, merge_multi_context: bool = True) -> list[Any]:
         """Return the outputs of the last batch; without merging, a list for each output of those of each context."""
@@ -656,21 +638,3 @@ def _check_given(own: Params, given: Params | None, *, allow_missing: bool, allo
             f"Module.init_params: values of no parameter: expected some of {', '.join(own) or 'none'}, "
             f"got {', '.join(extra)}. Pass allow_extra=True to pass over them."
         )
-
-
-def _kvstore(given: Any, count: int, arguments: Params) -> tuple[Any, bool]:
-    """Return a kvstore, or None where one context needs none, and whether it updates the parameters itself."""
-    if given is None:
-        return None, False
-    on_store = getenv("MXNET_UPDATE_ON_KVSTORE") != "0"
-    if isinstance(given, KVStoreBase):
-        store = given
-    elif isinstance(given, str):
-        if count == 1 and "dist" not in given:
-            return None, False
-        store = create_kvstore(given)
-        if given == "local" and max((math.prod(a.shape) for a in arguments.values()), default=0) > LARGEST_ON_KVSTORE:
-            on_store = False
-    else:
-        raise InputTypeError(f"Module.init_optimizer: kvstore must be KVStore, str or None: got kvstore={given!r}.")
-    return store, on_store and store.is_capable(KVStoreBase.OPTIMIZER)

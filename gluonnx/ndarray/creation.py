@@ -43,6 +43,7 @@ __all__ = [
     "moveaxis",
     "multiply",
     "not_equal",
+    "onehot_encode",
     "ones",
     "power",
     "reset_arrays",
@@ -251,6 +252,12 @@ def _axis(axis: int, rank: int) -> int:
     return axis % rank
 
 
+def onehot_encode(indices: NDArray, out: NDArray) -> NDArray:
+    """Write rows of zeros with a one at each index (N,) into `out` (N, depth), and return it."""
+    out[:] = function("one_hot")(indices, depth=out.shape[1])
+    return out
+
+
 def _home(ctx: Context | str | None) -> Context:
     if ctx is None:
         return current_context()
@@ -309,7 +316,14 @@ multiply = _with_numbers("multiply", "broadcast_mul", "_mul_scalar", "_mul_scala
 divide = _with_numbers("divide", "broadcast_div", "_div_scalar", "_rdiv_scalar", lambda a, b: a / b)
 true_divide = divide
 modulo = _with_numbers("modulo", "broadcast_mod", "_mod_scalar", "_rmod_scalar", lambda a, b: a % b)
-power = _with_numbers("power", "broadcast_power", "_power_scalar", "_rpower_scalar", lambda a, b: a**b)
+_power = _with_numbers("power", "broadcast_power", "_power_scalar", "_rpower_scalar", lambda a, b: a**b)
+
+
+def power(base: Any, exp: Any) -> Any:
+    """Return `base` to the power of `exp`, of arrays that broadcast and numbers."""
+    return _power(base, exp)
+
+
 maximum = _with_numbers("maximum", "broadcast_maximum", "_maximum_scalar", "_maximum_scalar", max)
 minimum = _with_numbers("minimum", "broadcast_minimum", "_minimum_scalar", "_minimum_scalar", min)
 equal = _with_numbers("equal", "broadcast_equal", "_equal_scalar", "_equal_scalar", lambda a, b: float(a == b))

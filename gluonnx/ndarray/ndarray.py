@@ -13,6 +13,7 @@ import torch
 from gluonnx.context import CPU, Context, of_device
 from gluonnx.errors import FormatError, InputError, InputTypeError, MXNetError
 from gluonnx.modes import MODES
+from gluonnx.moved import names_of
 from gluonnx.ndarray import indexing
 from gluonnx.ndarray.origin import CONSTANT, OPAQUE, Origin
 from gluonnx.ndarray.sharing import share
@@ -269,12 +270,12 @@ class NDArray:
             f"NDArray.copyto: wrong target: expected an NDArray or Context, got {type(other).__name__}."
         )
 
-    def as_in_context(self, ctx: Context) -> "NDArray":
-        """Return the array itself if it lives on `ctx`, else a copy there."""
-        if self.context == ctx:
+    def as_in_context(self, context: Context) -> "NDArray":
+        """Return the array itself if it lives on `context`, else a copy there."""
+        if self.context == context:
             return self
-        ctx.check_available()
-        return self._copied(on_context(self._active().to(ctx.torch_device, copy=True), ctx))
+        context.check_available()
+        return self._copied(on_context(self._active().to(context.torch_device, copy=True), context))
 
     as_in_ctx = as_in_context
 
@@ -684,3 +685,6 @@ def install_operators() -> None:
         ("le", "broadcast_lesser_equal", "_lesser_equal_scalar"),
     ):
         setattr(NDArray, f"__{name}__", _arithmetic(array_op, scalar_op, has_gradient=False))
+
+
+__getattr__ = names_of(__name__, "gluonnx.ndarray")

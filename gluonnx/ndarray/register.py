@@ -19,7 +19,14 @@ from gluonnx.ndarray.ndarray import NDArray, check_same_context, on_context
 from gluonnx.ndarray.provenance import note, note_outputs
 from gluonnx.ndarray.sparse_array import BaseSparseNDArray, stored
 from gluonnx.ops import storage
-from gluonnx.ops.signature import INPLACE_METHODS, arrange, document, signature, split_inplace
+from gluonnx.ops.signature import (
+    INPLACE_METHODS,
+    arrange,
+    document,
+    signature,
+    signature_with_inplace,
+    split_inplace,
+)
 from gluonnx.ops.table import TABLE, Operator
 
 MAX_CACHED_CALLS = 512
@@ -78,10 +85,13 @@ def _with_inplace(op: Operator, fn: Function, name: str) -> Function:
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"{fn.__doc__}\n\nWith `inplace=True` the result shares memory with the array."
+    method.__signature__ = signature_with_inplace(op, name)  # type: ignore[attr-defined]
     return method
 
 
 def _make(op: Operator, name: str) -> Function:
+    if op.subgraphs:
+        return _symbolic(op, name)
     is_plain = (
         not op.attributes
         and not op.runtime
@@ -94,6 +104,20 @@ def _make(op: Operator, name: str) -> Function:
     fn.__name__ = fn.__qualname__ = name
     fn.__doc__ = document(op)
     fn.__signature__ = signature(op)  # type: ignore[attr-defined]
+    return fn
+
+
+def _symbolic(op: Operator, name: str) -> Function:
+    """Stand in for an operator that runs subgraphs, which only symbols have."""
+
+    def fn(*args: Any, **kwargs: Any) -> Any:
+        raise InputTypeError(
+            f"{name}: runs subgraphs: expected a call of `sym`, got one of `nd`. "
+            "Use `nd.contrib.foreach`, `while_loop` or `cond`."
+        )
+
+    fn.__name__ = fn.__qualname__ = name
+    fn.__doc__ = document(op)
     return fn
 
 
@@ -157,7 +181,7 @@ def _binary(op: Operator) -> Function:
 def _general(op: Operator) -> Function:
     cache: dict[Any, Bound] = {}
     find = cache.get
-    is_simple = op.is_single_output and not op.view and not op.auxiliary
+    is_simple = op.is_single_output and not op.view and not op.has_state
     is_training = op.runtime == {"training"}
     runtime = op.runtime
     last: tuple[int, dict[str, Any], Bound] | None = None
@@ -280,7 +304,8 @@ def _own(result: torch.Tensor, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
 
 def _call(op: Operator, args: Sequence[Any], kwargs: dict[str, Any], cache: "dict[Any, Bound] | None" = None) -> Any:
     """Sort arguments into inputs, attributes, `out` and `name`, then run; remember a call that had no surprises."""
-    given = dict(kwargs)
+    # Notes such as `__layout__` are for graphs; MXNet takes and forgets them here.
+    given = {k: v for k, v in kwargs.items() if not (k[:2] == "__" == k[-2:])}
     out = given.pop("out", None)
     given.pop("name", None)
     slots, attrs = arrange(op, args, given, NDArray)
@@ -327,6 +352,8 @@ def _run(op: Operator, inputs: list[NDArray], parsed: dict[str, Any], given: Ite
     home = inputs[0].context if inputs else _context(ctx)
     if op.takes_dense or any(isinstance(a, BaseSparseNDArray) for a in inputs):
         result = _run_sparse(op, inputs, parsed)
+        if isinstance(result, storage.RowUpdate):
+            return _deliver_rows(op, inputs, parsed, result, out)
         if result is not NotImplemented:
             array = stored(result, home)
             if array._s.graph is not None if isinstance(array, BaseSparseNDArray) else array._t.requires_grad:
@@ -339,7 +366,10 @@ def _run(op: Operator, inputs: list[NDArray], parsed: dict[str, Any], given: Ite
     if op.runtime and not inputs:
         home.check_available()
     try:
-        result = bound.call(*tensors, **runtime_arguments(op, home.torch_device))
+        given = runtime_arguments(op, home.torch_device)
+        if "into" in op.runtime and isinstance(out, NDArray):
+            given["into"] = out._plain()
+        result = bound.call(*tensors, **given)
     except TORCH_ERRORS as err:
         raise explain(op, tensors, err) from err
     found = _finish(bound, inputs, tensors, result)
@@ -421,6 +451,20 @@ def _deliver(result: NDArray, out: Any) -> NDArray:
         if result._t.requires_grad and out._t.requires_grad:
             out._made = result._origin()
     return out
+
+
+def _deliver_rows(
+    op: Operator, inputs: Sequence[NDArray], parsed: Mapping[str, Any], update: storage.RowUpdate, out: Any
+) -> NDArray:
+    """Store the new rows of the states and fill `out`, in place where it is the first input."""
+    for position, state in zip(op.auxiliary_positions(parsed), update.states, strict=True):
+        inputs[position]._writable().index_copy_(0, update.rows, state)
+    first = inputs[0]
+    if out is first:
+        first._writable().index_copy_(0, update.rows, update.values)
+        return inputs[0]
+    whole = first._plain().index_copy(0, update.rows, update.values)
+    return _deliver(on_context(whole, first.context), out)
 
 
 def explain(op: Operator, tensors: Sequence[torch.Tensor], err: Exception) -> Exception:

@@ -181,12 +181,12 @@ class BaseSparseNDArray(NDArray):
             other._write(self._active())
         return other
 
-    def as_in_context(self, ctx: Context) -> NDArray:
-        """Return the array itself if it lives on `ctx`, else a copy there."""
-        if self.context == ctx:
+    def as_in_context(self, context: Context) -> NDArray:
+        """Return the array itself if it lives on `context`, else a copy there."""
+        if self.context == context:
             return self
-        ctx.check_available()
-        return type(self)(_moved(self._s, ctx.torch_device, copies=True), ctx)
+        context.check_available()
+        return type(self)(_moved(self._s, context.torch_device, copies=True), context)
 
     as_in_ctx = as_in_context
 

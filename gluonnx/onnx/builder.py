@@ -127,7 +127,7 @@ class GraphValue:
 class Call:
     """One ONNX node under construction, or (without `op_type`) an operator that could not be lowered."""
 
-    __slots__ = ("attributes", "inputs", "name", "op_type", "outputs")
+    __slots__ = ("attributes", "inputs", "name", "op_type", "outputs", "regions")
 
     def __init__(
         self,
@@ -136,11 +136,13 @@ class Call:
         inputs: Sequence[GraphValue | None],
         attributes: Sequence[AttributeProto] = (),
         outputs: int = 1,
+        regions: "Mapping[str, GraphRegion] | None" = None,
     ) -> None:
         self.op_type = op_type
         self.name = name
         self.inputs = tuple(inputs)
         self.attributes = tuple(attributes)
+        self.regions = dict(regions or {})
         self.outputs = tuple(GraphValue(None, call=self, index=i) for i in range(outputs))
 
     def proto(self, input_names: Sequence[str], output_names: Sequence[str]) -> NodeProto:
@@ -148,7 +150,14 @@ class Call:
         assert self.op_type is not None
         node = NodeProto(op_type=self.op_type, name=self.name, input=input_names, output=output_names)
         node.attribute.extend(self.attributes)
+        node.attribute.extend(helper.make_attribute(n, region.proto(n)) for n, region in sorted(self.regions.items()))
         return node
+
+    def named_proto(self) -> NodeProto:
+        """Return the node with the final names on its edges."""
+        return self.proto(
+            ["" if v is None else v.final_name for v in self.inputs], [v.final_name for v in self.outputs]
+        )
 
     def infer(self) -> None:
         """Find shape and dtype of every output at both probes.
@@ -158,9 +167,8 @@ class Call:
         """
         if self.op_type is None:
             raise LoweringError(f"`{self.name}`: shape unknown: expected it to follow from the inputs' shapes.")
-        for value, (dtype, first), (_, second) in zip(
-            self.outputs, self._infer_probe(0), self._infer_probe(1), strict=True
-        ):
+        infer = self._infer_from_regions if self.regions else self._infer_probe
+        for value, (dtype, first), (_, second) in zip(self.outputs, infer(0), infer(1), strict=True):
             if not value.is_inferred:
                 value.settle(dtype, (first, second))
 
@@ -196,6 +204,21 @@ class Call:
             ) from err
         return [self._read(name, inferred.get(name)) for name in outputs]
 
+    def _infer_from_regions(self, probe: int) -> list[tuple[str, Dims]]:
+        """Shape and dtype of what a loop or branch gives, from the outputs of its nested graph."""
+        given = [(v.dtype, v.shapes[probe]) for v in next(iter(self.regions.values())).outputs]
+        match self.op_type:
+            case "Scan":
+                states = len(self.inputs) - next(a.i for a in self.attributes if a.name == "num_scan_inputs")
+                scanned = self.inputs[states]
+                assert scanned is not None
+                length = scanned.shapes[probe][0]
+            case "Loop":
+                given, states, length = given[1:], len(self.inputs) - 2, None
+            case _:
+                return given
+        return given[:states] + [(dtype, (length, *dims)) for dtype, dims in given[states:]]
+
     def _read(self, output: str, found: TypeProto | None) -> tuple[str, Dims]:
         tensor = found.tensor_type if found is not None else None
         if tensor is None or tensor.elem_type not in BY_ONNX or not tensor.HasField("shape"):
@@ -208,7 +231,7 @@ class Call:
 
     def known(self, index: int, probe: int) -> Array | None:
         """The value of an output at a probe, where it follows from shapes alone (shape arithmetic)."""
-        if self.op_type is None:
+        if self.op_type is None or self.regions:
             return None
         if self.op_type == "Shape":
             source = self.inputs[0]
@@ -243,6 +266,59 @@ class Call:
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
         return [np.asarray(a) for a in ReferenceEvaluator(model).run(None, feeds)]
+
+
+class GraphRegion:
+    """A nested graph under construction; implements `gluonnx.ops.builder.Region`.
+
+    Attributes:
+        calls: Its nodes, in the order they were added.
+        inputs: What its node feeds it.
+        outputs: What it gives to its node.
+    """
+
+    __slots__ = ("_builder", "_scope", "calls", "inputs", "outputs")
+
+    def __init__(self, builder: "ModelBuilder", scope: str) -> None:
+        self._builder = builder
+        self._scope = scope
+        self.calls: list[Call] = []
+        self.inputs: list[GraphValue] = []
+        self.outputs: list[GraphValue] = []
+
+    def input(self, dtype: str, dims: Sequence[int]) -> GraphValue:
+        """Add an input."""
+        return self._add(dtype, (tuple(dims), tuple(dims)))
+
+    def input_like(self, value: Value, *, is_element: bool = False) -> GraphValue:
+        """Add an input of the dtype and shape of a value, or of its elements along axis 0."""
+        first, second = _own(value).shapes
+        return self._add(_own(value).dtype, (first[1:], second[1:]) if is_element else (first, second))
+
+    def _add(self, dtype: str, shapes: Shapes) -> GraphValue:
+        value = GraphValue(self._builder.unique(f"{self._scope}/input"), dtype=dtype, shapes=shapes)
+        self.inputs.append(value)
+        return value
+
+    def give(self, values: Sequence[Value]) -> None:
+        """Make these its outputs; one that is not of this graph, or comes twice, is copied into it."""
+        own = {id(c) for c in self.calls}
+        for given in values:
+            value = _own(given)
+            if id(value.call) not in own or any(value is o for o in self.outputs):
+                copied = self._builder.op("Identity", value)
+                copied.settle(value.dtype, value.shapes)
+                value = copied
+            self.outputs.append(value)
+
+    def proto(self, name: str) -> GraphProto:
+        """Return the finished graph."""
+        live = {id(c) for c in live_calls(self.outputs)}
+        graph = GraphProto(name=f"{self._scope}/{name}")
+        graph.node.extend(c.named_proto() for c in self.calls if id(c) in live)
+        graph.input.extend(self._builder.value_info(v) for v in self.inputs)
+        graph.output.extend(self._builder.value_info(v) for v in self.outputs)
+        return graph
 
 
 class ModelBuilder:
@@ -295,10 +371,21 @@ class ModelBuilder:
             given.append(value)
         while given and given[-1] is None:
             given.pop()
+        regions = {name: attributes.pop(name) for name in list(attributes) if isinstance(attributes[name], GraphRegion)}
         protos = [_attribute(schema, name, value) for name, value in sorted(attributes.items()) if value is not None]
-        call = Call(op_type, self.unique(f"{self._scope}/{op_type}"), given, protos, outputs)
+        call = Call(op_type, self.unique(f"{self._scope}/{op_type}"), given, protos, outputs, regions)
         self._calls.append(call)
         return call.outputs
+
+    @contextmanager
+    def region(self) -> Iterator[GraphRegion]:
+        """Add what is added in the block to a nested graph, the value of an attribute of a later node."""
+        region = GraphRegion(self, self._scope)
+        before, self._calls = self._calls, region.calls
+        try:
+            yield region
+        finally:
+            self._calls = before
 
     def const(self, array: npt.ArrayLike, dtype: str | None = None) -> GraphValue:
         """A constant tensor (same values share one).
@@ -337,6 +424,11 @@ class ModelBuilder:
         if len({len(s) for s in shapes}) > 1:
             raise LoweringError(f"{value!r}: its rank depends on the batch size: {' and '.join(map(str, shapes))}.")
         return tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*shapes, strict=True))
+
+    def is_same_size(self, first: Value, axis: int, second: Value, other_axis: int) -> bool:
+        """Whether two dimensions are equal at both probes."""
+        pairs = zip(_own(first).shapes, _own(second).shapes, strict=True)
+        return all(a[axis] is not None and a[axis] == b[other_axis] for a, b in pairs)
 
     def rank(self, value: Value) -> int:
         """Number of dimensions."""
@@ -393,17 +485,13 @@ class ModelBuilder:
 
         Parameters among the leaves are left for the caller to add as initializers.
         """
-        live = {id(c) for c in live_calls(outputs)}
+        calls = live_calls(outputs)
+        live = {id(c) for c in calls}
+        needed = {id(v) for c in calls for v in c.inputs if v is not None}
         graph = GraphProto(name=name)
-        needed: set[int] = set()
         for call in self._calls:
             if id(call) in live:
-                needed.update(id(v) for v in call.inputs if v is not None)
-                graph.node.append(
-                    call.proto(
-                        ["" if v is None else v.final_name for v in call.inputs], [v.final_name for v in call.outputs]
-                    )
-                )
+                graph.node.append(call.named_proto())
         for value in self._constants.values():
             if id(value) in needed and value.array is not None:
                 graph.initializer.append(tensor_proto(value.final_name, value.array))
@@ -422,7 +510,7 @@ class ModelBuilder:
 
 
 def live_calls(outputs: Sequence[GraphValue]) -> list[Call]:
-    """Return every call that `outputs` depend on."""
+    """Return every call that `outputs` depend on, those in nested graphs too."""
     found: dict[int, Call] = {}
     stack = [v.call for v in outputs if v.call is not None]
     while stack:
@@ -430,6 +518,8 @@ def live_calls(outputs: Sequence[GraphValue]) -> list[Call]:
         if id(call) not in found:
             found[id(call)] = call
             stack.extend(v.call for v in call.inputs if v is not None and v.call is not None)
+            for region in call.regions.values():
+                stack.extend(v.call for v in region.outputs if v.call is not None)
     return list(found.values())
 
 

@@ -7,8 +7,10 @@ import numpy as np
 import torch
 
 from gluonnx.onnx.arrays import Array
-from gluonnx.symbol.executor import complete_shapes
-from gluonnx.symbol.graph import Entry, Node, topological
+from gluonnx.ops.table import Wiring
+from gluonnx.symbol.bodies import wired
+from gluonnx.symbol.executor import compiled, complete_shapes
+from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
 
 
 def compute_exactly(heads: Sequence[Entry], values: Mapping[str, Any]) -> list[Array]:
@@ -23,6 +25,10 @@ def compute_exactly(heads: Sequence[Entry], values: Mapping[str, Any]) -> list[A
     Returns:
         One float64 array for each head of a float dtype, the others in their own dtype.
     """
+    return [np.asarray(t.numpy()) for t in _compute(heads, values)]
+
+
+def _compute(heads: Sequence[Entry], values: Mapping[str, Any]) -> list[torch.Tensor]:
     done: dict[tuple[int, int], torch.Tensor] = {}
     nodes = topological(heads)
     readers = _reader_counts(nodes, heads)
@@ -39,16 +45,36 @@ def compute_exactly(heads: Sequence[Entry], values: Mapping[str, Any]) -> list[A
                 readers[id(source), index] -= 1
                 if not readers[id(source), index] and not source.is_variable:
                     del done[id(source), index]
-        return [np.asarray(_wide(done[id(node), index]).numpy()) for node, index in heads]
+        return [_wide(done[id(node), index]) for node, index in heads]
 
 
 def _run(node: Node, inputs: Sequence[torch.Tensor], shape: tuple[int, ...] | None = None) -> tuple[torch.Tensor, ...]:
     op = node.op
     assert op is not None
     typed = node.typed if shape is None else {**node.typed, "shape": shape}
-    available = {"training": False, "generator": None, "device": torch.device("cpu")}
+    available = {
+        "training": False,
+        "generator": None,
+        "device": torch.device("cpu"),
+        "bodies": [_ExactBody(subgraph, wiring) for subgraph, wiring in wired(node)],
+    }
     result = op.forward(*inputs, **typed, **{k: v for k, v in available.items() if k in op.runtime})
     return tuple(result[: node.output_count]) if isinstance(result, (tuple, list)) else (result,)
+
+
+class _ExactBody:
+    """A subgraph as a function (`gluonnx.ops.table.Body`)."""
+
+    updated: tuple[int, ...] = ()
+
+    def __init__(self, subgraph: Subgraph, wiring: Wiring) -> None:
+        self.wiring = wiring
+        self._subgraph = subgraph
+
+    def __call__(self, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+        if tensors and tensors[0].device.type == "meta":
+            return compiled(self._subgraph)(tensors)[0]
+        return _compute(self._subgraph.heads, dict(zip(self._subgraph.input_names, tensors, strict=True)))
 
 
 def _wide(tensor: torch.Tensor) -> torch.Tensor:

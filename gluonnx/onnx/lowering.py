@@ -2,18 +2,23 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from onnx import ModelProto, helper
 
 from gluonnx._version import __version__
+from gluonnx.attribute import SUBGRAPH_MARK
 from gluonnx.errors import FixedBatchError, GraphError, InputError, LoweringError, ParameterError
 from gluonnx.onnx.arrays import Array, as_array, dtype_name
 from gluonnx.onnx.builder import BATCH, IR_VERSION, OPSET, Call, GraphValue, ModelBuilder, Shapes, live_calls
 from gluonnx.onnx.model import LoweredModel
 from gluonnx.ops.builder import Value
-from gluonnx.symbol.graph import Entry, Node, topological
+from gluonnx.ops.table import Wiring
+from gluonnx.symbol.bodies import wired
+from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
 from gluonnx.symbol.inference import Inference, Shape, infer, wanted_shape
+from gluonnx.symbol.partial import UNKNOWN
 
 PRODUCER = "gluonnx"
 _PROBES = (11, 13, 17, 19, 23, 29, 31, 37)
@@ -80,6 +85,25 @@ def lower(
     ).run()
 
 
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What is known of the nodes of one graph: the model's, or a subgraph's.
+
+    Attributes:
+        inferences: Shapes and dtypes at each probe.
+        values: The ONNX value of each (node id, output index).
+    """
+
+    inferences: tuple[Inference, Inference]
+    values: dict[tuple[int, int], GraphValue] = field(default_factory=dict)
+
+    def found(self, entry: Entry) -> tuple[str, Shapes] | None:
+        """Dtype of an entry and its shape at each probe, None if unknown."""
+        first, second = self.inferences
+        a, b, dtype = first.shape(entry), second.shape(entry), first.dtype(entry)
+        return None if a is None or b is None or dtype is None else (dtype, (a, b))
+
+
 class _Lowering:
     """One walk over a graph."""
 
@@ -111,13 +135,12 @@ class _Lowering:
         self.axes, self.batch_name = open_axes(name, self.shapes, dynamic_batch, dynamic_axes)
         self.probes = _probes(self.shapes, self.parameters, self.axes, self.batch_name)
         self.batch = self.probes.get(self.batch_name)
-        self.inferences = self._infer()
+        self.scope = _Scope(self._infer())
         self.builder = ModelBuilder(
             self.batch or (1, 1),
             [*variables, *self.shapes, *(output_names or ())],
             {sizes: axis for axis, sizes in self.probes.items()},
         )
-        self.values: dict[tuple[int, int], GraphValue] = {}
         self.inputs: dict[str, GraphValue] = {}
         self.named: dict[tuple[int, int], str] = {}
         self.missing: dict[int, str] = {}
@@ -129,19 +152,21 @@ class _Lowering:
         parameters: dict[str, GraphValue] = {}
         for node in self.nodes:
             if node.op is not None:
-                self._lower_node(node)
+                self._lower_node(node, self.scope)
             elif node.name in self.shapes:
-                self.values[id(node), 0] = self.inputs[node.name]
+                self.scope.values[id(node), 0] = self.inputs[node.name]
             elif node.name in self.parameters:
-                array = self.parameters[node.name]
-                parameters[node.name] = self.values[id(node), 0] = self.builder.variable(
-                    node.name,
-                    dtype_name(array),
-                    (array.shape, array.shape),
-                    None if self.live_parameters else array,
-                )
+                if node.name not in parameters:
+                    array = self.parameters[node.name]
+                    parameters[node.name] = self.builder.variable(
+                        node.name,
+                        dtype_name(array),
+                        (array.shape, array.shape),
+                        None if self.live_parameters else array,
+                    )
+                self.scope.values[id(node), 0] = parameters[node.name]
             else:
-                self.values[id(node), 0] = self._missing_variable(node)
+                self.scope.values[id(node), 0] = self._missing_variable(node)
         outputs = self._outputs()
         leaves = self._check_live(outputs)
         used = {n: v for n, v in parameters.items() if id(v) in leaves}
@@ -198,9 +223,7 @@ class _Lowering:
                     )
         return first, second
 
-    def _infer_second(
-        self, dtypes: Mapping[str, str], fixed: Mapping[str, Shape], *, batch_only: bool
-    ) -> Inference:
+    def _infer_second(self, dtypes: Mapping[str, str], fixed: Mapping[str, Shape], *, batch_only: bool) -> Inference:
         shapes = {n: self._both(n, s, batch_only=batch_only)[1] for n, s in self.shapes.items()}
         try:
             return infer(self.heads, {**shapes, **fixed}, dtypes)
@@ -222,15 +245,10 @@ class _Lowering:
                 second[axis] = self.probes[axis_name][1]
         return shape, tuple(second)
 
-    def _found(self, entry: Entry) -> tuple[str, Shapes] | None:
-        first, second = self.inferences
-        a, b, dtype = first.shape(entry), second.shape(entry), first.dtype(entry)
-        return None if a is None or b is None or dtype is None else (dtype, (a, b))
-
     # Nodes ------------------------------------------------------------------------------------------------------------
 
     def _missing_variable(self, node: Node) -> GraphValue:
-        found = self._found((node, 0))
+        found = self.scope.found((node, 0))
         if found is None:
             raise GraphError(
                 f"{self.name}: shape of variable `{node.name}` unknown: expected an input, a parameter, or a shape "
@@ -240,16 +258,19 @@ class _Lowering:
         self.missing[id(value)] = node.name
         return value
 
-    def _lower_node(self, node: Node) -> None:
+    def _lower_node(self, node: Node, scope: _Scope) -> None:
         assert node.op is not None
-        inputs = [self.values[id(source), index] for source, index in node.inputs]
+        inputs = [scope.values[id(source), index] for source, index in node.inputs]
         with self.builder.scope(node.name):
             refused = self.builder.refuse(inputs, node.output_count)
             given: tuple[GraphValue, ...] = ()
             try:
-                given = self._lower_open(node) or node.op.lower(self.builder, inputs, node.typed)
+                bodies = [_Body(self, *pair) for pair in wired(node)]
+                given = self._lower_open(node, scope) or node.op.lower(
+                    self.builder, inputs, {**node.typed, "bodies": bodies}
+                )
                 for index, value in enumerate(given):
-                    self._bind(node, index, value)
+                    self._bind(node, index, value, scope)
             except LoweringError as err:
                 given = ()
                 self._refuse(node, refused[0].call, str(err))
@@ -261,14 +282,14 @@ class _Lowering:
             self._refuse(node, refused[0].call, f"has no ONNX form for its outputs {', '.join(names)}")
         for index in range(node.output_count):
             if index < len(given):
-                self.values[id(node), index] = given[index]
+                scope.values[id(node), index] = given[index]
                 continue
-            value = self.values[id(node), index] = refused[index]
-            found = self._found((node, index))
+            value = scope.values[id(node), index] = refused[index]
+            found = scope.found((node, index))
             if found is not None:
                 value.settle(*found)
 
-    def _lower_open(self, node: Node) -> tuple[GraphValue, ...]:
+    def _lower_open(self, node: Node, scope: _Scope) -> tuple[GraphValue, ...]:
         """Lower an operator whose `shape` the operators after it decide; () if it is not one.
 
         Raises:
@@ -277,14 +298,16 @@ class _Lowering:
         if wanted_shape(node) is None:
             return ()
         assert node.op is not None
-        found = self._found((node, 0))
+        found = scope.found((node, 0))
         if found is None:
             raise LoweringError("its shape is unknown: expected one that the inputs' shapes decide. Pass `shape=`.")
-        first, second = (inference.shapes[id(node), 0] for inference in self.inferences)
+        first, second = (inference.shapes[id(node), 0] for inference in scope.inferences)
         fixed = tuple(a if a == b else 1 for a, b in zip(first, second, strict=True))
         (value,) = node.op.lower(self.builder, (), {**node.typed, "shape": fixed})
         if first == second:
-            return (value,)
+            # One element, expanded: states of zeros would be large constants.
+            (single,) = node.op.lower(self.builder, (), {**node.typed, "shape": (1,) * len(first)})
+            return (self.builder.op("Expand", single, self.builder.ints(first)),)
         lengths: list[Value] = []
         for a, b in zip(first, second, strict=True):
             lengths.append(self.builder.ints([a]) if a == b else self._length(a, b))
@@ -300,15 +323,39 @@ class _Lowering:
                 size = self.builder.op("Gather", self.builder.shape(self.inputs[name]), self.builder.ints([axis]))
                 return self.builder.op("Mul", size, self.builder.ints([first // one])) if first > one else size
         raise LoweringError(
-            f"its shape is no multiple of an open axis ({', '.join(self.probes)}): a size is {first}, then {second}"
+            f"its shape is no multiple of the batch size or another open axis ({', '.join(self.probes)}): a size is {first}, then {second}"
         )
 
     def _refuse(self, node: Node, call: Call | None, reason: str) -> None:
         self.errors[id(call)] = f"{_label(node)}: {reason}"
 
-    def _bind(self, node: Node, index: int, value: GraphValue) -> None:
+    def lower_subgraph(self, subgraph: Subgraph, inputs: Sequence[GraphValue]) -> tuple[GraphValue, ...]:
+        """Add the nodes of a subgraph, which reads these values, and return its outputs.
+
+        Raises:
+            LoweringError: The outputs need operators that ONNX cannot express; names them.
+        """
+        given = dict(zip(subgraph.input_names, inputs, strict=True))
+        dtypes = {name: value.dtype for name, value in given.items()}
+        shapes = [
+            {name: tuple(UNKNOWN if d is None else d for d in value.shapes[probe]) for name, value in given.items()}
+            for probe in (0, 1)
+        ]
+        first = infer(subgraph.heads, shapes[0], dtypes)
+        scope = _Scope((first, first if shapes[0] == shapes[1] else infer(subgraph.heads, shapes[1], dtypes)))
+        for node in topological(subgraph.heads):
+            if node.is_variable:
+                scope.values[id(node), 0] = given[node.name]
+            else:
+                self._lower_node(node, scope)
+        outputs = tuple(scope.values[id(node), index] for node, index in subgraph.heads)
+        if faults := [self.errors[id(c)] for c in live_calls(outputs) if id(c) in self.errors]:
+            raise LoweringError(f"in its subgraph, {'; '.join(faults)}")
+        return outputs
+
+    def _bind(self, node: Node, index: int, value: GraphValue, scope: _Scope) -> None:
         """Give a value that a lowering returned the shape, dtype and name of the node's output."""
-        found = self._found((node, index))
+        found = scope.found((node, index))
         if found is not None:
             if not value.is_inferred:
                 value.settle(*found)
@@ -325,7 +372,7 @@ class _Lowering:
     def _outputs(self) -> list[GraphValue]:
         outputs: list[GraphValue] = []
         for position, (node, index) in enumerate(self.heads):
-            value = self.values[id(node), index]
+            value = self.scope.values[id(node), index]
             if value.call is None or any(value is o for o in outputs):
                 # An output that is an input, a constant or another output needs a node of its own.
                 source = value
@@ -364,8 +411,22 @@ class _Lowering:
         return leaves
 
 
+class _Body:
+    """A subgraph as its operator's lowering calls it (`gluonnx.ops.builder.LoweredBody`)."""
+
+    def __init__(self, lowering: _Lowering, subgraph: Subgraph, wiring: Wiring) -> None:
+        self.wiring = wiring
+        self._lowering = lowering
+        self._subgraph = subgraph
+
+    def __call__(self, values: Sequence[GraphValue]) -> tuple[GraphValue, ...]:
+        return self._lowering.lower_subgraph(self._subgraph, values)
+
+
 def _variables(where: str, nodes: Sequence[Node]) -> list[str]:
-    names = [n.name for n in nodes if n.is_variable]
+    # Control flow copies a variable that was made in its subgraph; copies are one variable.
+    copied = {n.name for n in nodes if n.is_variable and SUBGRAPH_MARK in n.annotations}
+    names = [n.name for n in nodes if n.is_variable and n.name not in copied] + sorted(copied)
     twice = sorted({n for n in names if names.count(n) > 1}) if len(set(names)) != len(names) else []
     if twice:
         raise GraphError(f"{where}: variables share a name: expected unique names, got twice {', '.join(twice)}.")

@@ -100,7 +100,9 @@ def renamed(heads: Sequence[Entry], names: Mapping[str, str]) -> list[Entry]:
     for node in topological(heads):
         inputs = [(copies[id(source)], index) for source, index in node.inputs]
         name = names.get(node.name, node.name) if node.is_variable else node.name
-        copies[id(node)] = Node(node.op, name, inputs, dict(node.attrs), dict(node.annotations), node.versions)
+        copies[id(node)] = Node(
+            node.op, name, inputs, dict(node.attrs), dict(node.annotations), node.versions, node.subgraphs
+        )
     return [(copies[id(node)], index) for node, index in heads]
 
 

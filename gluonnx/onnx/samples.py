@@ -17,8 +17,10 @@ import numpy.typing as npt
 from gluonnx.errors import InputError
 from gluonnx.onnx.arrays import Array
 from gluonnx.ops.dtypes import BY_NAME
-from gluonnx.symbol.graph import Entry, Node, topological
-from gluonnx.symbol.inference import Inference, Shape
+from gluonnx.ops.table import Wiring
+from gluonnx.symbol.bodies import wired
+from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
+from gluonnx.symbol.inference import Inference, Shape, infer
 
 _GAMMA, _MIX_1, _MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _WORD = (1 << 64) - 1
@@ -36,6 +38,13 @@ _INDEXED: Mapping[str, tuple[int, Callable[[Mapping[str, Any], Sequence[Shape]],
     "take": (1, lambda attrs, shapes: shapes[0][attrs["axis"]]),
     "pick": (1, lambda attrs, shapes: shapes[0][-1 if attrs["axis"] is None else attrs["axis"]]),
     "batch_take": (1, lambda attrs, shapes: shapes[0][1]),
+}
+# Operators with an input `sequence_length`, whole numbers from 1 to the number of steps, and the axis of the steps.
+_COUNTED: Mapping[str, Callable[[Mapping[str, Any]], int]] = {
+    "RNN": lambda attrs: 0,
+    "SequenceLast": lambda attrs: int(attrs["axis"]),
+    "SequenceMask": lambda attrs: int(attrs["axis"]),
+    "SequenceReverse": lambda attrs: int(attrs["axis"]),
 }
 # Operators whose output holds the values of their first input.
 _VALUE_PRESERVING = frozenset(
@@ -82,6 +91,8 @@ def input_specs(heads: Sequence[Entry], specs: Sequence[InputSpec], inference: I
     for node in reversed(topological(heads)):
         if node.op is None:
             continue
+        if node.op.name in _COUNTED:
+            _count_steps(node, inference.shape(node.inputs[0]), ranges)
         if node.op.name in _INDEXED:
             position, count = _INDEXED[node.op.name]
             shapes = [inference.shape(e) or () for e in node.inputs]
@@ -89,8 +100,24 @@ def input_specs(heads: Sequence[Entry], specs: Sequence[InputSpec], inference: I
                 _narrow(ranges, node.inputs[position][0], (0, count(node.typed, shapes)))
         if node.op.name in _VALUE_PRESERVING and id(node) in ranges:
             _narrow(ranges, node.inputs[0][0], ranges[id(node)])
+        for subgraph, wiring in wired(node):
+            for spec, position in zip(_inner_specs(node, subgraph, wiring, inference), wiring.inputs, strict=True):
+                if spec.values is not None:
+                    _narrow(ranges, node.inputs[position][0], spec.values)
     by_name = {n.name: ranges.get(id(n)) for n in topological(heads) if n.is_variable}
     return [replace(s, values=by_name.get(s.name) or _default_range(s.dtype)) for s in specs]
+
+
+def _inner_specs(node: Node, subgraph: Subgraph, wiring: Wiring, inference: Inference) -> list[InputSpec]:
+    """Return what the inputs of a subgraph take, floats where it does not use them as indices."""
+    shapes: dict[str, Shape] = {}
+    dtypes: dict[str, str] = {}
+    for place, (name, position) in enumerate(zip(subgraph.input_names, wiring.inputs, strict=True)):
+        shape, dtype = inference.shape(node.inputs[position]), inference.dtype(node.inputs[position])
+        if shape is not None and dtype is not None:
+            shapes[name], dtypes[name] = wiring.inner_shape(place, shape), dtype
+    specs = [InputSpec(name, "float32", shapes.get(name, ()), False) for name in subgraph.input_names]
+    return input_specs(subgraph.heads, specs, infer(subgraph.heads, shapes, dtypes))
 
 
 def _narrow(ranges: dict[int, Range], node: Node, found: Range) -> None:
@@ -100,6 +127,15 @@ def _narrow(ranges: dict[int, Range], node: Node, found: Range) -> None:
 
 def _default_range(dtype: str) -> Range | None:
     return None if BY_NAME[dtype].is_float else DEFAULT_RANGE.get(dtype, _INTEGERS)
+
+
+def _count_steps(node: Node, shape: Shape | None, ranges: dict[int, Range]) -> None:
+    """Narrow the range of an input `sequence_length`, if the operator has one."""
+    assert node.op is not None
+    names = [i.name for i in node.op.active_inputs(node.typed, len(node.inputs))]
+    if shape and "sequence_length" in names:
+        steps = shape[_COUNTED[node.op.name](node.typed)]
+        _narrow(ranges, node.inputs[names.index("sequence_length")][0], (1, steps + 1))
 
 
 def seeded_array(spec: InputSpec, position: int, seed: int, batch: int, scale: int = 1) -> Array:

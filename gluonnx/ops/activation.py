@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gluonnx.errors import AttributeValueError, InputError
-from gluonnx.ops.attributes import DTypeName
+from gluonnx.ops.attributes import DTypeName, Shape
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.derivative import once_differentiable
 from gluonnx.ops.dtypes import torch_dtype
@@ -130,6 +130,11 @@ def _along_channels(gamma: Tensor, rank: int) -> Tensor:
     return gamma.view(*gamma.shape, *(1,) * (rank - gamma.dim()))
 
 
+@leaky_relu.output_shapes
+def _(data: Shape, gamma: Shape | None = None, *, act_type: str) -> tuple[Shape] | None:
+    return (data,) if act_type != "rrelu" and gamma is None else None
+
+
 @leaky_relu.onnx
 def _(
     g: GraphBuilder,
@@ -198,6 +203,11 @@ def softmax(
     return torch.softmax(x.masked_fill(beyond, -torch.inf), axis, dtype=as_type).masked_fill(beyond, 0.0)
 
 
+@softmax.output_shapes
+def _(data: Shape, length: Shape | None = None, *, axis: int) -> tuple[Shape] | None:
+    return (data,) if length is None and -len(data) <= axis < len(data) else None
+
+
 @softmax.dtypes
 def _(data: str | None, *, dtype: str | None) -> dict[str, str | None]:
     return {"data": dtype, "output": dtype or data}
@@ -263,6 +273,10 @@ def _without_length(name: str, op_type: str, negate: bool, doc: str) -> Operator
     along_axis.__name__ = name
     along_axis.__doc__ = doc
     op = operator(name, method=name, source="MXNet 1.9.1 src/operator/nn/softmax-inl.h", shapes="same")(along_axis)
+
+    @op.output_shapes
+    def _(data: Shape, *, axis: int, use_length: bool) -> tuple[Shape] | None:
+        return (data,) if -len(data) <= axis < len(data) and not use_length else None
 
     @op.onnx
     def _(g: GraphBuilder, data: Value, *, axis: int, temperature: float | None, dtype: str | None) -> Value:

@@ -1,8 +1,9 @@
 """Operator attributes: one codec between MXNet's text (`"(3, 3)"`, `"True"`, `"None"`) and typed Python values.
 
 The annotation of a torch function's keyword is the attribute's type. The types are `int`, `float`, `bool`, `str`,
-`Shape` (a tuple of ints), `OpenShape` (a tuple of ints and Nones), `DTypeName` (a canonical dtype name), a `Literal` of
-strings, and any of these `| None`.
+`Float32` (rounded to it), `Shape` (a tuple of ints), `Floats` (a tuple of floats), `Floats32` (the same, rounded),
+`OpenShape` (a tuple of ints and Nones), `DTypeName` (a canonical dtype name), a `Literal` of strings, and any of these
+`| None`.
 """
 
 import operator as _operator
@@ -11,7 +12,7 @@ import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NewType, Union
+from typing import Annotated, Any, Literal, NewType, Union
 
 import numpy as np
 
@@ -20,8 +21,14 @@ from gluonnx.ops.dtypes import as_dtype
 
 Shape = tuple[int, ...]
 """A tuple of ints; a lone int means a tuple of one."""
+Floats = tuple[float, ...]
+"""A tuple of floats; a lone number means a tuple of one."""
 OpenShape = tuple[int | None, ...]
 """A tuple whose items may be None, as the bounds of a slice."""
+Float32 = Annotated[float, "float32"]
+"""A float that MXNet keeps in single precision: arithmetic in float64 shows the rounding."""
+Floats32 = tuple[Float32, ...]
+"""A tuple of such floats; a lone one means a tuple of one."""
 DTypeName = NewType("DTypeName", str)
 """The canonical name of a dtype, such as `"float32"`."""
 
@@ -64,6 +71,8 @@ def attribute(name: str, annotation: Any, default: Any = REQUIRED, *, has_effect
         TypeError: The annotation is none of the attribute types (an error in a declaration).
     """
     describe, parse = _codec(annotation)
+    if annotation == Float32 and default is not REQUIRED:
+        default = parse(default)
     return Attribute(name, describe, parse, default, has_effect)
 
 
@@ -98,8 +107,14 @@ def _codec(annotation: Any) -> tuple[str, Callable[[Any], Any]]:
         return "one of " + ", ".join(repr(c) for c in choices), _choice(choices)
     if annotation == Shape:
         return "a tuple of ints", _parse_shape
+    if annotation == Floats:
+        return "a tuple of floats", _parse_floats
     if annotation == OpenShape:
         return "a tuple of ints and Nones", _parse_open_shape
+    if annotation == Floats32:
+        return "a tuple of floats", _parse_floats32
+    if annotation == Float32:
+        return "a float", _parse_float32
     if annotation is DTypeName:
         return "a dtype", _parse_dtype
     simple: dict[Any, tuple[str, Callable[[Any], Any]]] = {
@@ -158,6 +173,15 @@ def _parse_float(value: Any) -> float:
     return float(value)
 
 
+def _parse_float32(value: Any) -> float:
+    with np.errstate(over="ignore"):
+        return float(np.float32(_parse_float(value)))
+
+
+def _parse_floats32(value: Any) -> tuple[float, ...]:
+    return tuple(_parse_float32(item) for item in _items(value))
+
+
 def _parse_bool(value: Any) -> bool:
     if isinstance(value, str):
         text = value.strip()
@@ -177,6 +201,10 @@ def _parse_str(value: Any) -> str:
 
 def _parse_shape(value: Any) -> Shape:
     return tuple(_parse_int(item) for item in _items(value))
+
+
+def _parse_floats(value: Any) -> Floats:
+    return tuple(_parse_float(item) for item in _items(value))
 
 
 def _parse_open_shape(value: Any) -> OpenShape:

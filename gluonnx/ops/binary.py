@@ -43,6 +43,13 @@ def binary(
         declare(forward).onnx(_lowering(onnx))
 
 
+def elementwise(name: str, *, fn: Function, onnx: Lowering, doc: str) -> None:
+    """Declare a function of two arrays of one shape that has no form that broadcasts."""
+    forward = _equal_shapes(name, fn)
+    forward.__doc__ = doc
+    operator(name, source=SOURCE, shapes="same")(forward).onnx(_lowering(onnx))
+
+
 def _equal_shapes(name: str, fn: Function) -> Function:
     def forward(lhs: Tensor, rhs: Tensor) -> Tensor:
         if lhs.size() != rhs.size() or lhs.dtype != rhs.dtype:
@@ -188,6 +195,18 @@ binary(
     onnx=_plain("Div"),
     doc="`lhs / rhs`, toward zero for integers.",
 )
+elementwise(
+    "_grad_add",
+    fn=torch.add,
+    onnx=_plain("Add"),
+    doc="`lhs + rhs`.\n\nDiffers: it has a gradient; MXNet refuses to differentiate it.",
+)
+elementwise(
+    "_scatter_elemwise_div",
+    fn=_div,
+    onnx=_plain("Div"),
+    doc="`lhs / rhs`, toward zero for integers; of a row_sparse `lhs` only the rows that it holds.",
+)
 binary(
     elemwise="_mod _Mod",
     broadcast="broadcast_mod",
@@ -315,3 +334,4 @@ for _name, _fn in (
 TABLE["elemwise_mul"].sparse(sparse_rules.multiply)
 TABLE["broadcast_mul"].sparse(sparse_rules.broadcast_by_dense(torch.mul))
 TABLE["broadcast_div"].sparse(sparse_rules.broadcast_by_dense(_div))
+TABLE["_scatter_elemwise_div"].sparse(sparse_rules.divide_held)

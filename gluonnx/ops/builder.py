@@ -1,6 +1,7 @@
 """What a lowering may ask of the ONNX graph that is being built."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,6 +10,36 @@ import numpy.typing as npt
 
 class Value(Protocol):
     """A tensor in the ONNX graph under construction; opaque to lowerings."""
+
+
+class Region(Protocol):
+    """A nested ONNX graph under construction (the body of a loop); it may also read values of the graphs around it."""
+
+    def input(self, dtype: str, dims: Sequence[int]) -> "Value":
+        """Add an input."""
+        ...
+
+    def input_like(self, value: "Value", *, is_element: bool = False) -> "Value":
+        """Add an input of the dtype and shape of a value, or of its elements along axis 0."""
+        ...
+
+    def give(self, values: "Sequence[Value]") -> None:
+        """Make these its outputs."""
+        ...
+
+
+class LoweredBody(Protocol):
+    """A subgraph of the operator that is being lowered.
+
+    Attributes:
+        wiring: How it is joined to the operator.
+    """
+
+    wiring: Any
+
+    def __call__(self, values: "Sequence[Value]") -> "tuple[Value, ...]":
+        """Add the subgraph's operators to the graph, reading these inputs, and return its outputs."""
+        ...
 
 
 class GraphBuilder(Protocol):
@@ -27,6 +58,10 @@ class GraphBuilder(Protocol):
         """Add a node with several outputs."""
         ...
 
+    def region(self) -> AbstractContextManager[Region]:
+        """Begin a nested graph: nodes that are added in the `with` belong to it. It is the value of an attribute."""
+        ...
+
     def const(self, array: npt.ArrayLike, dtype: str | None = None) -> "Value":
         """A constant tensor (same values share one). `dtype` is a canonical dtype name."""
         ...
@@ -41,6 +76,10 @@ class GraphBuilder(Protocol):
 
     def dims(self, value: "Value") -> tuple[int | None, ...]:
         """Shape with None for the dimensions that vary with the batch size."""
+        ...
+
+    def is_same_size(self, first: "Value", axis: int, second: "Value", other_axis: int) -> bool:
+        """Whether two dimensions are equal at every batch size."""
         ...
 
     def rank(self, value: "Value") -> int:

@@ -120,6 +120,30 @@ def convolution(
     return to_channel_last(out) if is_channel_last else out
 
 
+@convolution.output_shapes
+def _(
+    data: Shape,
+    weight: Shape,
+    bias: Shape | None = None,
+    *,
+    kernel: Shape,
+    stride: Shape,
+    dilate: Shape,
+    pad: Shape,
+    num_filter: int,
+    num_group: int,
+    layout: Layout | None,
+) -> tuple[Shape] | None:
+    rank = len(kernel)
+    if layout in CHANNEL_LAST or len(data) != rank + 2 or bias not in (None, (num_filter,)):
+        return None
+    if weight != (num_filter, data[1] // num_group, *kernel) or data[1] % num_group or num_filter % num_group:
+        return None
+    settings = zip(data[2:], kernel, stride or (1,) * rank, dilate or (1,) * rank, pad or (0,) * rank, strict=True)
+    sizes = [(size + 2 * p - d * (k - 1) - 1) // s + 1 for size, k, s, d, p in settings]
+    return ((data[0], num_filter, *sizes),) if min(data, default=0) > 0 and min(sizes, default=0) > 0 else None
+
+
 @convolution.onnx
 def _(
     g: GraphBuilder,

@@ -4,7 +4,9 @@ What such an operator has and does is known to its kind, which `mx.operator.regi
 and gradient of the row follow from the attribute `op_type`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -14,7 +16,7 @@ from gluonnx.errors import AttributeValueError, InputError
 from gluonnx.ops.attributes import to_text
 from gluonnx.ops.table import TABLE, Attrs, Gradient, Input, Operator
 
-__all__ = ["KINDS", "Kind", "register_kind"]
+__all__ = ["KINDS", "KeptOperators", "Kind", "operator_of_call", "own_code", "register_kind"]
 
 SOURCE = "MXNet 1.9.1 src/operator/custom/custom.cc"
 MAX_MADE = 256
@@ -132,6 +134,56 @@ class _CustomOperator(Operator):
 
 def _text(value: Any) -> str:
     return to_text(value) if isinstance(value, (bool, int, tuple, list)) else str(value)
+
+
+class KeptOperators:
+    """The operators that the calls of `Custom` in a bound graph have made: each call gets its own again in every run.
+
+    A run calls them in the same order each time.
+    """
+
+    def __init__(self) -> None:
+        self._made: list[Any] = []
+        self._position = 0
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """A run of the graph: the body's calls of `Custom` are its own."""
+        before, _KEPT.operators = _KEPT.operators, self
+        self._position = 0
+        try:
+            yield
+        finally:
+            _KEPT.operators = before
+
+    def next(self, make: Callable[[], Any]) -> Any:
+        """Return the operator of the next call."""
+        if self._position == len(self._made):
+            self._made.append(make())
+        self._position += 1
+        return self._made[self._position - 1]
+
+
+class _Kept(threading.local):
+    operators: KeptOperators | None = None
+
+
+_KEPT = _Kept()
+
+
+def operator_of_call(make: Callable[[], Any]) -> Any:
+    """Return the operator of a call: a new one, except in a run of a bound graph, which keeps its operators."""
+    return make() if _KEPT.operators is None else _KEPT.operators.next(make)
+
+
+@contextlib.contextmanager
+def own_code() -> Iterator[None]:
+    """Code of an operator: its own calls of `Custom` belong to no graph."""
+    before, _KEPT.operators = _KEPT.operators, None
+    try:
+        yield
+    finally:
+        _KEPT.operators = before
 
 
 def custom(

@@ -18,6 +18,7 @@ from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.derivative import arccosh, arcsinh
 from gluonnx.ops.dtypes import in_range, torch_dtype
 from gluonnx.ops.onnx_types import FLOATS, NUMBERS, casting, refuse_float64
+from gluonnx.ops.special_functions import in_float64, lower_erfinv, lower_gamma, lower_gammaln
 from gluonnx.ops.table import TABLE, Operator, operator
 
 SOURCE = "MXNet 1.9.1 src/operator/mshadow_op.h"
@@ -174,16 +175,19 @@ unary(
     "gamma",
     "_sparse_gamma",
     fn=_gamma,
-    onnx="",
+    onnx=in_float64(lower_gamma),
     method=False,
     doc="The gamma function, `(data - 1)!` of whole numbers.",
-).no_onnx("ONNX has no gamma function")
-unary(
-    "gammaln", "_sparse_gammaln", fn=torch.lgamma, onnx="", method=False, doc="Logarithm of `abs(gamma(data))`."
-).no_onnx("ONNX has no gamma function")
-unary("erfinv", fn=torch.erfinv, onnx="", method=False, doc="Inverse of `erf`.").no_onnx(
-    "ONNX has no inverse error function"
 )
+unary(
+    "gammaln",
+    "_sparse_gammaln",
+    fn=torch.lgamma,
+    onnx=in_float64(lower_gammaln),
+    method=False,
+    doc="Logarithm of `abs(gamma(data))`.",
+)
+unary("erfinv", fn=torch.erfinv, onnx=in_float64(lower_erfinv), method=False, doc="Inverse of `erf`.")
 
 # Functions that give integers for integers.
 
@@ -520,6 +524,11 @@ def where(condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
             )
         condition = condition.reshape(-1, *(1,) * (x.dim() - 1))
     return torch.where(condition.to(torch.bool), x, y)
+
+
+@where.parameters
+def _(x: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    return {"y": x}
 
 
 @where.dtypes

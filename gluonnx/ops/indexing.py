@@ -378,7 +378,7 @@ def sequence_mask(
 ) -> Tensor:
     """Set the steps of each sequence at and after its length to `value`.
 
-    `data` (T, N, ...) with `axis=0` or (N, T, ...) with `axis=1`, `sequence_length` (N,).
+    `data` (T, N, ...) with `axis=0` or (N, T, ...) with `axis=1`, `sequence_length` (N,) of whole numbers.
     """
     if sequence_length is None:
         return data.clone()
@@ -387,7 +387,7 @@ def sequence_mask(
             f"SequenceMask: wrong axis: expected 0 or 1 and data of two dimensions, got {axis=}, {tuple(data.shape)}."
         )
     steps = torch.arange(data.shape[axis], device=data.device)
-    lengths = sequence_length.view(1, -1) if axis == 0 else sequence_length.view(-1, 1)
+    lengths = sequence_length.to(torch.int64).view(*((1, -1) if axis == 0 else (-1, 1)))
     beyond = (steps.view(-1, 1) if axis == 0 else steps.view(1, -1)) >= lengths
     return data.masked_fill(beyond.view(*beyond.shape, *(1,) * (data.dim() - 2)), value)
 

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from gluonnx.errors import InputError
 from gluonnx.ops import sparse_rules
+from gluonnx.ops.attributes import Shape
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.storage import StorageType
 from gluonnx.ops.table import no_effect, operator
@@ -44,6 +45,16 @@ def fully_connected(
     if flatten and data.dim() != 2:  # (N,) is N rows of one feature
         data = data.flatten(1) if data.dim() > 2 else data.reshape(-1, 1)
     return F.linear(data, weight, bias if bias is None or bias.dim() == 1 else bias.flatten())
+
+
+@fully_connected.output_shapes
+def _(data: Shape, weight: Shape, bias: Shape | None = None, *, num_hidden: int, flatten: bool) -> tuple[Shape] | None:
+    if len(data) < 2 or bias not in (None, (num_hidden,)):
+        return None
+    units = math.prod(data[1:]) if flatten else data[-1]
+    if weight != (num_hidden, units):
+        return None
+    return ((data[0], num_hidden),) if flatten else ((*data[:-1], num_hidden),)
 
 
 @fully_connected.onnx

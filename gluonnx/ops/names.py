@@ -51,6 +51,13 @@ def fill(package: ModuleType, function: Callable[[str], Any], existing: Mapping[
             module.__dict__.setdefault(python_name, function(op_name))
 
 
+def add(package: ModuleType, functions: Mapping[str, Mapping[str, Callable[..., Any]]]) -> None:
+    """Add functions that are written by hand to a namespace package (`""`) and its submodules."""
+    for space, members in functions.items():
+        module = package if space == "" else getattr(package, space)
+        module.__dict__.update(members)
+
+
 def _submodule(package: ModuleType, name: str) -> ModuleType:
     full = f"{package.__name__}.{name}"
     module = ModuleType(full, f"Operators of MXNet's `{name}` namespace.")

@@ -94,6 +94,14 @@ def _(data: str | None) -> dict[str, str | None]:
     return _batch_norm_dtypes(data)
 
 
+@batch_norm.output_shapes
+def _(data: Shape, *parameters: Shape, axis: int) -> tuple[Shape, ...] | None:
+    if len(data) < 2 or not -len(data) <= axis < len(data):
+        return None
+    channels = (data[axis],)
+    return (data, channels, channels) if set(parameters) == {channels} else None
+
+
 @batch_norm.onnx
 def _(
     g: GraphBuilder,

@@ -164,6 +164,27 @@ def pooling(
     return to_channel_last(out) if is_channel_last else out
 
 
+@pooling.output_shapes
+def _(
+    data: Shape,
+    *,
+    kernel: Shape,
+    pool_type: str,
+    global_pool: bool,
+    pooling_convention: str,
+    stride: Shape,
+    pad: Shape,
+    layout: str | None,
+) -> tuple[Shape] | None:
+    if layout in CHANNEL_LAST or pool_type == "lp" or len(data) < 3 or min(data) < 1:
+        return None
+    if global_pool:
+        return ((*data[:2], *(1 for _ in data[2:])),)
+    _check(len(data), kernel, pooling_convention, pool_type, pad)
+    windows = _windows(data[2:], kernel, stride, pad, pooling_convention)
+    return ((*data[:2], *(len(axis.starts) for axis in windows)),)
+
+
 def _check_p(p_value: int | None) -> int:
     if p_value not in (1, 2, 3):
         raise AttributeValueError(f"Pooling: wrong p_value for pool_type='lp': expected 1, 2 or 3, got {p_value=}.")

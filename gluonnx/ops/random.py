@@ -37,7 +37,7 @@ def _check(name: str, claim: bool, attribute: str, expected: str, value: object)
         )
 
 
-@operator("_random_uniform", "random_uniform", "uniform", source=SOURCE)
+@operator("_random_uniform", "random_uniform", "uniform", source=SOURCE, shapes="wanted")
 def random_uniform(
     *,
     low: float = 0.0,
@@ -53,7 +53,7 @@ def random_uniform(
     return _empty("_random_uniform", shape, dtype, device).uniform_(low, high, generator=generator)
 
 
-@operator("_random_normal", "normal", "random_normal", source=SOURCE)
+@operator("_random_normal", "normal", "random_normal", source=SOURCE, shapes="wanted")
 def random_normal(
     *,
     loc: float = 0.0,
@@ -69,7 +69,7 @@ def random_normal(
     return _empty("_random_normal", shape, dtype, device).normal_(loc, scale, generator=generator)
 
 
-@operator("_random_exponential", "random_exponential", source=SOURCE)
+@operator("_random_exponential", "random_exponential", source=SOURCE, shapes="wanted")
 def random_exponential(
     *,
     lam: float = 1.0,
@@ -84,7 +84,7 @@ def random_exponential(
     return _empty("_random_exponential", shape, dtype, device).exponential_(lam, generator=generator)
 
 
-@operator("_random_gamma", "random_gamma", source=SOURCE)
+@operator("_random_gamma", "random_gamma", source=SOURCE, shapes="wanted")
 def random_gamma(
     *,
     alpha: float = 1.0,
@@ -104,7 +104,7 @@ def random_gamma(
     return torch._standard_gamma(shapes, generator).mul_(beta).to(result.dtype)
 
 
-@operator("_random_poisson", "random_poisson", source=SOURCE)
+@operator("_random_poisson", "random_poisson", source=SOURCE, shapes="wanted")
 def random_poisson(
     *,
     lam: float = 1.0,
@@ -120,7 +120,7 @@ def random_poisson(
     return torch.poisson(rates, generator)
 
 
-@operator("_random_randint", "random_randint", source=SOURCE)
+@operator("_random_randint", "random_randint", source=SOURCE, shapes="wanted")
 def random_randint(
     *,
     low: int,
@@ -137,7 +137,7 @@ def random_randint(
     return torch.randint(low, high, shape or (1,), generator=generator, dtype=kind, device=device)
 
 
-@operator("_random_negative_binomial", "random_negative_binomial", source=SOURCE)
+@operator("_random_negative_binomial", "random_negative_binomial", source=SOURCE, shapes="wanted")
 def random_negative_binomial(
     *,
     k: int = 1,
@@ -151,6 +151,8 @@ def random_negative_binomial(
     """Draws from the negative binomial distribution: successes before `k` failures of probability `p`.
 
     The mean is `k * (1 - p) / p`.
+
+    Differs: a `p` of 0, for which there is no distribution, is an error; MXNet gives -2147483648.
     """
     _check("_random_negative_binomial", k >= 0, "k", "a number of at least 0", k)
     _check("_random_negative_binomial", 0 < p <= 1, "p", "a probability above 0", p)
@@ -159,7 +161,9 @@ def random_negative_binomial(
     return gamma_poisson(limits, (1 - p) / p, generator).to(result.dtype)
 
 
-@operator("_random_generalized_negative_binomial", "random_generalized_negative_binomial", source=SOURCE)
+@operator(
+    "_random_generalized_negative_binomial", "random_generalized_negative_binomial", source=SOURCE, shapes="wanted"
+)
 def random_generalized_negative_binomial(
     *,
     mu: float = 1.0,
@@ -192,6 +196,14 @@ def gamma_poisson(shapes: Tensor, scales: Tensor | float, generator: Generator) 
     return torch.poisson(standard_gamma(shapes, generator) * scales, generator)
 
 
+def _float(*, dtype: str | None) -> dict[str, str | None]:
+    return {"output": dtype or "float32"}
+
+
+def _integer(*, dtype: str | None) -> dict[str, str | None]:
+    return {"output": dtype or "int32"}
+
+
 for _op in (
     random_uniform,
     random_normal,
@@ -203,3 +215,4 @@ for _op in (
     random_generalized_negative_binomial,
 ):
     _op.no_onnx(UNCHECKABLE)
+    _op.dtypes(_integer if _op is random_randint else _float)

@@ -50,6 +50,15 @@ def reduction(
     forward.__doc__ = doc
     op = operator(name, *aliases, source=SOURCE, method=name)(forward)
 
+    @op.output_shapes
+    def _(data: Shape, *, axis: Shape | None, keepdims: bool, exclude: bool) -> tuple[Shape] | None:
+        if not data or 0 in data:
+            return None
+        axes = _axes(name, len(data), axis, exclude)
+        if keepdims:
+            return (tuple(1 if i in axes else size for i, size in enumerate(data)),)
+        return (tuple(size for i, size in enumerate(data) if i not in axes) or (1,),)
+
     @op.onnx
     def _(g: GraphBuilder, data: Value, *, axis: Shape | None, keepdims: bool, exclude: bool) -> Value:
         axes = _axes(name, g.rank(data), axis, exclude)

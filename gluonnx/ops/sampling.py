@@ -97,6 +97,8 @@ def sample_negative_binomial(
     """Draws `shape` values from the negative binomial distribution with each element's `k` and `p`.
 
     `k` is the number of failures that end the experiment and `p` their probability: the mean is `k * (1 - p) / p`.
+
+    Differs: where `p` is 0 there is no distribution, and the number has no meaning, as MXNet's -2147483648 has none.
     """
     k, p = _spread(shape, k, p)
     return _cast(gamma_poisson(k, (1 - p) / p, generator), dtype)

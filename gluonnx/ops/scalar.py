@@ -125,6 +125,18 @@ with_scalar(
     "_minus_scalar", "_MinusScalar", fn=torch.sub, onnx=lambda g, x, s: g.op("Sub", x, s), doc="`data - scalar`."
 )
 with_scalar(
+    "_scatter_plus_scalar",
+    fn=torch.add,
+    onnx=lambda g, x, s: g.op("Add", x, s),
+    doc="`data + scalar`; of a sparse array only the elements that it holds.",
+)
+with_scalar(
+    "_scatter_minus_scalar",
+    fn=torch.sub,
+    onnx=lambda g, x, s: g.op("Sub", x, s),
+    doc="`data - scalar`; of a sparse array only the elements that it holds.",
+)
+with_scalar(
     "_rminus_scalar", "_RMinusScalar", fn=torch.rsub, onnx=lambda g, x, s: g.op("Sub", s, x), doc="`scalar - data`."
 )
 with_scalar("_mul_scalar", "_MulScalar", fn=torch.mul, onnx=lambda g, x, s: g.op("Mul", x, s), doc="`data * scalar`.")
@@ -243,7 +255,7 @@ for _title, _name, _logical, _onnx, _claim in _LOGICALS:
         doc=f"1 where `{_claim}`, else 0.",
     )
 
-for _name in ("_mul_scalar", "_div_scalar"):
+for _name in ("_mul_scalar", "_div_scalar", "_scatter_plus_scalar", "_scatter_minus_scalar"):
     sparse_rules.on_values(TABLE[_name])
 for _name in ("_plus_scalar", "_minus_scalar", *(f"_{name}_scalar" for _, name, *_ in _COMPARISONS)):
     sparse_rules.on_values(TABLE[_name], only_if=sparse_rules.keeps_zero(TABLE[_name]))

@@ -38,6 +38,9 @@ def ctc_loss(
     blank is the first class, and 0 ends a label, or the last class, and -1 ends a label. A label that no alignment of
     so many steps can give (repeated classes need a blank between them) costs 0.
 
+    Differs: the gradient of a label that no alignment can give is 0, as its cost is constant; MXNet's is the softmax
+        less what no alignment says, which lowers nothing.
+
     Raises:
         InputError: `data` or `label` has another rank, their batch sizes differ, or `label` has more places than
             `data` steps.

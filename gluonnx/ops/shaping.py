@@ -360,6 +360,16 @@ def concat(*data: Tensor, dim: int = 1) -> Tensor:
 concat.sparse(sparse_rules.concat)
 
 
+@concat.output_shapes
+def _(*data: Shape, dim: int) -> tuple[Shape] | None:
+    first = data[0]
+    if not -len(first) <= dim < len(first):
+        return None
+    axis = dim % len(first)
+    around = {(shape[:axis], shape[axis + 1 :]) for shape in data}
+    return ((*first[:axis], sum(shape[axis] for shape in data), *first[axis + 1 :]),) if len(around) == 1 else None
+
+
 @concat.onnx
 def _(g: GraphBuilder, *data: Value, dim: int) -> Value:
     return g.op("Concat", *data, axis=dim)

@@ -40,6 +40,9 @@ def arrange(
         pattern = op.inputs[-1].name
         while f"{pattern}{len(slots)}" in rest:
             slots.append(rest.pop(f"{pattern}{len(slots)}"))
+        slots += [rest.pop(name, None) for name in op.named(rest)[len(slots) :]]
+        while slots and slots[-1] is None:
+            slots.pop()
         if op.count_attribute is not None and all(isinstance(s, handle) for s in slots):
             rest.setdefault(op.count_attribute, sum(len(s) if hasattr(s, "_heads") else 1 for s in slots))
     else:
@@ -150,6 +153,15 @@ def document(op: Operator) -> str:
     if op.source:
         lines += ["", f"Source: {op.source}"]
     return "\n".join(lines).strip()
+
+
+def signature_with_inplace(op: Operator, name: str) -> inspect.Signature:
+    """Return the signature of a method that takes `inplace` after its attributes."""
+    known = list(signature(op).parameters.values())
+    data, attributes = known[0], known[1 : 1 + INPLACE_METHODS[name]]
+    needed = [p.replace(default=p.empty) if op.attributes[p.name].required else p for p in attributes]
+    inplace = inspect.Parameter("inplace", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False)
+    return inspect.Signature([data.replace(name="self", default=data.empty), *needed, inplace, *known[-2:]])
 
 
 def split_inplace(name: str, args: tuple[Any, ...], inplace: bool) -> tuple[tuple[Any, ...], bool]:

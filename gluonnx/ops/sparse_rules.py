@@ -77,6 +77,14 @@ def multiply(lhs: Data, rhs: Data) -> Any:
     return _MULTIPLY(lhs, rhs)
 
 
+def divide_held(lhs: Data, rhs: Data) -> Any:
+    """`lhs / rhs` of one shape in the rows that a row_sparse `lhs` holds."""
+    if not isinstance(lhs, RowStorage) or lhs.shape != rhs.shape:
+        return NotImplemented
+    whole = rhs if isinstance(rhs, Tensor) else rhs.dense()
+    return lhs.map(lhs.values / whole.index_select(0, lhs.indices))
+
+
 def broadcast_by_dense(fn: Callable[[Tensor, Tensor], Tensor]) -> Rule:
     """Return the rule of a function of a csr matrix and a dense array that is broadcast to it, which keeps zeros."""
 

@@ -115,6 +115,21 @@ class CsrStorage:
         return CsrStorage(self.shape, self.indptr, self.indices, values)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class RowUpdate:
+    """New values of some rows of an operator's first input and of its auxiliary inputs; the other rows stay.
+
+    Attributes:
+        rows: The rows, (K,) int64.
+        values: Their new values, (K, ...), which make the output.
+        states: The new values of the same rows of each auxiliary input.
+    """
+
+    rows: Tensor
+    values: Tensor
+    states: tuple[Tensor, ...]
+
+
 Storage: TypeAlias = RowStorage | CsrStorage
 Data: TypeAlias = Tensor | Storage
 """What a sparse rule of an operator takes and returns."""

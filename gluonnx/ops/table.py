@@ -1,8 +1,9 @@
 """The operator table: an operator is declared once, and everything else is computed from the declaration.
 
 The signature of the torch function is the schema. Positional parameters are inputs (`= None`: optional, `*data`: any
-number), keyword-only parameters are typed attributes, and three reserved keywords are what an operator may ask of its
-caller: `training` (bool), `generator` (the random generator of the device) and `device` (where to create arrays).
+number), keyword-only parameters are typed attributes, and reserved keywords are what an operator may ask of its caller:
+`training` (bool), `generator` (the random generator of the device), `device` (where to create arrays), `into` (what
+the array to fill holds, None for a new one) and `bodies` (its subgraphs, as functions of tensors).
 
     @operator("FullyConnected", source="MXNet 1.9.1 src/operator/nn/fully_connected-inl.h")
     def fully_connected(data, weight, bias=None, *, num_hidden: int, no_bias: bool = False, flatten: bool = True):
@@ -22,20 +23,23 @@ import inspect
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
+
+from torch import Tensor
 
 from gluonnx.errors import AttributeValueError, InputError, LoweringError, UnknownOperatorError
 from gluonnx.ops.attributes import REQUIRED, Attribute, attribute, to_text
 
-RUNTIME_KEYWORDS = frozenset({"training", "generator", "device"})
+RUNTIME_KEYWORDS = frozenset({"training", "generator", "device", "into", "bodies"})
 """Keywords of a torch function that its caller fills in; they are not attributes."""
 
 Attrs = Mapping[str, Any]
-Shapes = Literal["derived", "same", "broadcast", "known", "wanted", "elements"]
+Shapes = Literal["derived", "even", "same", "broadcast", "known", "wanted", "elements", "values"]
 """How unknown dimensions follow from known ones: from running the torch function (`derived`), because all inputs and
 outputs have one shape (`same`), from inputs to outputs only (`broadcast`), not at all (`known`), or, where the
 attribute `shape` leaves dimensions open, from what reads the output (`wanted`). `elements` is `derived` where, besides,
-the output has as many elements as the input."""
+the output has as many elements as the input; `even` is `derived` where all unknown dimensions of the inputs are one.
+The output shapes of `values` depend on what the inputs hold, so that nothing is known of them before."""
 Gradient = Literal["chain", "loss", "none", "refused"]
 """What an operator does with the gradient that comes in: passes it on, makes its own instead, passes on none, or
 refuses to be in a bound graph where one comes to it (MXNet has none for it; an imperative call gives torch's)."""
@@ -62,7 +66,8 @@ class SparseRule:
     """What an operator does with sparse storage.
 
     Attributes:
-        rule: Takes storages (`gluonnx.ops.storage`) or tensors; returns either, or NotImplemented for dense forms.
+        rule: Takes storages (`gluonnx.ops.storage`) or tensors; returns either, a `RowUpdate`, or NotImplemented for
+            dense forms.
         keywords: Attributes that it reads.
         is_recorded: Whether it looks after gradients itself.
         takes_dense: Whether it is called for dense inputs too.
@@ -76,6 +81,50 @@ class SparseRule:
     def __call__(self, inputs: Sequence[Any], attrs: Attrs) -> Any:
         """Apply the rule."""
         return self.rule(*inputs, **{k: attrs[k] for k in self.keywords})
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """How a subgraph is joined to its operator.
+
+    Attributes:
+        inputs: For each input of the subgraph, the operator's input that it reads.
+        outputs: For each output of the subgraph, the operator's output that it gives, -1 for none.
+        sliced: Inputs of the subgraph that read one element, along axis 0, of what the operator reads.
+        stacked: Outputs of the subgraph of which the operator gives one for each step, along a new axis 0.
+        states: Pairs (output, input) of the subgraph that have one shape and dtype.
+        length: Size of that new axis; None where it is that of axis 0 of what is sliced.
+    """
+
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    sliced: frozenset[int] = frozenset()
+    stacked: frozenset[int] = frozenset()
+    states: tuple[tuple[int, int], ...] = ()
+    length: int | None = None
+
+    def inner_shape(self, place: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of an input of the subgraph from that of what the operator reads.
+
+        One element of a vector has shape (1,): MXNet's classic arrays have at least one axis.
+        """
+        return (shape[1:] or (1,)) if place in self.sliced else shape
+
+
+class Body(Protocol):
+    """A subgraph of an operator, as a function of tensors.
+
+    Attributes:
+        wiring: How it is joined to the operator.
+        updated: Its inputs that hold state which it updates.
+    """
+
+    wiring: Wiring
+    updated: tuple[int, ...]
+
+    def __call__(self, tensors: list[Tensor]) -> list[Tensor]:
+        """Return the outputs; the new values of the inputs in `updated` are put into `tensors`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +154,24 @@ class Operator:
         source: Where its semantics are stated.
         sparse_rule: What it does with sparse storage; None: it computes on dense forms.
         is_open: Whether its inputs and attributes depend on the call (`Custom`).
+        named: For a variadic operator, the names of its inputs where attributes fix their number, else none.
+        subgraphs: Names of the subgraphs that it runs.
     """
 
     is_open = False
 
     __slots__ = (
+        "_auxiliary_rule",
         "_dtype_rule",
         "_gradient",
         "_lowering",
+        "_output_rule",
         "_outputs",
         "_parameter_rule",
         "_unread",
         "_visible",
         "_when",
+        "_wirings",
         "aliases",
         "attributes",
         "count_attribute",
@@ -126,10 +180,12 @@ class Operator:
         "inputs",
         "method",
         "name",
+        "named",
         "runtime",
         "shapes",
         "source",
         "sparse_rule",
+        "subgraphs",
         "variable_init",
         "variadic",
         "view",
@@ -142,7 +198,7 @@ class Operator:
         aliases: Sequence[str],
         *,
         source: str,
-        aux: str,
+        aux: str | Callable[[Attrs], Sequence[int]],
         outputs: str | Callable[[Attrs], Sequence[str]],
         visible: int | Callable[[Attrs], int] | None,
         unread: int | Callable[[Attrs], int],
@@ -154,8 +210,14 @@ class Operator:
         variable_init: Mapping[str, str],
         shapes: Shapes = "derived",
         gradient: Gradient | Callable[[Attrs], Gradient] = "chain",
+        named: Callable[[Attrs], Sequence[str]] = lambda attrs: (),
+        subgraphs: str = "",
+        wirings: Callable[[Attrs], Sequence[Wiring]] | None = None,
     ) -> None:
         self.name = name
+        self.named = named
+        self.subgraphs = tuple(subgraphs.split())
+        self._wirings = wirings
         self.aliases = tuple(aliases)
         self.forward = forward
         self.source = source
@@ -173,9 +235,11 @@ class Operator:
         self._lowering: tuple[Callable[..., Any], frozenset[str]] | Unsupported | None = None
         self.sparse_rule: SparseRule | None = None
         self._parameter_rule: tuple[Callable[..., Any], tuple[str, ...], frozenset[str]] | None = None
+        self._output_rule: tuple[Callable[..., Any], frozenset[str]] | None = None
         self._dtype_rule: tuple[Callable[..., Any], tuple[str, ...], frozenset[str]] | None = None
-        hints = typing.get_type_hints(forward)
-        auxiliary = frozenset(aux.split())
+        hints = typing.get_type_hints(forward, include_extras=True)
+        self._auxiliary_rule = aux if callable(aux) else None
+        auxiliary = frozenset(() if callable(aux) else aux.split())
         inputs: list[Input] = []
         attributes: dict[str, Attribute] = {}
         runtime: set[str] = set()
@@ -223,6 +287,16 @@ class Operator:
         The rule's positional parameters name the inputs whose shapes it reads, its keywords the attributes.
         """
         self._parameter_rule = (rule, _positional(rule), _keywords(rule, self))
+        return rule
+
+    def output_shapes(self, rule: Rule) -> Rule:
+        """Decorator: declare the shapes of the visible outputs from those of the inputs, for the ordinary cases.
+
+        The rule's positional parameters are the shapes of the inputs of a node, in order, its keywords the attributes.
+        It returns a shape for each output, or None where the torch function, run on meta tensors, is to tell or to
+        raise. That is always right; but it takes about 1 ms, and for some functions loads parts of torch that take 1 s.
+        """
+        self._output_rule = (rule, _keywords(rule, self))
         return rule
 
     def dtypes(self, rule: Rule) -> Rule:
@@ -294,6 +368,8 @@ class Operator:
             count: Number of inputs of a variadic operator.
         """
         if self.variadic:
+            if names := self.named(attrs):
+                return tuple(Input(name) for name in names)
             fixed, pattern = self.inputs[:-1], self.inputs[-1]
             repeat = (count or 0) - len(fixed)
             return (*fixed, *(Input(f"{pattern.name}{i}") for i in range(repeat)))
@@ -318,19 +394,28 @@ class Operator:
         """Return how many more outputs MXNet's node has, which nothing can read (a mask, a workspace)."""
         return self._unread(attrs) if callable(self._unread) else self._unread
 
+    def wirings(self, attrs: Attrs) -> Sequence[Wiring]:
+        """Return how each subgraph of a node with these attributes is joined to it."""
+        return () if self._wirings is None else self._wirings(attrs)
+
     @property
     def is_single_output(self) -> bool:
-        """Whether the operator has exactly one output whatever its attributes."""
-        return isinstance(self._outputs, str) and " " not in self._outputs
+        """Whether the torch function returns one tensor whatever its attributes."""
+        return isinstance(self._outputs, str) and " " not in self._outputs and not self.has_state
 
     @property
-    def auxiliary(self) -> tuple[int, ...]:
-        """Positions of auxiliary inputs. The torch function returns their new values (or None) after its outputs."""
-        return tuple(i for i, spec in enumerate(self.inputs) if spec.auxiliary)
+    def has_state(self) -> bool:
+        """Whether the operator may have auxiliary inputs."""
+        return self._auxiliary_rule is not None or any(spec.auxiliary for spec in self.inputs)
 
     def auxiliary_positions(self, attrs: Attrs) -> tuple[int, ...]:
-        """Return the positions of auxiliary inputs of a node with these attributes."""
-        return self.auxiliary
+        """Return the positions of auxiliary inputs of a node with these attributes.
+
+        The torch function returns their new values (or None) after its outputs.
+        """
+        if self._auxiliary_rule is not None:
+            return tuple(self._auxiliary_rule(attrs))
+        return tuple(i for i, spec in enumerate(self.inputs) if spec.auxiliary)
 
     @property
     def unsupported_reason(self) -> str | None:
@@ -379,6 +464,22 @@ class Operator:
         result: dict[str, tuple[int, ...]] = rule(*known, **{k: attrs[k] for k in keywords})
         return result
 
+    def told_shapes(self, shapes: Sequence[tuple[int, ...]], attrs: Attrs) -> Sequence[tuple[int, ...]] | None:
+        """Return the shapes of the outputs if they follow from those of the inputs without running anything.
+
+        Args:
+            shapes: Shape of each input that a node has.
+            attrs: Typed attributes.
+        """
+        if self._output_rule is not None:
+            rule, keywords = self._output_rule
+            told: Sequence[tuple[int, ...]] | None = rule(*shapes, **{k: attrs[k] for k in keywords})
+            return told
+        if self.shapes not in ("same", "broadcast") or len(set(shapes)) != 1:
+            return None
+        # An axis may be out of range.
+        return None if "axis" in self.attributes or len(self.output_names(attrs)) != 1 else shapes[:1]
+
     @property
     def has_dtype_rule(self) -> bool:
         """Whether dtypes follow by a rule of the operator's own."""
@@ -424,7 +525,7 @@ class Operator:
 
     def check_count(self, given: int, attrs: Attrs) -> None:
         """Raise InputError unless `given` inputs fit the operator."""
-        if self.variadic:
+        if self.variadic and not self.named(attrs):
             if given < len(self.inputs):
                 raise InputError(f"{self.name}: too few inputs: expected at least {len(self.inputs)}, got {given}.")
             return
@@ -478,7 +579,7 @@ def operator(
     name: str,
     *aliases: str,
     source: str = "",
-    aux: str = "",
+    aux: str | Callable[[Attrs], Sequence[int]] = "",
     outputs: str | Callable[[Attrs], Sequence[str]] = "output",
     visible: int | Callable[[Attrs], int] | None = None,
     unread: int | Callable[[Attrs], int] = 0,
@@ -490,6 +591,9 @@ def operator(
     variable_init: Mapping[str, str] | None = None,
     shapes: Shapes = "derived",
     gradient: Gradient | Callable[[Attrs], Gradient] = "chain",
+    named: Callable[[Attrs], Sequence[str]] = lambda attrs: (),
+    subgraphs: str = "",
+    wirings: Callable[[Attrs], Sequence[Wiring]] | None = None,
 ) -> Callable[[Callable[..., Any]], Operator]:
     """Declare an operator; the decorated torch function becomes its `Operator`.
 
@@ -497,7 +601,8 @@ def operator(
         name: MXNet's registered name.
         aliases: Further registered names.
         source: Where the semantics are stated.
-        aux: Inputs that hold state (space-separated). The torch function returns their new values after its outputs.
+        aux: Inputs that hold state (space-separated), or their positions as a function of the attributes. The torch
+            function returns their new values after its outputs.
         outputs: Output names, space-separated, or a function of the attributes.
         visible: How many outputs a caller sees, if not all.
         unread: How many more outputs MXNet's node has, which nothing can read; they count in `node_row_ptr`.
@@ -509,6 +614,9 @@ def operator(
         variable_init: For an input that symbols make up, the description of its initializer (`["zero", {}]`).
         shapes: How unknown dimensions follow from known ones.
         gradient: What the operator does with the gradient that comes in.
+        named: For a variadic operator, the names of its inputs where attributes (as given or typed) fix their number.
+        subgraphs: Names of the subgraphs that it runs, space-separated.
+        wirings: How each of them is joined to the operator.
     """
 
     def declare(forward: Callable[..., Any]) -> Operator:
@@ -529,6 +637,9 @@ def operator(
             variable_init=variable_init or {},
             shapes=shapes,
             gradient=gradient,
+            named=named,
+            subgraphs=subgraphs,
+            wirings=wirings,
         )
         TABLE.add(op)
         return op
@@ -547,10 +658,11 @@ def _positional(rule: Callable[..., Any]) -> tuple[str, ...]:
 
 def _keywords(rule: Callable[..., Any], op: Operator) -> frozenset[str]:
     parameters = inspect.signature(rule).parameters.values()
+    bodies = op.runtime & {"bodies"}
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return frozenset(name for name, spec in op.attributes.items() if spec.has_effect)
+        return bodies.union(name for name, spec in op.attributes.items() if spec.has_effect)
     keywords = frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
-    unknown = keywords - op.attributes.keys()
+    unknown = keywords - op.attributes.keys() - bodies
     if unknown:
         raise TypeError(f"{op.name}: a rule reads attributes that are not declared: {sorted(unknown)}")
     return keywords

@@ -4,6 +4,7 @@
 the formulas; `updater` the states of the parameters; `states_file` those states as a file.
 """
 
+from gluonnx.optimizer import contrib
 from gluonnx.optimizer.adam import Adam, Adamax, Nadam
 from gluonnx.optimizer.adaptive import FTML, AdaDelta, AdaGrad, Ftrl, GroupAdaGrad, RMSProp
 from gluonnx.optimizer.large_batch import LAMB, LARS, LBSGD
@@ -36,6 +37,7 @@ __all__ = [
     "Test",
     "Updater",
     "ccSGD",
+    "contrib",
     "create",
     "get_updater",
     "register",

@@ -3,14 +3,14 @@
 In the formulas `g` is `clip(rescale_grad * grad + wd * weight)`, `t` the number of updates of the parameter.
 """
 
-import math
 from typing import Any
 
 import torch
-from torch.autograd.graph import increment_version
 
 from gluonnx.ndarray.ndarray import NDArray
-from gluonnx.optimizer.optimizer import Batch, BatchOptimizer, add_scaled, register
+from gluonnx.ops import updates
+from gluonnx.ops.updates import Batch
+from gluonnx.optimizer.optimizer import BatchOptimizer, register
 from gluonnx.optimizer.state import zeros_like
 
 __all__ = ["Adam", "Adamax", "Nadam"]
@@ -27,14 +27,6 @@ class _TwoMoments(BatchOptimizer):
     def create_state(self, index: Any, weight: NDArray) -> Any:
         """Return (mean, variance), zeros of the weight's shape and dtype."""
         return (zeros_like(weight), zeros_like(weight))
-
-    def _move_moments(self, batch: Batch, grads: list[torch.Tensor]) -> None:
-        """Move both moments towards the gradients and their squares."""
-        mean, var = batch.states
-        torch._foreach_mul_(mean, self.beta1)
-        torch._foreach_add_(mean, grads, alpha=1.0 - self.beta1)
-        torch._foreach_mul_(var, self.beta2)
-        torch._foreach_addcmul_(var, grads, grads, 1.0 - self.beta2)
 
 
 @register
@@ -73,44 +65,7 @@ class Adam(_TwoMoments):
         return self.lazy_update
 
     def _apply(self, batch: Batch) -> None:
-        for part in batch.alike():
-            lr, t = part.lrs[0], part.counts[0]
-            mean_rest, var_rest = 1.0 - self.beta1**t, 1.0 - self.beta2**t
-            if part.has_same_layout():
-                self._apply_fused(part, lr, t, var_rest)
-                continue
-            self._move_moments(part, self._gradients(part, decay=True))
-            mean, var = part.states
-            roots = list(torch._foreach_sqrt(var))
-            torch._foreach_add_(roots, self.epsilon)
-            torch._foreach_addcdiv_(part.weights, mean, roots, -lr * math.sqrt(var_rest) / mean_rest)
-
-    def _apply_fused(self, part: Batch, lr: float, t: int, var_rest: float) -> None:
-        """Update by torch's fused Adam, which divides by `sqrt(var / (1 - beta2 ** t)) + eps`."""
-        wd = part.wds[0]
-        grads = part.grads
-        if self.clip_gradient:
-            grads, wd = self._gradients(part, decay=True), 0.0
-        elif self.rescale_grad != 1.0:
-            grads = list(torch._foreach_mul(grads, self.rescale_grad))
-        mean, var = part.states
-        step = torch.full((), float(t), dtype=torch.float32, device=part.weights[0].device)
-        torch._fused_adam_(
-            part.weights,
-            grads,
-            mean,
-            var,
-            [],
-            [step] * len(grads),
-            lr=lr,
-            beta1=self.beta1,
-            beta2=self.beta2,
-            weight_decay=wd,
-            eps=self.epsilon / math.sqrt(var_rest),
-            amsgrad=False,
-            maximize=False,
-        )
-        increment_version([*part.weights, *mean, *var])
+        updates.adam(batch, self.beta1, self.beta2, self.epsilon)
 
 
 @register
@@ -124,20 +79,22 @@ class Adamax(_TwoMoments):
     Source: Kingma and Ba, https://arxiv.org/abs/1412.6980, section 7.
     """
 
+    _clips_zero = True
+
     def __init__(
         self, learning_rate: float | None = 0.002, beta1: float = 0.9, beta2: float = 0.999, **kwargs: Any
     ) -> None:
         super().__init__(learning_rate, beta1, beta2, **kwargs)
 
     def _apply(self, batch: Batch) -> None:
-        grads = self._gradients(batch, decay=True, clips_zero=True)
+        grads = batch.gradients(decay=True)
         mean, norm = batch.states
         torch._foreach_mul_(mean, self.beta1)
         torch._foreach_add_(mean, grads, alpha=1.0 - self.beta1)
         torch._foreach_mul_(norm, self.beta2)
         torch._foreach_maximum_(norm, torch._foreach_abs(grads))
         rates = [-lr / (1.0 - self.beta1**t) for lr, t in zip(batch.lrs, batch.counts, strict=True)]
-        add_scaled(batch.weights, torch._foreach_div(mean, norm), rates)
+        updates.add_scaled(batch.weights, torch._foreach_div(mean, norm), rates)
 
 
 @register
@@ -157,6 +114,8 @@ class Nadam(_TwoMoments):
     Source: Dozat, Incorporating Nesterov Momentum into Adam (2015); MXNet 1.9.1 optimizer.py, Nadam.
     """
 
+    _clips_zero = True
+
     def __init__(
         self,
         learning_rate: float | None = 0.001,
@@ -172,8 +131,8 @@ class Nadam(_TwoMoments):
         self.m_schedule = 1.0
 
     def _apply(self, batch: Batch) -> None:
-        grads = self._gradients(batch, decay=True, clips_zero=True)
-        self._move_moments(batch, grads)
+        grads = batch.gradients(decay=True)
+        updates.move_moments(batch, grads, self.beta1, self.beta2)
         mean, var = batch.states
         grad_factors, mean_factors, var_rests = [], [], []
         for t in batch.counts:
@@ -188,8 +147,8 @@ class Nadam(_TwoMoments):
         torch._foreach_sqrt_(roots)
         torch._foreach_add_(roots, self.epsilon)
         torch._foreach_div_(grads, roots)
-        add_scaled(batch.weights, grads, [-lr for lr in batch.lrs])
+        batch.descend(batch.weights, grads)
 
-    def _momentum(self, t: int) -> float:
+    def _momentum(self, t: float) -> float:
         momentum: float = self.beta1 * (1.0 - 0.5 * 0.96 ** (t * self.schedule_decay))
         return momentum

@@ -9,7 +9,9 @@ import torch
 
 from gluonnx.errors import ArgumentError
 from gluonnx.ndarray.ndarray import NDArray
-from gluonnx.optimizer.optimizer import Batch, BatchOptimizer, add_scaled, register
+from gluonnx.ops import updates
+from gluonnx.ops.updates import Batch
+from gluonnx.optimizer.optimizer import BatchOptimizer, register
 from gluonnx.optimizer.state import zeros_like, zeros_of
 
 __all__ = ["FTML", "AdaDelta", "AdaGrad", "Ftrl", "GroupAdaGrad", "RMSProp"]
@@ -29,6 +31,8 @@ class AdaGrad(BatchOptimizer):
     Source: Duchi et al., http://www.jmlr.org/papers/volume12/duchi11a/duchi11a.pdf; MXNet 1.9.1 optimizer.py.
     """
 
+    _clips_zero = True
+
     def __init__(self, eps: float = 1e-7, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.float_stable_eps = eps
@@ -41,14 +45,7 @@ class AdaGrad(BatchOptimizer):
         return True
 
     def _apply(self, batch: Batch) -> None:
-        grads = self._gradients(batch, decay=False, clips_zero=True)
-        (history,) = batch.states
-        torch._foreach_addcmul_(history, grads, grads)
-        roots = list(torch._foreach_add(history, self.float_stable_eps))
-        torch._foreach_sqrt_(roots)
-        torch._foreach_div_(grads, roots)
-        torch._foreach_add_(grads, torch._foreach_mul(batch.weights, batch.wds))
-        add_scaled(batch.weights, grads, [-lr for lr in batch.lrs])
+        updates.adagrad(batch, self.float_stable_eps)
 
 
 @register
@@ -64,6 +61,8 @@ class GroupAdaGrad(BatchOptimizer):
 
     Source: MXNet 1.9.1 python/mxnet/optimizer/contrib.py.
     """
+
+    _clips_zero = True
 
     def __init__(self, eps: float = 1e-5, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -87,14 +86,7 @@ class GroupAdaGrad(BatchOptimizer):
             raise ArgumentError(
                 f"GroupAdaGrad: Weight decay is not supported for GroupAdaGrad: expected 0, got wd={max(batch.wds)}."
             )
-        grads = self._gradients(batch, decay=False, clips_zero=True)
-        (history,) = batch.states
-        squares = torch._foreach_mul(grads, grads)
-        torch._foreach_add_(history, [s.mean(1, keepdim=True) for s in squares])
-        roots = list(torch._foreach_add(history, self.float_stable_eps))
-        torch._foreach_sqrt_(roots)
-        steps = [g / r for g, r in zip(grads, roots, strict=True)]
-        add_scaled(batch.weights, steps, [-lr for lr in batch.lrs])
+        updates.group_adagrad(batch, self.float_stable_eps)
 
 
 @register
@@ -116,6 +108,8 @@ class AdaDelta(BatchOptimizer):
     Source: Zeiler, https://arxiv.org/abs/1212.5701; MXNet 1.9.1 optimizer.py.
     """
 
+    _clips_zero = True
+
     def __init__(self, rho: float = 0.90, epsilon: float = 1e-5, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rho = rho
@@ -126,7 +120,7 @@ class AdaDelta(BatchOptimizer):
         return (zeros_of(weight, weight.shape, torch.float32), zeros_of(weight, weight.shape, torch.float32))
 
     def _apply(self, batch: Batch) -> None:
-        grads = self._gradients(batch, decay=False, clips_zero=True)
+        grads = batch.gradients(decay=False)
         squares, steps = batch.states
         torch._foreach_mul_(squares, self.rho)
         torch._foreach_addcmul_(squares, grads, grads, 1.0 - self.rho)
@@ -188,29 +182,12 @@ class RMSProp(BatchOptimizer):
         return tuple(zeros_of(weight, weight.shape, torch.float32) for _ in range(3 if self.centered else 1))
 
     def _apply(self, batch: Batch) -> None:
-        grads = self._gradients(batch, decay=True)
-        squares = batch.states[0]
-        torch._foreach_mul_(squares, self.gamma1)
-        torch._foreach_addcmul_(squares, grads, grads, 1.0 - self.gamma1)
         if self.centered:
-            _, means, deltas = batch.states
-            torch._foreach_mul_(means, self.gamma1)
-            torch._foreach_add_(means, grads, alpha=1.0 - self.gamma1)
-            roots = list(torch._foreach_addcmul(squares, means, means, -1.0))
-            torch._foreach_add_(roots, self.epsilon)
-            torch._foreach_sqrt_(roots)
-            torch._foreach_div_(grads, roots)
-            torch._foreach_mul_(deltas, self.gamma2)
-            add_scaled(deltas, grads, [-lr for lr in batch.lrs])
-            torch._foreach_add_(batch.weights, deltas)
+            updates.rmsprop_centered(batch, self.gamma1, self.gamma2, self.epsilon)
         else:
-            roots = list(torch._foreach_add(squares, self.epsilon))
-            torch._foreach_sqrt_(roots)
-            torch._foreach_div_(grads, roots)
-            add_scaled(batch.weights, grads, [-lr for lr in batch.lrs])
+            updates.rmsprop(batch, self.gamma1, self.epsilon)
         if self.clip_weights:
-            torch._foreach_clamp_min_(batch.weights, -self.clip_weights)
-            torch._foreach_clamp_max_(batch.weights, self.clip_weights)
+            updates.clamp_weights(batch, self.clip_weights)
 
 
 @register
@@ -244,25 +221,7 @@ class Ftrl(BatchOptimizer):
         return weight.stype != "default"
 
     def _apply(self, batch: Batch) -> None:
-        grads = self._gradients(batch, decay=False)
-        z, n = batch.states
-        old_roots = torch._foreach_sqrt(n)
-        torch._foreach_addcmul_(n, grads, grads)
-        roots = list(torch._foreach_sqrt(n))
-        moves = list(torch._foreach_sub(roots, old_roots))
-        torch._foreach_mul_(moves, batch.weights)
-        torch._foreach_div_(moves, batch.lrs)
-        torch._foreach_add_(z, grads)
-        torch._foreach_sub_(z, moves)
-        torch._foreach_add_(roots, self.beta)
-        torch._foreach_div_(roots, batch.lrs)
-        torch._foreach_add_(roots, batch.wds)
-        solved = list(torch._foreach_sign(z))
-        torch._foreach_mul_(solved, self.lamda1)
-        torch._foreach_sub_(solved, z)
-        torch._foreach_div_(solved, roots)
-        torch._foreach_mul_(solved, [(v.abs() > self.lamda1).to(v.dtype) for v in z])
-        torch._foreach_copy_(batch.weights, solved)
+        updates.ftrl(batch, self.lamda1, self.beta)
 
 
 @register
@@ -295,18 +254,4 @@ class FTML(BatchOptimizer):
         return (zeros_like(weight), zeros_like(weight), zeros_like(weight))
 
     def _apply(self, batch: Batch) -> None:
-        grads = self._gradients(batch, decay=True)
-        scales, squares, z = batch.states
-        torch._foreach_mul_(squares, self.beta2)
-        torch._foreach_addcmul_(squares, grads, grads, 1.0 - self.beta2)
-        new = list(torch._foreach_div(squares, [1.0 - self.beta2**t for t in batch.counts]))
-        torch._foreach_sqrt_(new)
-        torch._foreach_add_(new, self.epsilon)
-        factors = [(1.0 - self.beta1**t) / lr for t, lr in zip(batch.counts, batch.lrs, strict=True)]
-        torch._foreach_mul_(new, factors)
-        sigmas = list(torch._foreach_sub(new, torch._foreach_mul(scales, self.beta1)))
-        torch._foreach_mul_(z, self.beta1)
-        torch._foreach_add_(z, grads, alpha=1.0 - self.beta1)
-        torch._foreach_addcmul_(z, sigmas, batch.weights, -1.0)
-        torch._foreach_copy_(scales, new)
-        torch._foreach_copy_(batch.weights, torch._foreach_neg(torch._foreach_div(z, new)))
+        updates.ftml(batch, self.beta1, self.beta2, self.epsilon)

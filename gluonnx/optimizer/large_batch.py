@@ -9,9 +9,11 @@ from torch import Tensor
 
 from gluonnx.errors import ArgumentError
 from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.ops import updates
+from gluonnx.ops.updates import Batch
 from gluonnx.optimizer.adam import _TwoMoments
-from gluonnx.optimizer.optimizer import Batch, Optimizer, add_scaled, l2_norms, register
-from gluonnx.optimizer.sgd import _Momentum, sgd
+from gluonnx.optimizer.optimizer import Optimizer, register
+from gluonnx.optimizer.sgd import _Momentum
 from gluonnx.optimizer.state import zeros_like
 
 __all__ = ["LAMB", "LARS", "LBSGD"]
@@ -72,13 +74,15 @@ class LARS(_Momentum):
             momentum *= self.cur_lr / self.last_lr
         scaled = [i for i, index in enumerate(batch.indices) if not self._name(index).endswith(UNSCALED_SUFFIXES)]
         if scaled:
-            weight_norms = l2_norms([batch.weights[i] for i in scaled])
-            grad_norms = l2_norms([batch.grads[i] for i in scaled])
+            weight_norms = updates.l2_norms([batch.weights[i] for i in scaled])
+            grad_norms = updates.l2_norms([batch.grads[i] for i in scaled])
             for i, weight, grad in zip(scaled, weight_norms, grad_norms, strict=True):
                 grad *= self.rescale_grad
                 if weight > 0.0 and grad > 0.0:
                     batch.lrs[i] *= self.eta * weight / (grad + batch.wds[i] * weight + self.eps)
-        sgd(self, batch, momentum)
+        if not momentum > 0:
+            batch.states = []
+        updates.sgd(batch, momentum)
 
     def _name(self, index: Any) -> str:
         return self.idx2name.get(index, str(index))
@@ -122,27 +126,10 @@ class LAMB(_TwoMoments):
         self.bias_correction = bias_correction
 
     def _apply(self, batch: Batch) -> None:
-        self._move_moments(batch, self._gradients(batch, decay=False))
-        mean, var = batch.states
-        if self.bias_correction:
-            steps = list(torch._foreach_div(mean, [1.0 - self.beta1**t for t in batch.counts]))
-            roots = list(torch._foreach_div(var, [1.0 - self.beta2**t for t in batch.counts]))
-            torch._foreach_sqrt_(roots)
-        else:
-            steps, roots = [m.clone() for m in mean], list(torch._foreach_sqrt(var))
-        torch._foreach_add_(roots, self.epsilon)
-        torch._foreach_div_(steps, roots)
-        torch._foreach_add_(steps, torch._foreach_mul(batch.weights, batch.wds))
-        norms = zip(l2_norms(batch.weights), l2_norms(steps), strict=True)
-        rates = [-lr * self._ratio(weight, step) for lr, (weight, step) in zip(batch.lrs, norms, strict=True)]
-        add_scaled(batch.weights, steps, rates)
-
-    def _ratio(self, weight_norm: float, step_norm: float) -> float:
-        if self.lower_bound:
-            weight_norm = max(weight_norm, self.lower_bound)
-        if self.upper_bound:
-            weight_norm = min(weight_norm, self.upper_bound)
-        return 1.0 if weight_norm == 0.0 or step_norm == 0.0 else weight_norm / step_norm
+        if not self.bias_correction:
+            batch.counts = [math.inf] * len(batch.counts)
+        bounds = self.lower_bound or None, self.upper_bound or None
+        updates.lamb(batch, self.beta1, self.beta2, self.epsilon, *bounds)
 
 
 @register

@@ -1,11 +1,8 @@
 """What every optimizer shares: the registry, learning rates, multipliers, counts, and the batched update."""
 
 import logging
-import math
 import warnings
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -13,14 +10,18 @@ import torch
 from torch import Tensor
 
 from gluonnx.errors import ArgumentError, RegistryError
+from gluonnx.moved import names_of
 from gluonnx.ndarray.leaf import SPARSE_TYPES
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ndarray.sparse_array import CSRNDArray, RowSparseNDArray
+from gluonnx.ops.updates import Batch
+from gluonnx.util import getenv_int
 
 __all__ = ["Batch", "BatchOptimizer", "Optimizer", "create", "register"]
 
 AGGREGATE_NUM = 1 << 20
-"""Parameters that the optimizers of this package update in one call: all of them."""
+"""Parameters that the optimizers of this package update in one call: all of them, unless the environment variable
+`MXNET_OPTIMIZER_AGGREGATION_SIZE` says how many."""
 
 FLOAT16_WARNING = (
     "Accumulating with float16 in optimizer can lead to poor accuracy or slow convergence. "
@@ -285,63 +286,6 @@ register = Optimizer.register
 create = Optimizer.create_optimizer
 
 
-@dataclass(slots=True)
-class Batch:
-    """Parameters of one dtype and device that are updated together.
-
-    Attributes:
-        indices: Their indices.
-        weights: Their values, changed in place.
-        grads: Their gradients as they came; not changed.
-        states: For each array of the state, that array of every parameter; None for one that the optimizer leaves out.
-        lrs: Learning rates, with multipliers.
-        wds: Weight decays, with multipliers.
-        counts: How many updates each has had, this one included.
-    """
-
-    indices: list[Any]
-    weights: list[Tensor]
-    grads: list[Tensor]
-    states: list[list[Tensor]]
-    lrs: list[float]
-    wds: list[float]
-    counts: list[int]
-
-    def alike(self) -> Iterator["Batch"]:
-        """Yield the parts whose learning rate, weight decay and count are equal."""
-        if len(set(zip(self.lrs, self.wds, self.counts, strict=True))) <= 1:
-            yield self
-            return
-        parts: dict[tuple[float, float, int], list[int]] = defaultdict(list)
-        for i, key in enumerate(zip(self.lrs, self.wds, self.counts, strict=True)):
-            parts[key].append(i)
-        for positions in parts.values():
-            yield self.take(positions)
-
-    def take(self, positions: Sequence[int]) -> "Batch":
-        """Return the part at some positions."""
-        return Batch(
-            [self.indices[i] for i in positions],
-            [self.weights[i] for i in positions],
-            [self.grads[i] for i in positions],
-            [[column[i] for i in positions] for column in self.states],
-            [self.lrs[i] for i in positions],
-            [self.wds[i] for i in positions],
-            [self.counts[i] for i in positions],
-        )
-
-    def has_same_layout(self) -> bool:
-        """Whether fused kernels, which walk the memory of all arrays in one order, may be used."""
-        dtype = self.weights[0].dtype
-        if dtype is not torch.float32 and dtype is not torch.float64:
-            return False
-        for tensors in (self.weights, self.grads, *self.states):
-            for tensor in tensors:
-                if tensor.dtype is not dtype or not tensor.is_contiguous():
-                    return False
-        return True
-
-
 class BatchOptimizer(Optimizer):
     """An optimizer whose update works on lists of tensors, so that all parameters take a few kernel calls.
 
@@ -351,12 +295,14 @@ class BatchOptimizer(Optimizer):
 
     _master_last: ClassVar[bool] = False
     """Whether the state of a float16 weight is (state, copy) and not (copy, state)."""
+    _clips_zero: ClassVar[bool] = False
+    """Whether a `clip_gradient` of 0 clips everything away rather than nothing."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         own = (type(self).update, type(self).update_multi_precision)
         if own == (BatchOptimizer.update, BatchOptimizer.update_multi_precision):
-            self.aggregate_num = AGGREGATE_NUM
+            self.aggregate_num = getenv_int("MXNET_OPTIMIZER_AGGREGATION_SIZE", AGGREGATE_NUM)
 
     def _master_state(self, index: Any, master: NDArray) -> Any:
         inner = self.create_state(index, master)
@@ -412,7 +358,9 @@ class BatchOptimizer(Optimizer):
         else:
             values = targets
         with torch.no_grad():
-            self._apply(Batch(list(indices), values, sources, _columns(states), lrs, wds, counts))
+            columns = _columns(states)
+            scale, bound = self.rescale_grad, self._bound
+            self._apply(Batch(list(indices), values, sources, columns, lrs, wds, counts, scale, bound))
             if has_master:
                 torch._foreach_copy_(targets, values)
 
@@ -461,7 +409,9 @@ class BatchOptimizer(Optimizer):
         columns = [column[0] for column in _columns([state])]
         held = [t.index_select(0, rows) for t in (target, *columns)]
         with torch.no_grad():
-            self._apply(Batch([index], held[:1], [values], [[t] for t in held[1:]], [lr], [wd], [count]))
+            states = [[t] for t in held[1:]]
+            scale, bound = self.rescale_grad, self._bound
+            self._apply(Batch([index], held[:1], [values], states, [lr], [wd], [count], scale, bound))
             for whole, part in zip((target, *columns), held, strict=True):
                 whole.index_copy_(0, rows, part)
 
@@ -469,47 +419,11 @@ class BatchOptimizer(Optimizer):
         """Update `batch.weights` and `batch.states` in place."""
         raise NotImplementedError(f"{type(self).__name__}: a batch optimizer must define _apply(batch).")
 
-    def _gradients(self, batch: Batch, *, decay: bool, clips_zero: bool = False) -> list[Tensor]:
-        """Return new gradients: rescaled, with weight decay added if `decay`, then clipped.
-
-        Args:
-            batch: The parameters.
-            decay: Whether `wd * weight` is added before the clipping.
-            clips_zero: Whether a `clip_gradient` of 0 clips everything away rather than nothing.
-        """
-        grads = list(torch._foreach_mul(batch.grads, self.rescale_grad))
-        if decay:
-            add_decay(grads, batch)
+    @property
+    def _bound(self) -> float | None:
+        """Bound of the elements of a gradient; where `_clips_zero` is not set, 0 means none."""
         bound = self.clip_gradient
-        if bound is not None and (bound or clips_zero):
-            torch._foreach_clamp_min_(grads, -bound)
-            torch._foreach_clamp_max_(grads, bound)
-        return grads
-
-
-def add_decay(grads: list[Tensor], batch: Batch) -> None:
-    """Add `wd * weight` to each gradient in place."""
-    wds = batch.wds
-    if not any(wds):
-        return
-    if len(set(wds)) == 1:
-        torch._foreach_add_(grads, batch.weights, alpha=wds[0])
-    else:
-        torch._foreach_add_(grads, torch._foreach_mul(batch.weights, wds))
-
-
-def add_scaled(targets: list[Tensor], sources: Sequence[Tensor], scales: Sequence[float]) -> None:
-    """Add `scale * source` to each target in place."""
-    if len(set(scales)) == 1:
-        torch._foreach_add_(targets, list(sources), alpha=scales[0])
-    else:
-        torch._foreach_add_(targets, torch._foreach_mul(list(sources), list(scales)))
-
-
-def l2_norms(tensors: Sequence[Tensor]) -> list[float]:
-    """Return the L2 norm of each tensor, in one transfer."""
-    norms = torch._foreach_norm([t if t.dtype is torch.float64 else t.float() for t in tensors])
-    return [float(n) if math.isfinite(n) else float("nan") for n in torch.stack(list(norms)).tolist()]
+        return bound if bound or self._clips_zero else None
 
 
 def _columns(states: Sequence[Any]) -> list[list[Tensor]]:
@@ -520,3 +434,6 @@ def _columns(states: Sequence[Any]) -> list[list[Tensor]]:
     if isinstance(first, NDArray):
         return [[s._t for s in states]]
     return [[a._t for a in column] for column in zip(*states, strict=True) if column[0] is not None]
+
+
+__getattr__ = names_of(__name__, "gluonnx.optimizer")

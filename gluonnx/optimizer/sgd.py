@@ -6,17 +6,15 @@ In the formulas `g` is `clip(rescale_grad * grad)`.
 from typing import Any
 
 import torch
-from torch.autograd.graph import increment_version
 
 from gluonnx.ndarray.generators import generator
 from gluonnx.ndarray.ndarray import NDArray
-from gluonnx.optimizer.optimizer import Batch, BatchOptimizer, add_decay, add_scaled, register
+from gluonnx.ops import updates
+from gluonnx.ops.updates import Batch
+from gluonnx.optimizer.optimizer import BatchOptimizer, register
 from gluonnx.optimizer.state import zeros_like
 
 __all__ = ["DCASGD", "NAG", "SGD", "SGLD", "Signum", "ccSGD"]
-
-SMALLEST_FOLDED_LR = 1e-6
-"""Below this `1 - (1 + lr)` loses digits that float32 has."""
 
 
 class _Momentum(BatchOptimizer):
@@ -56,47 +54,9 @@ class SGD(_Momentum):
         return self.lazy_update
 
     def _apply(self, batch: Batch) -> None:
-        sgd(self, batch, self.momentum)
-
-
-def sgd(optimizer: BatchOptimizer, batch: Batch, momentum: float) -> None:
-    """Update parameters as SGD does, by one fused kernel for those that are alike where their layout allows it.
-
-    Torch's fused SGD computes `buf = momentum * buf + (1 - dampening) * (grad + decay * w); w -= rate * buf`, which is
-    this update with rate -1 and dampening 1 + lr; rescaling goes into the two factors, so no gradient is copied.
-    """
-    if not momentum > 0:
-        batch.states = []
-    if not batch.has_same_layout():
-        grads = optimizer._gradients(batch, decay=False)
-        add_decay(grads, batch)
-        if batch.states:
-            torch._foreach_mul_(batch.states[0], momentum)
-            add_scaled(batch.states[0], grads, [-lr for lr in batch.lrs])
-            torch._foreach_add_(batch.weights, batch.states[0])
-        else:
-            add_scaled(batch.weights, grads, [-lr for lr in batch.lrs])
-        return
-    for part in batch.alike():
-        lr, wd = part.lrs[0], part.wds[0]
-        scale = optimizer.rescale_grad
-        grads = part.grads
-        if optimizer.clip_gradient or lr * scale < SMALLEST_FOLDED_LR:
-            grads, scale = optimizer._gradients(part, decay=False), 1.0
-        mom = part.states[0] if part.states else []
-        torch._fused_sgd_(
-            part.weights,
-            grads,
-            mom,
-            weight_decay=wd / scale,
-            momentum=momentum if mom else 0.0,
-            lr=-1.0 if mom else lr * scale,
-            dampening=1.0 + lr * scale if mom else 0.0,
-            nesterov=False,
-            maximize=False,
-            is_first_step=False,
-        )
-        increment_version([*part.weights, *mom])
+        if not self.momentum > 0:
+            batch.states = []
+        updates.sgd(batch, self.momentum)
 
 
 @register
@@ -117,21 +77,10 @@ class NAG(_Momentum):
     """
 
     def _apply(self, batch: Batch) -> None:
-        if not batch.states:
-            sgd(self, batch, 0.0)
-            return
-        rates = [-lr for lr in batch.lrs]
-        plain = self._gradients(batch, decay=False)
-        steps = [g.clone() for g in plain]
-        add_decay(steps, batch)
-        torch._foreach_mul_(steps, rates)
-        (mom,) = batch.states
-        torch._foreach_mul_(mom, self.momentum)
-        torch._foreach_add_(batch.weights, torch._foreach_add(mom, steps), alpha=self.momentum)
-        torch._foreach_add_(batch.weights, steps)
-        add_decay(plain, batch)
-        torch._foreach_mul_(plain, rates)
-        torch._foreach_add_(mom, plain)
+        if batch.states:
+            updates.nag(batch, self.momentum)
+        else:
+            updates.sgd(batch, 0.0)
 
 
 @register
@@ -161,19 +110,10 @@ class Signum(_Momentum):
         self.wd_lh = wd_lh
 
     def _apply(self, batch: Batch) -> None:
-        if not batch.states:
-            signs = torch._foreach_sign(batch.grads)
-            torch._foreach_mul_(batch.weights, [1 - lr * wd for lr, wd in zip(batch.lrs, batch.wds, strict=True)])
-            add_scaled(batch.weights, signs, [-lr for lr in batch.lrs])
-            return
-        grads = self._gradients(batch, decay=False)
-        add_decay(grads, batch)
-        (mom,) = batch.states
-        torch._foreach_mul_(mom, self.momentum)
-        torch._foreach_add_(mom, grads, alpha=-(1 - self.momentum))
-        if self.wd_lh:
-            torch._foreach_mul_(batch.weights, [1 - lr * self.wd_lh for lr in batch.lrs])
-        add_scaled(batch.weights, torch._foreach_sign(mom), batch.lrs)
+        if batch.states:
+            updates.signum(batch, self.momentum, self.wd_lh)
+        else:
+            updates.signsgd(batch)
 
 
 @register
@@ -185,10 +125,12 @@ class SGLD(BatchOptimizer):
     Source: Patterson and Teh, Stochastic Gradient Riemannian Langevin Dynamics on the Probability Simplex (2013).
     """
 
+    _clips_zero = True
+
     def _apply(self, batch: Batch) -> None:
-        grads = self._gradients(batch, decay=False, clips_zero=True)
-        add_decay(grads, batch)
-        add_scaled(batch.weights, grads, [-lr / 2 for lr in batch.lrs])
+        grads = batch.gradients(decay=False)
+        batch.add_decay(grads)
+        updates.add_scaled(batch.weights, grads, [-lr / 2 for lr in batch.lrs])
         noise = [
             torch.empty_like(w).normal_(0, lr**0.5, generator=generator(w.device))
             for w, lr in zip(batch.weights, batch.lrs, strict=True)
@@ -211,6 +153,8 @@ class DCASGD(BatchOptimizer):
     Source: Zheng et al., https://arxiv.org/abs/1609.08326.
     """
 
+    _clips_zero = True
+
     def __init__(self, momentum: float = 0.0, lamda: float = 0.04, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.momentum = momentum
@@ -222,14 +166,14 @@ class DCASGD(BatchOptimizer):
         return (None if self.momentum == 0.0 else zeros_like(weight), NDArray(weight._plain().clone()))
 
     def _apply(self, batch: Batch) -> None:
-        grads = self._gradients(batch, decay=False, clips_zero=True)
+        grads = batch.gradients(decay=False)
         previous = batch.states[-1]
         steps = list(torch._foreach_sub(batch.weights, previous))
         torch._foreach_mul_(steps, self.lamda)
         torch._foreach_mul_(steps, grads)
         torch._foreach_mul_(steps, grads)
         torch._foreach_add_(steps, grads)
-        add_decay(steps, batch)
+        batch.add_decay(steps)
         torch._foreach_mul_(steps, [-lr for lr in batch.lrs])
         if len(batch.states) > 1:
             mom = batch.states[0]

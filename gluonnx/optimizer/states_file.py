@@ -20,6 +20,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from gluonnx import lr_scheduler
 from gluonnx.errors import ArgumentError, FormatError
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.optimizer.optimizer import Optimizer
@@ -37,6 +38,14 @@ NOT_SAVED = frozenset(
     | {"_all_index_update_counts", "_index_update_count", "weight_previous"}
 )
 """Attributes of an optimizer that belong to the program, not to the state of the training."""
+
+SCHEDULERS: dict[str, tuple[type[lr_scheduler.LRScheduler], tuple[Any, ...]]] = {
+    "FactorScheduler": (lr_scheduler.FactorScheduler, (1,)),
+    "MultiFactorScheduler": (lr_scheduler.MultiFactorScheduler, ([1],)),
+    "PolyScheduler": (lr_scheduler.PolyScheduler, (1,)),
+    "CosineScheduler": (lr_scheduler.CosineScheduler, (1,)),
+}
+"""Schedulers that are made from a file, with arguments that its attributes then replace."""
 
 Plain = int | float | bool | str | None
 
@@ -75,18 +84,20 @@ def pack_states(states: Mapping[Any, Any], optimizer: Optimizer | None) -> bytes
     return save(arrays, metadata={METADATA_KEY: json.dumps(content, sort_keys=True)})
 
 
-def unpack_states(data: bytes, optimizer: Optimizer, where: str) -> dict[Any, Any]:
-    """Return the states in the bytes of a file, and give the optimizer the settings that are with them.
+def unpack_states(data: bytes, optimizer: Optimizer, where: str) -> tuple[dict[Any, Any], Optimizer]:
+    """Return the states in the bytes of a file, and the optimizer with the settings that are with them.
 
-    Nothing is changed if the file is wrong.
+    That is the optimizer given, if it is of the class that the states were saved from, else a new one of that class.
+    Its scheduler likewise. Nothing is changed if the file is wrong.
 
     Args:
         data: What `pack_states` returned.
-        optimizer: An optimizer of the class that the states were saved from.
+        optimizer: The optimizer so far.
         where: The path, for messages.
 
     Raises:
-        FormatError: A pickle, not a safetensors file, not one of ours, or of another optimizer.
+        FormatError: A pickle, not a safetensors file, not one of ours, or of an optimizer or scheduler that is not
+            known here.
     """
     if data.startswith(PICKLE_STARTS) and not _has_header(data):
         raise FormatError(
@@ -118,8 +129,8 @@ def unpack_states(data: bytes, optimizer: Optimizer, where: str) -> dict[Any, An
         states[entry[0]] = restore(entry[1])
     described = content.get("optimizer")
     if described is not None:
-        _restore_optimizer(optimizer, _typed(described, dict, "optimizer", where), where)
-    return states
+        optimizer = _restore_optimizer(optimizer, _typed(described, dict, "optimizer", where), where)
+    return states, optimizer
 
 
 def _describe_optimizer(optimizer: Optimizer) -> dict[str, Any]:
@@ -133,21 +144,11 @@ def _describe_optimizer(optimizer: Optimizer) -> dict[str, Any]:
     }
 
 
-def _restore_optimizer(optimizer: Optimizer, described: dict[str, Any], where: str) -> None:
+def _restore_optimizer(optimizer: Optimizer, described: dict[str, Any], where: str) -> Optimizer:
+    if described.get("name") != type(optimizer).__name__:
+        optimizer = _made_anew(optimizer, described.get("name"), where)
     attributes = _checked_attributes(optimizer, described, "optimizer", where)
-    scheduler = described.get("scheduler")
-    current = optimizer.lr_scheduler
-    if (scheduler is None) != (current is None):
-        raise FormatError(
-            f"{where}: learning-rate scheduler: expected {type(current).__name__ if current else 'none'} as the "
-            f"optimizer has, got {scheduler.get('name') if isinstance(scheduler, dict) else 'none'}. "
-            "Create the Trainer with the same lr_scheduler."
-        )
-    of_scheduler = (
-        {}
-        if scheduler is None
-        else _checked_attributes(current, _typed(scheduler, dict, "scheduler", where), "lr_scheduler", where)
-    )
+    scheduler, of_scheduler = _described_scheduler(optimizer.lr_scheduler, described.get("scheduler"), where)
     counts: dict[int, dict[Any, int]] = {0: {}}
     try:
         for device, pairs in _typed(described.get("counts"), list, "counts", where):
@@ -155,19 +156,54 @@ def _restore_optimizer(optimizer: Optimizer, described: dict[str, Any], where: s
     except (TypeError, ValueError) as err:
         raise FormatError(f"{where}: expected counts as lists of pairs of numbers: {err}.") from None
     vars(optimizer).update(attributes)
-    if current is not None:
-        vars(current).update(of_scheduler)
+    optimizer.lr_scheduler = scheduler
+    if scheduler is not None:
+        vars(scheduler).update(of_scheduler)
     optimizer._all_index_update_counts = counts
     optimizer._index_update_count = counts[0]
+    return optimizer
+
+
+def _made_anew(optimizer: Optimizer, name: Any, where: str) -> Optimizer:
+    """Return an optimizer of a registered class by its name, for the parameters of another one."""
+    klass = Optimizer.opt_registry.get(str(name).lower())
+    if klass is None or klass.__name__ != name:
+        raise FormatError(
+            f"{where}: optimizer: expected states of {type(optimizer).__name__} or of a registered optimizer, got "
+            f"name={name!r}. Register its class before the states are read."
+        )
+    try:
+        made = klass()
+    except TypeError as err:
+        raise FormatError(
+            f"{where}: optimizer: {name} needs arguments: {err}. Create the Trainer with the optimizer that the states "
+            "were saved from."
+        ) from None
+    for key in ("idx2name", "sym_info", "param_dict", "lr_mult", "wd_mult", "lr_scheduler"):
+        setattr(made, key, getattr(optimizer, key))
+    return made
+
+
+def _described_scheduler(current: Any, described: Any, where: str) -> tuple[Any, dict[str, Any]]:
+    """Return the scheduler that the states were saved with, and its attributes."""
+    if described is None:
+        return None, {}
+    described = _typed(described, dict, "scheduler", where)
+    name = described.get("name")
+    if type(current).__name__ != name:
+        if name not in SCHEDULERS:
+            raise FormatError(
+                f"{where}: learning-rate scheduler: expected {type(current).__name__ if current else 'none'} as the "
+                f"optimizer has, or one of {', '.join(SCHEDULERS)}, got {name!r}. Create the Trainer with the same "
+                "lr_scheduler."
+            )
+        klass, arguments = SCHEDULERS[name]
+        current = klass(*arguments)
+    return current, _checked_attributes(current, described, "lr_scheduler", where)
 
 
 def _checked_attributes(target: Any, described: dict[str, Any], what: str, where: str) -> dict[str, Any]:
-    """Return the stored attributes of an object, which must be of the stored class and have each of them."""
-    if described.get("name") != type(target).__name__:
-        raise FormatError(
-            f"{where}: {what}: expected states of {type(target).__name__}, got name={described.get('name')!r}. "
-            f"Create the Trainer with the {what} that the states were saved from."
-        )
+    """Return the stored attributes of an object, which must have each of them."""
     attributes: dict[str, Any] = _typed(described.get("attributes"), dict, "attributes", where)
     own = vars(target)
     for name, value in attributes.items():

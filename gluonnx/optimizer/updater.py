@@ -91,14 +91,17 @@ class Updater:
     def set_states(self, states: bytes, where: str = "Updater.set_states") -> None:
         """Take states that `get_states` returned, and the optimizer's settings if they are with them.
 
+        If those are of another class, `optimizer` is a new one of that class from then on.
+
         Args:
             states: The bytes.
             where: What messages call them.
 
         Raises:
-            FormatError: The bytes are no such states, are a pickle, or are of another optimizer.
+            FormatError: The bytes are no such states, are a pickle, or are of an optimizer that is not known here.
         """
-        self.states = unpack_states(states, self.optimizer, where)
+        self.states, self.optimizer = unpack_states(states, self.optimizer, where)
+        self.aggregate_updates = self.optimizer.aggregate_num > 0
         self.states_synced = dict.fromkeys(self.states, False)
 
 

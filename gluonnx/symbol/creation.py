@@ -1,6 +1,8 @@
 """Symbols that need no input, and elementwise functions that also take plain numbers."""
 
+import math
 import numbers
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +10,7 @@ from gluonnx.ops.dtypes import as_dtype
 from gluonnx.symbol.register import function
 from gluonnx.symbol.symbol import Symbol
 
-__all__ = ["arange", "full", "maximum", "minimum", "ones", "power", "zeros"]
+__all__ = ["arange", "eye", "full", "hypot", "linspace", "maximum", "minimum", "ones", "pow", "power", "zeros"]
 
 
 def zeros(shape: Any, dtype: Any = None, **kwargs: Any) -> Symbol:
@@ -47,6 +49,19 @@ def arange(
     )
 
 
+def linspace(
+    start: float, stop: float, num: int, endpoint: bool = True, name: str | None = None, dtype: Any = None
+) -> Symbol:
+    """Return a symbol of `num` evenly spaced values from start to stop, that included if `endpoint`."""
+    dtype = as_dtype(dtype or "float32").name
+    return function("_linspace")(start=start, stop=stop, num=num, endpoint=endpoint, name=name, dtype=dtype)
+
+
+def eye(N: int, M: int = 0, k: int = 0, dtype: Any = None, **kwargs: Any) -> Symbol:  # noqa: N803
+    """Return a symbol (N, M), M the same as N if 0, of ones on the k-th diagonal and zeros elsewhere."""
+    return function("_eye")(N=N, M=M, k=k, dtype=as_dtype(dtype or "float32").name, **kwargs)
+
+
 def _with_numbers(
     name: str, pair_op: str, scalar_op: str, rscalar_op: str, on_numbers: Callable[[Any, Any], Any]
 ) -> Callable[[Any, Any], Any]:
@@ -73,4 +88,13 @@ def _with_numbers(
 
 maximum = _with_numbers("maximum", "_Maximum", "_MaximumScalar", "_MaximumScalar", max)
 minimum = _with_numbers("minimum", "_Minimum", "_MinimumScalar", "_MinimumScalar", min)
-power = _with_numbers("power", "_Power", "_PowerScalar", "_RPowerScalar", lambda a, b: a**b)
+hypot = _with_numbers("hypot", "_Hypot", "_HypotScalar", "_HypotScalar", math.hypot)
+_power = _with_numbers("power", "_Power", "_PowerScalar", "_RPowerScalar", operator.pow)
+
+
+def power(base: Any, exp: Any) -> Any:
+    """Return `base` to the power of `exp`, of symbols and numbers."""
+    return _power(base, exp)
+
+
+pow = power

@@ -10,7 +10,8 @@ import torch
 
 from gluonnx.errors import GraphError, InputError, MXNetError, PositionError
 from gluonnx.ops.dtypes import BY_TORCH
-from gluonnx.symbol.graph import Entry, Node, topological
+from gluonnx.ops.table import Wiring
+from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
 from gluonnx.symbol.inference import infer, wanted_shape
 
 Generator = Callable[[torch.device], torch.Generator | None]
@@ -41,6 +42,7 @@ class _Step:
         runtime: Which runtime keywords the call takes.
         updates: (position in what follows the outputs, variable name) of auxiliary states.
         dead: Slots that nothing reads after this step.
+        bodies: The operator's subgraphs, and how they are joined to it.
     """
 
     call: Callable[..., object]
@@ -51,6 +53,7 @@ class _Step:
     runtime: frozenset[str]
     updates: tuple[tuple[int, str], ...]
     dead: tuple[int, ...]
+    bodies: "tuple[tuple[GraphFunction, Wiring], ...]"
 
 
 class GraphFunction:
@@ -96,6 +99,12 @@ class GraphFunction:
         self._watcher: Watcher | None = None
         self._open = tuple(i for i, s in enumerate(self._steps) if wanted_shape(s.node) is not None)
         self._completed: dict[tuple[object, ...], tuple[_Step, ...]] = {}
+
+    @property
+    def updated(self) -> tuple[int, ...]:
+        """Positions among `names` of the auxiliary states that operators update."""
+        names = {name for step in self._steps for _, name in step.updates}
+        return tuple(i for i, name in enumerate(self.names) if name in names)
 
     def watched(self, watcher: Watcher) -> "GraphFunction":
         """Return the same function, which shows each operator's inputs and outputs to a watcher."""
@@ -155,7 +164,7 @@ class GraphFunction:
             arguments = [values[i] for i in step.inputs]
             try:
                 if step.runtime:
-                    result = step.call(*arguments, **_runtime(step.runtime, training, generator, device))
+                    result = step.call(*arguments, **_runtime(step, training, generator, device))
                 else:
                     result = step.call(*arguments)
             except (RuntimeError, ValueError, IndexError, TypeError) as err:
@@ -206,7 +215,12 @@ def _step(node: Node, slots: Mapping[tuple[int, int], int], kept: set[int]) -> _
     dead = tuple({s for s in (*inputs, *outputs) if s not in kept})
     kept.update(inputs)
     updates = []
-    for offset, position in enumerate(op.auxiliary_positions(node.typed)):
+    bodies: tuple[tuple[GraphFunction, Wiring], ...] = ()
+    positions = op.auxiliary_positions(node.typed)
+    if node.subgraphs:
+        bodies = tuple(zip(map(compiled, node.subgraphs), op.wirings(node.typed), strict=True))
+        positions = tuple(sorted({wiring.inputs[place] for body, wiring in bodies for place in body.updated}))
+    for offset, position in enumerate(positions):
         source = node.inputs[position][0]
         if source.is_variable:
             updates.append((len(outputs) + offset, source.name))
@@ -215,11 +229,45 @@ def _step(node: Node, slots: Mapping[tuple[int, int], int], kept: set[int]) -> _
         node,
         inputs,
         outputs,
-        op.is_single_output,
+        op.is_single_output and not op.has_state,
         op.runtime,
         tuple(updates),
         dead,
+        bodies,
     )
+
+
+def compiled(subgraph: Subgraph) -> GraphFunction:
+    """Return a subgraph as a function of its inputs; compiled once."""
+    if subgraph.function is None:
+        subgraph.function = GraphFunction(subgraph.heads, subgraph.input_names)
+    return subgraph.function  # type: ignore[no-any-return]
+
+
+class BoundBody:
+    """A subgraph in a mode: what an operator that runs subgraphs calls (`gluonnx.ops.table.Body`)."""
+
+    __slots__ = ("_function", "_runtime", "updated", "wiring")
+
+    def __init__(
+        self,
+        function: GraphFunction,
+        wiring: Wiring,
+        training: bool,
+        generator: Generator | None,
+        device: torch.device,
+    ) -> None:
+        self.wiring = wiring
+        self._function = function
+        self._runtime: dict[str, Any] = {"training": training, "generator": generator, "device": device}
+        self.updated = function.updated
+
+    def __call__(self, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Return the outputs; the new values of auxiliary states are put into `tensors`."""
+        outputs, updates = self._function(tensors, **self._runtime)
+        for place in self.updated:
+            tensors[place] = updates.get(self._function.names[place], tensors[place])
+        return outputs
 
 
 def _shown(step: _Step, watcher: Watcher) -> _Step:
@@ -235,10 +283,11 @@ def _watched_call(
     return result  # type: ignore[no-any-return]
 
 
-def _runtime(
-    wanted: frozenset[str], training: bool, generator: Generator | None, device: torch.device
-) -> dict[str, object]:
+def _runtime(step: _Step, training: bool, generator: Generator | None, device: torch.device) -> dict[str, object]:
+    wanted = step.runtime
     given: dict[str, object] = {}
+    if "bodies" in wanted:
+        given["bodies"] = [BoundBody(*body, training, generator, device) for body in step.bodies]
     if "training" in wanted:
         given["training"] = training
     if "generator" in wanted:

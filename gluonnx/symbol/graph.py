@@ -1,6 +1,6 @@
 """The graph behind every Symbol: nodes, the order to walk them in, and the names of what they give."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from gluonnx.ops.table import Operator
@@ -17,9 +17,10 @@ class Node:
         typed: The same as typed values, defaults included; empty for a variable.
         versions: The write counts that a text gives for the inputs, None where they follow from the graph.
         annotations: What `AttrScope` and `attr=` attach (`__lr_mult__`, `ctx_group`, ...).
+        subgraphs: What the operator runs (the body of a loop), in its order.
     """
 
-    __slots__ = ("annotations", "attrs", "inputs", "name", "op", "typed", "versions")
+    __slots__ = ("annotations", "attrs", "inputs", "name", "op", "subgraphs", "typed", "versions")
 
     def __init__(
         self,
@@ -29,6 +30,7 @@ class Node:
         attrs: dict[str, str] | None = None,
         annotations: dict[str, str] | None = None,
         versions: Sequence[int] | None = None,
+        subgraphs: Sequence["Subgraph"] = (),
     ) -> None:
         self.op = op
         self.name = name
@@ -36,6 +38,7 @@ class Node:
         self.attrs: dict[str, str] = attrs or {}
         self.annotations: dict[str, str] = annotations or {}
         self.versions = versions
+        self.subgraphs = tuple(subgraphs)
         self.typed: dict[str, Any] = op.parse(self.attrs) if op is not None else {}
 
     def __repr__(self) -> str:
@@ -67,6 +70,23 @@ Entry = tuple[Node, int]
 """One output of a node."""
 
 
+class Subgraph:
+    """A graph that an operator runs. It shares no node with the graph around it.
+
+    Attributes:
+        heads: Its outputs.
+        input_names: Its variables in the order of use; the operator's wiring counts them.
+        function: It, compiled; the executor's.
+    """
+
+    __slots__ = ("function", "heads", "input_names")
+
+    def __init__(self, heads: Sequence[Entry]) -> None:
+        self.heads = tuple(heads)
+        self.input_names = tuple(n.name for n in topological(heads) if n.is_variable)
+        self.function: Any = None
+
+
 def topological(heads: Iterable[Entry]) -> list[Node]:
     """Return every node that `heads` need, inputs before users, in the order of MXNet's depth-first walk."""
     order: list[Node] = []
@@ -86,6 +106,14 @@ def topological(heads: Iterable[Entry]) -> list[Node]:
                 done.add(id(node))
                 order.append(node)
     return order
+
+
+def all_nodes(heads: Iterable[Entry]) -> Iterator[Node]:
+    """Give every node that `heads` need, those of subgraphs too."""
+    for node in topological(heads):
+        yield node
+        for subgraph in node.subgraphs:
+            yield from all_nodes(subgraph.heads)
 
 
 def auxiliary_variables(nodes: Iterable[Node]) -> set[int]:

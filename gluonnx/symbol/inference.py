@@ -1,21 +1,27 @@
 """Shapes and dtypes of a graph, found by running each operator's torch function on meta tensors."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 
 from gluonnx.errors import InputError, MXNetError
 from gluonnx.ops.dtypes import BY_TORCH, DTYPES, torch_dtype
-from gluonnx.ops.table import Operator
-from gluonnx.symbol.graph import Entry, Node, topological
+from gluonnx.ops.table import Operator, Wiring
+from gluonnx.symbol.bodies import spread_dtypes, spread_shapes, wired
+from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
 from gluonnx.symbol.partial import UNKNOWN, PartialShapes, is_complete
 from gluonnx.util import is_np_shape
 
 Shape = tuple[int, ...]
 Kind = tuple[Shape, str]
 """Shape and canonical dtype name."""
+Spreading = tuple[list[Shape | None], list[Shape | None]]
+"""Shapes of an operator's inputs and outputs."""
+
+PLAIN_DTYPES = {"float32", "float64"}
+"""Dtypes that operators without a `dtype` attribute give where all their inputs have them."""
 
 KEPT_ANSWERS = 4096
 """Calls of operators (attributes, shapes and dtypes of the inputs) whose outputs are remembered."""
@@ -99,7 +105,9 @@ def infer(
             continue
         open_shape = wanted_shape(node)
         if open_shape is not None:
-            found.dtypes[id(node), 0] = node.typed["dtype"]
+            told = node.op.infer_dtypes({"output": None}, node.typed)["output"]
+            if told is not None:
+                found.dtypes[id(node), 0] = told
             if open_shape:
                 incomplete[id(node), 0] = open_shape
             continue
@@ -175,6 +183,9 @@ def _spread_dtypes(nodes: Sequence[Node], found: dict[tuple[int, int], str]) -> 
 def _spread_at(node: Node, found: dict[tuple[int, int], str]) -> None:
     op = node.op
     assert op is not None
+    if node.subgraphs:
+        _spread_in_subgraphs(node, found)
+        return
     active = op.active_inputs(node.typed, len(node.inputs))
     keys = {spec.name: (id(n), i) for spec, (n, i) in zip(active, node.inputs, strict=False)}
     keys |= {name: (id(node), i) for i, name in enumerate(op.output_names(node.typed))}
@@ -190,6 +201,39 @@ def _spread_at(node: Node, found: dict[tuple[int, int], str]) -> None:
             raise InputError(
                 f"{op.name} `{node.name}`: dtypes differ: expected one dtype, got {listed}. Cast one of them."
             )
+
+
+def _spread_in_subgraphs(node: Node, found: dict[tuple[int, int], str]) -> None:
+    ins = [(id(n), i) for n, i in node.inputs]
+    outs = [(id(node), i) for i in range(node.output_count)]
+    told = spread_dtypes(node, [found.get(k) for k in ins], [found.get(k) for k in outs], _find_dtypes)
+    for key, dtype in zip((*ins, *outs), (*told[0], *told[1]), strict=True):
+        if dtype is not None:
+            found.setdefault(key, dtype)
+
+
+def _find_dtypes(heads: Sequence[Entry], known: Mapping[str, str]) -> Callable[[Entry], str | None]:
+    dtypes = infer_dtypes(heads, known, default_dtype=None)
+    return lambda entry: dtypes.get((id(entry[0]), entry[1]))
+
+
+def _ask_subgraphs(
+    node: Node, inputs: Sequence[Shape | None], outputs: Sequence[Shape | None], found: Inference, default_dtype: str
+) -> tuple[list[Shape | None], list[Shape | None]]:
+    """Return what a node's subgraphs tell of the shapes of its inputs and outputs."""
+
+    def find(subgraph: Subgraph, wiring: Wiring, known: Mapping[str, Shape]) -> Callable[[Entry], Shape | None]:
+        readers = zip(subgraph.input_names, wiring.inputs, strict=True)
+        dtypes = {name: dtype for name, i in readers if (dtype := found.dtype(node.inputs[i])) is not None}
+        inner = infer(subgraph.heads, known, dtypes, default_dtype=default_dtype)
+
+        def of(entry: Entry) -> Shape | None:
+            shape = inner.shape(entry)
+            return inner.partial.get((id(entry[0]), entry[1])) if shape is None else shape
+
+        return of
+
+    return spread_shapes(node, inputs, outputs, find)
 
 
 def _telling(nodes: Sequence[Node], shapes: Mapping[str, Shape]) -> set[int]:
@@ -210,7 +254,17 @@ def _infer_variables(
     op = node.op
     assert op is not None
     active = op.active_inputs(node.typed, len(node.inputs))
-    if op.has_parameter_rule:
+    if node.subgraphs:
+        inputs = [found.shape(e) for e in node.inputs]
+        if None in inputs:
+            given_shapes = [
+                incomplete.get((id(n), i)) if s is None else s for s, (n, i) in zip(inputs, node.inputs, strict=True)
+            ]
+            told_shapes, _ = _ask_subgraphs(node, given_shapes, [None] * node.output_count, found, default_dtype)
+            for shape, (source, index), before in zip(told_shapes, node.inputs, inputs, strict=True):
+                if before is None and source.is_variable and shape is not None and is_complete(shape):
+                    found.shapes[id(source), index] = shape
+    elif op.has_parameter_rule:
         known = {spec.name: found.shape(entry) for spec, entry in zip(active, node.inputs, strict=False)}
         if any(s is None for s in known.values()):
             rule = op.parameter_shapes(known, node.typed)
@@ -227,7 +281,7 @@ def _infer_variables(
 def _infer_outputs(node: Node, found: Inference, default_dtype: str) -> None:
     """Find shapes and dtypes of an operator's outputs, if those of its inputs are known."""
     inputs = [found.shape(e) for e in node.inputs]
-    if any(s is None for s in inputs):
+    if any(s is None for s in inputs) or (node.op is not None and node.op.shapes == "values"):
         return
     kinds = tuple(
         (s, found.dtype(e) or default_dtype) for s, e in zip(inputs, node.inputs, strict=True) if s is not None
@@ -242,6 +296,14 @@ def _settle_dtypes(node: Node, found: Inference, default_dtype: str) -> None:
     op = node.op
     assert op is not None
     if all((id(n), i) in found.dtypes for n, i in node.inputs):
+        return
+    if node.subgraphs:
+        given = [found.dtypes.get((id(n), i)) for n, i in node.inputs]
+        for dtype, (n, i) in zip(
+            spread_dtypes(node, given, [None] * node.output_count, _find_dtypes)[0], node.inputs, strict=True
+        ):
+            if dtype is not None and n.is_variable:
+                found.dtypes.setdefault((id(n), i), dtype)
         return
     active = op.active_inputs(node.typed, len(node.inputs))
     entries = [(spec.name, (id(n), i), n) for spec, (n, i) in zip(active, node.inputs, strict=False)]
@@ -267,9 +329,12 @@ def _infer_partly(
         kinds = tuple((s, found.dtype(e) or default_dtype) for s, e in zip(shapes, node.inputs, strict=True))
         return [shape for shape, _ in _outputs_of(node, kinds)]
 
+    def spread(node: Node, inputs: Sequence[Shape | None], outputs: Sequence[Shape | None]) -> Spreading:
+        return _ask_subgraphs(node, inputs, outputs, found, default_dtype)
+
     told = infer_dtypes_of(nodes, found.dtypes, default_dtype)
     found.dtypes.update({key: dtype for key, dtype in told.items() if key not in found.dtypes})
-    solver = PartialShapes(nodes, {**incomplete, **found.shapes}, run)
+    solver = PartialShapes(nodes, {**incomplete, **found.shapes}, run, spread)
     solver.solve()
     for key, shape in solver.shapes.items():
         if is_complete(shape):
@@ -310,6 +375,8 @@ def _outputs_of(node: Node, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
     # What a user's own operator gives may change when it is registered again.
     run = _run_on_meta.__wrapped__ if op.is_open else _run_on_meta
     try:
+        if node.subgraphs:
+            return _run_subgraphs_on_meta(node, kinds)
         return run(op, tuple(node.attrs.items()), kinds)[: node.output_count]
     except (RuntimeError, ValueError, IndexError, TypeError) as err:
         if isinstance(err, MXNetError) and not isinstance(err, InputError):
@@ -320,7 +387,17 @@ def _outputs_of(node: Node, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
 
 @functools.lru_cache(maxsize=KEPT_ANSWERS)
 def _run_on_meta(op: Operator, attrs: tuple[tuple[str, str], ...], kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
-    """Run an operator's torch function on meta tensors; a graph asks the same again and again, and it is slow."""
+    """Run an operator's torch function on meta tensors; a graph asks the same again and again, and it is slow.
+
+    Where the table tells the shapes, and there is one dtype of floating point, nothing is run.
+    """
+    typed = op.parse(dict(attrs))
+    dtypes = {dtype for _, dtype in kinds}
+    if len(dtypes) == 1 and dtypes <= PLAIN_DTYPES and typed.get("dtype") is None:
+        told = op.told_shapes([shape for shape, _ in kinds], typed)
+        if told is not None:
+            dtype = dtypes.pop()
+            return tuple((shape, dtype) for shape in told)
     tensors = [torch.empty(shape, dtype=torch_dtype(dtype), device="meta") for shape, dtype in kinds]
     runtime: dict[str, object] = {}
     if "training" in op.runtime:
@@ -330,9 +407,21 @@ def _run_on_meta(op: Operator, attrs: tuple[tuple[str, str], ...], kinds: tuple[
     if "device" in op.runtime:
         runtime["device"] = torch.device("meta")
     with torch.no_grad():
-        result = op.forward(*tensors, **op.parse(dict(attrs)), **runtime)
+        result = op.forward(*tensors, **typed, **runtime)
     outputs = result if isinstance(result, (tuple, list)) else (result,)
     return tuple((tuple(t.shape), BY_TORCH[t.dtype].name) for t in outputs if t is not None)
+
+
+def _run_subgraphs_on_meta(node: Node, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    from gluonnx.symbol.executor import BoundBody, compiled
+
+    assert node.op is not None
+    meta = torch.device("meta")
+    tensors = [torch.empty(shape, dtype=torch_dtype(dtype), device=meta) for shape, dtype in kinds]
+    bodies = [BoundBody(compiled(subgraph), wiring, False, None, meta) for subgraph, wiring in wired(node)]
+    with torch.no_grad():
+        outputs = node.op.forward(*tensors, **node.typed, bodies=bodies)[: node.output_count]
+    return tuple((tuple(t.shape), BY_TORCH[t.dtype].name) for t in outputs)
 
 
 def _parse_declared_shape(text: str) -> Shape:

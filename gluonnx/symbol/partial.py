@@ -2,8 +2,8 @@
 
 A dimension is -1 while it is unknown, a shape None while its rank is. An operator tells by `Operator.shapes` how its
 shapes depend on each other; where it says `derived`, its torch function is run on meta tensors with three probe values
-in place of each unknown dimension: an output dimension that does not change is known, one that changes by exactly as
-much as an unknown dimension differs from it by a constant, and one in proportion to it is a multiple of it.
+in place of each unknown dimension: an output dimension that does not change is known, one that changes by a whole
+multiple of what an unknown dimension changes by is that multiple and a constant, one in proportion is a part of it.
 """
 
 import math
@@ -16,6 +16,8 @@ from gluonnx.symbol.graph import Node
 Partial = tuple[int, ...]
 Key = tuple[int, int]
 Run = Callable[[Node, Sequence[Partial]], Sequence[Partial]]
+Shapes = Sequence[Partial | None]
+Spread = Callable[[Node, Shapes, Shapes], tuple[Shapes, Shapes]]
 
 UNKNOWN = -1
 PROBES = 3
@@ -30,12 +32,14 @@ class PartialShapes:
         nodes: The graph, inputs before users.
         known: What is known at the start, by (node id, output index).
         run: Gives the output shapes of a node from known input shapes; raises what the operator raises.
+        spread: Gives what a node's subgraphs tell of its input and output shapes.
     """
 
-    def __init__(self, nodes: Sequence[Node], known: Mapping[Key, Partial], run: Run) -> None:
+    def __init__(self, nodes: Sequence[Node], known: Mapping[Key, Partial], run: Run, spread: Spread) -> None:
         self.shapes: dict[Key, Partial] = dict(known)
         self._nodes = [n for n in nodes if n.op is not None]
         self._run = run
+        self._spread = spread
         self._changed = False
 
     def solve(self) -> None:
@@ -59,8 +63,17 @@ class PartialShapes:
         outputs = [self.shapes.get((id(node), i)) for i in range(node.output_count)]
         if all(map(is_complete, inputs)) and all(map(is_complete, outputs)):
             return
+        if node.op.shapes == "values":
+            return
         if node.op.shapes == "same":
             self._unify_all(node)
+            return
+        if node.subgraphs:
+            ins, outs = self._spread(node, inputs, outputs)
+            keys = [*((id(n), i) for n, i in node.inputs), *((id(node), i) for i in range(node.output_count))]
+            for key, shape in zip(keys, (*ins, *outs), strict=True):
+                if shape is not None:
+                    self._learn(key, shape, node)
             return
         if node.op.has_parameter_rule:
             self._apply_rule(node)
@@ -114,7 +127,8 @@ class PartialShapes:
                 self._learn((id(source), index), _agreed([told[spec.name] for told in found]), node)
 
     def _probe(self, node: Node, inputs: Sequence[Partial]) -> None:
-        for groups in _groupings(inputs):
+        assert node.op is not None
+        for groups in _groupings(inputs, node.op.shapes == "even"):
             results = []
             for probe in range(PROBES):
                 values = {place: _value(group, probe) for place, group in groups.items()}
@@ -159,13 +173,9 @@ class PartialShapes:
                 if agreed[axis] != UNKNOWN or dimension == UNKNOWN:
                     continue
                 for group in dict.fromkeys(groups.values()):
-                    offsets = {shape[axis] - _value(group, probe) for probe, shape in enumerate(shapes)}
-                    factors = {Fraction(shape[axis], _value(group, probe)) for probe, shape in enumerate(shapes)}
-                    if len(offsets) == 1:
-                        self._assign(node, groups, group, dimension - offsets.pop())
-                        break
-                    if len(factors) == 1 and (factor := factors.pop()) and not dimension % factor:
-                        self._assign(node, groups, group, int(dimension / factor))
+                    line = _line(group, [shape[axis] for shape in shapes])
+                    if line is not None and not (dimension - line[1]) % line[0]:
+                        self._assign(node, groups, group, int((dimension - line[1]) / line[0]))
                         break
 
     def _assign(self, node: Node, groups: Mapping[tuple[int, int], int], group: int, dimension: int) -> None:
@@ -188,7 +198,7 @@ class PartialShapes:
             return tuple(b if a == UNKNOWN else a for a, b in zip(first, second, strict=True))
         assert node.op is not None
         raise InputError(
-            f"{node.op.name} `{node.name}`: shapes are inconsistent: expected {_show(first)}, got {_show(second)}."
+            f"{node.op.name} `{node.name}`: shapes are inconsistent: expected {show(first)}, got {show(second)}."
         )
 
 
@@ -197,11 +207,26 @@ def is_complete(shape: Partial | None) -> bool:
     return shape is not None and UNKNOWN not in shape
 
 
+def _line(group: int, found: Sequence[int]) -> tuple[Fraction, int] | None:
+    """Return (slope, offset) with which a dimension follows a group's probe values.
+
+    A slope that is no whole number counts only without an offset: a stride has one too, and hides what it rounds away.
+    """
+    values = [_value(group, probe) for probe in range(PROBES)]
+    slope = Fraction(found[1] - found[0], values[1] - values[0])
+    offsets = {size - slope * value for size, value in zip(found, values, strict=True)}
+    if slope <= 0 or len(offsets) != 1:
+        return None
+    offset = offsets.pop()
+    return None if offset and slope.denominator != 1 else (slope, int(offset))
+
+
 def _with(shape: Partial, dimension: int) -> Partial:
     return tuple(dimension if d == UNKNOWN else d for d in shape)
 
 
-def _show(shape: Partial) -> str:
+def show(shape: Partial) -> str:
+    """Write a shape with question marks for unknown dimensions."""
     return f"({', '.join('?' if d == UNKNOWN else str(d) for d in shape)}{',' if len(shape) == 1 else ''})"
 
 
@@ -218,9 +243,12 @@ def _agreed(shapes: Sequence[Partial]) -> Partial:
     return tuple(dims[0] if len(set(dims)) == 1 else UNKNOWN for dims in zip(*shapes, strict=True))
 
 
-def _groupings(inputs: Sequence[Partial]) -> Iterator[dict[tuple[int, int], int]]:
+def _groupings(inputs: Sequence[Partial], are_equal: bool) -> Iterator[dict[tuple[int, int], int]]:
     """Ways in which unknown dimensions may be equal: none, those on one axis, all."""
     places = [(i, axis) for i, shape in enumerate(inputs) for axis, d in enumerate(shape) if d == UNKNOWN]
+    if are_equal:
+        yield dict.fromkeys(places, 0)
+        return
     yield {place: group for group, place in enumerate(places)}
     if len(places) > 1:
         yield {place: place[1] for place in places}

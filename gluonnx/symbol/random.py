@@ -33,7 +33,11 @@ def normal(loc: Any = 0, scale: Any = 1, shape: Any = None, dtype: Any = None, *
 
 
 def randn(*shape: int, **kwargs: Any) -> Symbol:
-    """Return a symbol drawn from the normal distribution; the shape is given as positional ints."""
+    """Return a symbol drawn from the normal distribution; the shape is given as positional ints.
+
+    A symbol `data` is taken and not read, as by MXNet.
+    """
+    kwargs.pop("data", None)
     return normal(kwargs.pop("loc", 0), kwargs.pop("scale", 1), shape=shape or None, **kwargs)
 
 

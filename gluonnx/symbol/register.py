@@ -5,10 +5,18 @@ from typing import Any
 
 from gluonnx import name as naming
 from gluonnx.attribute import HIDDEN_KEYS, annotations
-from gluonnx.errors import AttributeValueError, GraphError
-from gluonnx.ops.signature import INPLACE_METHODS, arrange, document, signature, split_inplace
+from gluonnx.errors import AttributeValueError, GraphError, InputTypeError
+from gluonnx.ops.signature import (
+    INPLACE_METHODS,
+    arrange,
+    document,
+    signature,
+    signature_with_inplace,
+    split_inplace,
+)
 from gluonnx.ops.table import TABLE, Operator
-from gluonnx.symbol.graph import Entry, Node
+from gluonnx.symbol.bodies import check_subgraphs
+from gluonnx.symbol.graph import Entry, Node, Subgraph
 from gluonnx.symbol.symbol import Symbol
 
 Function = Callable[..., Symbol]
@@ -29,21 +37,23 @@ def attach_methods() -> None:
     for op in TABLE.operators():
         for name in op.method:
             if name not in Symbol.__dict__:
-                setattr(Symbol, name, _method(function(name if name in op.names else op.name), name))
+                setattr(Symbol, name, _method(op, function(name if name in op.names else op.name), name))
 
 
-def _method(fn: Function, name: str) -> Function:
+def _method(op: Operator, fn: Function, name: str) -> Function:
     def method(self: Symbol, *args: Any, **kwargs: Any) -> Symbol:
         return fn(self, *args, **kwargs)
 
     def with_inplace(self: Symbol, *args: Any, inplace: bool = False, **kwargs: Any) -> Symbol:
         return fn(self, *split_inplace(name, args, inplace)[0], **kwargs)
 
-    if name in INPLACE_METHODS:
+    is_inplace = name in INPLACE_METHODS
+    if is_inplace:
         method = with_inplace
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = fn.__doc__
+    method.__signature__ = signature_with_inplace(op, name) if is_inplace else signature(op)  # type: ignore[attr-defined]
     return method
 
 
@@ -54,6 +64,8 @@ def _make(op: Operator, alias: str) -> Function:
         name = kwargs.pop("name", None)
         attr = kwargs.pop("attr", None)
         kwargs.pop("out", None)
+        if op.subgraphs:
+            return _with_subgraphs(op, args, kwargs, naming.current().get(name, hint), annotations(attr))
         inputs, attrs = arrange(op, args, kwargs, Symbol)
         own = {k: str(attrs.pop(k)) for k in list(attrs) if k in HIDDEN_KEYS or (k[:2] == "__" == k[-2:])}
         return compose(op, inputs, attrs, naming.current().get(name, hint), annotations({**(attr or {}), **own}))
@@ -64,8 +76,32 @@ def _make(op: Operator, alias: str) -> Function:
     return fn
 
 
+def _with_subgraphs(
+    op: Operator, args: Sequence[Any], kwargs: Mapping[str, Any], name: str, notes: dict[str, str]
+) -> Symbol:
+    """Compose an operator whose first arguments are its subgraphs."""
+    count = len(op.subgraphs)
+    symbols = args[:count]
+    if len(symbols) < count or not all(isinstance(s, Symbol) for s in symbols):
+        got = ", ".join(type(s).__name__ for s in symbols)
+        raise InputTypeError(
+            f"{op.name}: subgraphs missing: expected the symbols {', '.join(op.subgraphs)} first, got {got or 'none'}. "
+            "Use `sym.contrib.foreach`, `while_loop` or `cond`."
+        )
+    inputs, attrs = arrange(op, args[count:], kwargs, Symbol)
+    text = {key: str(list(value)) if isinstance(value, (list, tuple)) else value for key, value in attrs.items()}
+    if op.count_attribute is not None:
+        text[op.count_attribute] = count + sum(len(s) for s in inputs if s is not None)
+    return compose(op, inputs, text, name, notes, [Subgraph(s._heads) for s in symbols])
+
+
 def compose(
-    op: Operator, inputs: Sequence[Symbol | None], attrs: Mapping[str, Any], name: str, notes: dict[str, str]
+    op: Operator,
+    inputs: Sequence[Symbol | None],
+    attrs: Mapping[str, Any],
+    name: str,
+    notes: dict[str, str],
+    subgraphs: Sequence[Subgraph] = (),
 ) -> Symbol:
     """Return a new node's visible outputs. Inputs that are missing become variables `<name>_<input>`.
 
@@ -87,6 +123,7 @@ def compose(
         if op.count_attribute is not None:
             text.setdefault(op.count_attribute, str(len(entries)))
             typed = op.parse(text)
+        entries += [_missing(op, missing, name, text, notes) for missing in op.named(typed)[len(entries) :]]
         op.check_count(len(entries), typed)
     else:
         active = op.active_inputs(typed)
@@ -94,7 +131,11 @@ def compose(
         given: dict[str, Symbol] = {spec.name: s for spec, s in zip(specs, inputs, strict=False) if s is not None}
         names = {spec.name for spec in active}
         if any(n not in names for n in given):
-            op.check_count(len(active) + 1, typed)
+            present = [s for s in inputs[: len(active)] if s is not None]
+            if not len(present) == len(given) == len(active):
+                op.check_count(len(active) + 1, typed)
+            # By position, inputs that are left out do not keep their place.
+            given = {spec.name: s for spec, s in zip(active, present, strict=True)}
         entries = []
         for spec in active:
             symbol = given.get(spec.name)
@@ -107,7 +148,9 @@ def compose(
                     "Index it: symbol[0]."
                 )
             entries.append(symbol._heads[0])
-    node = Node(op, name, entries, text, notes)
+    node = Node(op, name, entries, text, notes, subgraphs=subgraphs)
+    if op.subgraphs:
+        check_subgraphs(node)
     return Symbol([(node, i) for i in range(node.visible_count)])
 
 

@@ -9,10 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gluonnx.attribute import HIDDEN_KEYS, annotations
-from gluonnx.errors import ArgumentError, GraphError, InputError, InputTypeError, NotImplementedForSymbol
+from gluonnx.errors import (
+    ArgumentError,
+    GraphError,
+    InputError,
+    InputTypeError,
+    NotImplementedForSymbol,
+    NotSupportedError,
+)
+from gluonnx.moved import names_of
 from gluonnx.ops.attributes import to_text
 from gluonnx.ops.dtypes import BY_NAME, as_dtype
 from gluonnx.symbol import inference
+from gluonnx.symbol.bodies import input_versions
 from gluonnx.symbol.graph import Entry, Node, auxiliary_variables, topological
 from gluonnx.util import is_np_shape
 
@@ -98,6 +107,19 @@ class Symbol:
         entries = [e for node in dict.fromkeys(n for n, _ in self._heads) for e in node.inputs]
         return Symbol(entries) if entries else None
 
+    def _gen_atomic_symbol(self) -> "Symbol":
+        """Return the outputs of the first output's operator with inputs of its own, to be composed anew.
+
+        Raises:
+            GraphError: The symbol is a variable.
+        """
+        from gluonnx.symbol.register import compose
+
+        node = self._heads[0][0]
+        if node.op is None:
+            raise GraphError(f"`{node.name}`: no operator: expected the output of one, got a variable.")
+        return compose(node.op, (), node.attrs, node.name, dict(node.annotations))
+
     def __len__(self) -> int:
         return len(self._heads)
 
@@ -149,6 +171,7 @@ class Symbol:
                 dict(node.attrs),
                 dict(node.annotations),
                 node.versions,
+                node.subgraphs,
             )
         return Symbol([(copies[id(n)], i) for n, i in self._heads])
 
@@ -199,18 +222,18 @@ class Symbol:
         """Return an attribute of the node as text, None if it has none."""
         if len({id(n) for n, _ in self._heads}) != 1:
             return None
+        if key == "_value_index":
+            return ", ".join(str(index) for _, index in self._heads)
         return _visible_attributes(self._heads[0][0]).get(key)
 
     def list_attr(self, recursive: bool = False) -> dict[str, str]:
-        """Return the attributes of the node.
+        """Return the attributes of the node, of a group those of its first.
 
         Raises:
             DeprecationWarning: `recursive` is asked for; `attr_dict` is its replacement.
         """
         if recursive:
             raise DeprecationWarning("Symbol.list_attr with recursive=True is gone. Use attr_dict().")
-        if len({id(n) for n, _ in self._heads}) != 1:
-            return {}
         return _visible_attributes(self._heads[0][0])
 
     def attr_dict(self) -> dict[str, dict[str, str]]:
@@ -335,13 +358,15 @@ class Symbol:
         """Return a readable listing of the graph."""
         lines = ["Symbol Outputs:"]
         lines += [f"\toutput[{i}]={n.name}({k})" for i, (n, k) in enumerate(self._heads)]
-        for node in topological(self._heads):
+        nodes = topological(self._heads)
+        for node, versions in zip(nodes, input_versions(nodes), strict=True):
             if node.op is None:
                 lines.append(f"Variable:{node.name}")
                 continue
             lines += ["--------------------", f"Op:{node.op.name}, Name={node.name}", "Inputs:"]
-            for position, (source, index) in enumerate(node.inputs):
-                lines.append(f"\targ[{position}]={source.name}({index})")
+            for position, ((source, index), version) in enumerate(zip(node.inputs, versions, strict=True)):
+                note = f" version={version}" if source.is_variable else ""
+                lines.append(f"\targ[{position}]={source.name}({index}){note}")
             if node.attrs:
                 lines.append("Attrs:")
                 lines += [f"\t{k}={v}" for k, v in sorted(node.attrs.items())]
@@ -371,6 +396,10 @@ class Symbol:
         """Raise: a symbol has no values."""
         raise self._needs_values("copy")
 
+    def as_in_context(self) -> None:
+        """Raise: a symbol is on no context."""
+        raise self._needs_values("as_in_context")
+
     def detach(self) -> None:
         """Raise: a symbol has no values."""
         raise self._needs_values("detach")
@@ -383,6 +412,27 @@ class Symbol:
         """Return the symbol itself: it is of the classic interface."""
         return self
 
+    # What MXNet's backends do, and ONNX Runtime here -----------------------------------------------------------------
+
+    def optimize_for(self, backend: str, args: Any = None, aux: Any = None, ctx: Any = None, **kwargs: Any) -> "Symbol":
+        """Return the symbol: ONNX Runtime optimizes what runs, so that `backend` changes nothing."""
+        return self
+
+    def get_backend_symbol(self, backend: str) -> "Symbol":
+        """Return the symbol; see `optimize_for`."""
+        return self
+
+    def gradient(self, wrt: Sequence[str]) -> None:
+        """Raise, as MXNet does: gradients are computed by `bind(...).backward()` or `autograd`.
+
+        Raises:
+            NotSupportedError: Always.
+        """
+        raise NotSupportedError(
+            f"Symbol.gradient: gradients are no symbols: expected a bound symbol, got wrt={wrt!r}. Use "
+            "`bind(...)` and `backward()`, or autograd."
+        )
+
     # Fluent methods with a signature of their own --------------------------------------------------------------------
 
     def astype(self, dtype: Any, **kwargs: Any) -> "Symbol":
@@ -394,6 +444,16 @@ class Symbol:
         if "shape" not in kwargs:
             kwargs["shape"] = shape[0] if len(shape) == 1 else shape
         return _op("reshape")(self, **kwargs)
+
+
+def _in_place(sign: str) -> Callable[[Symbol, Any], Symbol]:
+    def refuse(self: Symbol, other: Any) -> Symbol:
+        raise NotImplementedForSymbol(
+            f"Symbol: `{sign}=` is in place: expected an NDArray, got a Symbol, whose value others may read. "
+            f"Write `a = a {sign} b`."
+        )
+
+    return refuse
 
 
 def _written(found: inference.Inference, entry: Entry) -> Shape | None:
@@ -527,6 +587,11 @@ def install_operators() -> None:
         ("le", "_lesser_equal", "_lesser_equal_scalar"),
     ):
         setattr(Symbol, f"__{name}__", _arithmetic(pair_op, scalar_op))
+    for name, sign in (("add", "+"), ("sub", "-"), ("mul", "*"), ("truediv", "/")):
+        setattr(Symbol, f"__i{name}__", _in_place(sign))
     setattr(Symbol, "__neg__", lambda self: _op("_MulScalar")(self, scalar=-1.0))  # noqa: B010
     setattr(Symbol, "__abs__", lambda self: _op("abs")(self))  # noqa: B010
     setattr(Symbol, "__hash__", lambda self: id(self) // 16)  # noqa: B010
+
+
+__getattr__ = names_of(__name__, "gluonnx.symbol")

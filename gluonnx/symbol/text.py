@@ -18,26 +18,26 @@ from gluonnx.formats.symbol_json import (
 )
 from gluonnx.formats.symbol_upgrade import upgrade_graph
 from gluonnx.ops.table import TABLE
-from gluonnx.symbol.graph import Entry, Node, topological
+from gluonnx.symbol.bodies import check_subgraphs, input_versions
+from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
 from gluonnx.symbol.symbol import Symbol
 from gluonnx.util import is_np_shape
 
 
 def dumps(heads: Sequence[Entry]) -> str:
     """Return a graph as the text that MXNet 1.9.1 writes for it."""
+    attrs: dict[str, GraphAttr] = {"mxnet_version": ("int", MXNET_VERSION)}
+    if is_np_shape():
+        attrs["is_np_shape"] = ("int", 1)
+    return write_symbol_json(_record(heads, attrs))
+
+
+def _record(heads: Sequence[Entry], attrs: dict[str, GraphAttr]) -> GraphRecord:
     nodes = topological(heads)
     position = {id(n): i for i, n in enumerate(nodes)}
-    writes: dict[int, int] = {}
     records = []
     row_ptr = [0]
-    for node in nodes:
-        if node.op is not None:
-            for place in node.op.auxiliary_positions(node.typed):
-                source = node.inputs[place][0]
-                writes[id(source)] = writes.get(id(source), 0) + 1
-        versions = node.versions
-        if versions is None:
-            versions = [writes.get(id(n), 0) for n, _ in node.inputs]
+    for node, versions in zip(nodes, input_versions(nodes), strict=True):
         records.append(
             NodeRecord(
                 op="null" if node.op is None else node.op.name,
@@ -47,21 +47,17 @@ def dumps(heads: Sequence[Entry]) -> str:
                     EntryRecord(position[id(n)], i, version)
                     for (n, i), version in zip(node.inputs, versions, strict=True)
                 ),
+                subgraphs=tuple(_record(subgraph.heads, {}) for subgraph in node.subgraphs),
             )
         )
         unread = 0 if node.op is None else node.op.unread_outputs(node.typed)
         row_ptr.append(row_ptr[-1] + node.output_count + unread)
-    attrs: dict[str, GraphAttr] = {"mxnet_version": ("int", MXNET_VERSION)}
-    if is_np_shape():
-        attrs["is_np_shape"] = ("int", 1)
-    return write_symbol_json(
-        GraphRecord(
-            nodes=tuple(records),
-            heads=tuple(EntryRecord(position[id(n)], i, 0) for n, i in heads),
-            arg_nodes=tuple(i for i, n in enumerate(nodes) if n.is_variable),
-            node_row_ptr=tuple(row_ptr),
-            attrs=attrs,
-        )
+    return GraphRecord(
+        nodes=tuple(records),
+        heads=tuple(EntryRecord(position[id(n)], i, 0) for n, i in heads),
+        arg_nodes=tuple(i for i, n in enumerate(nodes) if n.is_variable),
+        node_row_ptr=tuple(row_ptr),
+        attrs=attrs,
     )
 
 
@@ -104,11 +100,16 @@ def _input_names(name: str, attrs: Mapping[str, str]) -> list[str] | None:
 
 def _build(record: GraphRecord, where: str) -> Symbol:
     record = upgrade_graph(record, _input_names)
+    is_old_text = is_np_shape() and "is_np_shape" not in record.attrs
+    return Symbol(_heads(record, where, is_old_text))
+
+
+def _heads(record: GraphRecord, where: str, is_old_text: bool) -> list[Entry]:
     nodes: list[Node] = []
     for index, node in enumerate(record.nodes):
         if node.is_variable:
             notes = dict(node.attrs)
-            if is_np_shape() and "is_np_shape" not in record.attrs and "__shape__" in notes:
+            if is_old_text and "__shape__" in notes:
                 notes["__shape__"] = _with_unknown_as_minus_one(notes["__shape__"])
             nodes.append(Node(None, node.name, annotations=notes))
             continue
@@ -121,9 +122,14 @@ def _build(record: GraphRecord, where: str) -> Symbol:
         attrs = {k: v for k, v in node.attrs.items() if k in op.attributes or not _is_annotation(k)}
         notes = {k: v for k, v in node.attrs.items() if k not in attrs}
         inputs = [(nodes[e.node], e.output) for e in node.inputs]
+        subgraphs = [
+            Subgraph(_heads(inner, f"{where}: nodes[{index}] `{node.name}`: subgraphs[{k}]", is_old_text))
+            for k, inner in enumerate(node.subgraphs)
+        ]
         try:
-            built = Node(op, node.name, inputs, attrs, notes, [e.version for e in node.inputs])
+            built = Node(op, node.name, inputs, attrs, notes, [e.version for e in node.inputs], subgraphs)
             op.check_count(len(inputs), built.typed)
+            check_subgraphs(built)
         except MXNetError as err:
             raise FormatError(f"{where}: nodes[{index}] `{node.name}`: {err}") from err
         for source, output in inputs:
@@ -133,7 +139,13 @@ def _build(record: GraphRecord, where: str) -> Symbol:
                     f"{source.output_count}, got output index {output}."
                 )
         nodes.append(built)
-    return Symbol([(nodes[e.node], e.output) for e in record.heads])
+    for entry in record.heads:
+        if entry.output >= nodes[entry.node].output_count:
+            raise FormatError(
+                f"{where}: heads: no such output: `{nodes[entry.node].name}` has {nodes[entry.node].output_count}, "
+                f"got output index {entry.output}."
+            )
+    return [(nodes[e.node], e.output) for e in record.heads]
 
 
 def _with_unknown_as_minus_one(shape: str) -> str:

@@ -6,6 +6,7 @@ Every step is compared with MXNet 1.9.1's recorded answer (tests/golden/make_glu
 import contextlib
 import functools
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,11 @@ def answer(case):
 def texts(case):
     """Return MXNet's texts for a case."""
     return _texts(_GROUP_OF[case.id])[case.id]
+
+
+def symbol_text(case):
+    """MXNet's symbol-json; a shape that its layer declares as a list stands as a tuple, as ours all do."""
+    return re.sub(r'("__shape__": ")\[([\d, ]+)\]"', r'\1(\2)"', texts(case)["symbol"])
 
 
 def inputs_of(case):

@@ -92,14 +92,14 @@ def test_hybridized_training_is_mxnets(case):
 @over(is_exported)
 def test_the_traced_graph_is_mxnets_export(case):
     net = road.traced(case)
-    assert net._trace.output.tojson() == road.texts(case)["symbol"]
+    assert net._trace.output.tojson() == road.symbol_text(case)
 
 
 @over(has_onnx)
 def test_exported_files_give_the_same_answer(case, tmp_path):
     net = road.traced(case)
     symbol_file, params_file, onnx_file = net.export(tmp_path / "net")
-    assert Path(symbol_file).read_text() == road.texts(case)["symbol"]
+    assert Path(symbol_file).read_text() == road.symbol_text(case)
     assert sorted(mx.nd.load(params_file)) == sorted(road.texts(case)["exported"])
     names = ["data"] if len(case.inputs) == 1 else [f"data{i}" for i in range(len(case.inputs))]
     imported = mx.gluon.SymbolBlock.imports(symbol_file, names, params_file)

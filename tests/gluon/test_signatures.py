@@ -8,10 +8,6 @@ from gluon import road
 
 import gluonnx as mx
 
-ABSENT = {
-    "gluon.utils.replace_file": "a detail of download; pathlib has it",
-}
-
 SIGNATURES = json.loads((road.GOLDEN / "signatures.json").read_text())
 
 
@@ -41,13 +37,6 @@ def _normal(arguments):
     return [a for a in arguments if a[0] not in ("prefix", "params", "kwargs")]
 
 
-@pytest.mark.parametrize("path", sorted(SIGNATURES.keys() - ABSENT.keys()))
+@pytest.mark.parametrize("path", sorted(SIGNATURES))
 def test_arguments_are_mxnets(path):
     assert _normal(_arguments(_find(path))) == _normal(SIGNATURES[path])
-
-
-@pytest.mark.parametrize("path", sorted(ABSENT))
-def test_what_is_absent_is_absent(path):
-    assert path in SIGNATURES
-    with pytest.raises(AttributeError):
-        _find(path)

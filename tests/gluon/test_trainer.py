@@ -121,7 +121,7 @@ def test_one_context_needs_no_kvstore():
     trainer = mx.gluon.Trainer([x], "sgd", kvstore="dist_sync")
     with pytest.raises(MXNetError, match=r"not built yet: .* got name='dist_sync'"):
         trainer.step(1)
-    with pytest.raises(TypeError, match="kvstore must be KVStore, str or None: got int"):
+    with pytest.raises(TypeError, match="kvstore must be KVStore, str or None: got kvstore=3"):
         mx.gluon.Trainer([x], "sgd", kvstore=3).step(1)
 
 
@@ -308,3 +308,44 @@ def test_parameters_of_a_dict_are_taken_in_the_order_of_their_names():
     params = {name: parameter(name) for name in ("b", "a", "c")}
     trainer = mx.gluon.Trainer(params, "sgd")
     assert [p.name for p in trainer._params] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(("text", "expected"), [(None, True), ("1", True), ("0", False)])
+def test_the_environment_decides_where_parameters_are_updated(monkeypatch, text, expected):
+    if text is None:
+        monkeypatch.delenv("MXNET_UPDATE_ON_KVSTORE", raising=False)
+    else:
+        monkeypatch.setenv("MXNET_UPDATE_ON_KVSTORE", text)
+    net = mx.gluon.nn.Dense(1, in_units=2)
+    net.initialize(ctx=[mx.cpu(0), mx.cpu(1)])
+    for given in (None, True, False):
+        trainer = mx.gluon.Trainer(net.collect_params(), "sgd", update_on_kvstore=given)
+        trainer._prepare()
+        assert trainer._update_on_kvstore is (expected if given is None else given)
+
+
+def test_states_of_another_optimizer_replace_it(tmp_path):
+    def make(name, settings):
+        net = mx.gluon.nn.Dense(1, in_units=2, use_bias=False)
+        net.initialize(mx.init.One())
+        return net, mx.gluon.Trainer(net.collect_params(), name, settings)
+
+    def step(net, trainer):
+        with mx.autograd.record():
+            net(mx.nd.array([[1, -2]])).backward()
+        trainer.step(1)
+
+    first, trainer = make("adam", {"learning_rate": 0.25})
+    step(first, trainer)
+    trainer.save_states(tmp_path / "states")
+    second, other = make("sgd", {"learning_rate": 0.5})
+    second.weight.set_data(first.weight.data())
+    second.weight.lr_mult = 2.0
+    other.load_states(tmp_path / "states")
+    assert type(other.optimizer) is mx.optimizer.Adam
+    assert other.learning_rate == 0.25
+    assert other.optimizer.param_dict == {0: second.weight}
+    first.weight.lr_mult = 2.0
+    step(first, trainer)
+    step(second, other)
+    np.testing.assert_array_equal(first.weight.data().asnumpy(), second.weight.data().asnumpy())

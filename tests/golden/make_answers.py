@@ -26,6 +26,9 @@ FILES = {
     "symbol": "symbol/symbol_cases.py",
     "executor": "executor_cases.py",
     "custom": "custom_cases.py",
+    "updates": "update_cases.py",
+    "module": "module/module_cases.py",
+    "control_flow": "control_flow_cases.py",
 }
 
 

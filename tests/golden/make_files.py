@@ -197,8 +197,14 @@ def old_graphs():
         "slope": ([x, operator("LeakyReLU", "p", [0], slope)], [[1, 0]]),
         "slope_given": ([x, variable("g"), operator("LeakyReLU", "p", [0, 1], slope)], [[2, 0]]),
         "labels": (two_labels, [[2, 0], [1, 0]]),
-        "argmax": ([x, operator("argmax", "a", [0], {"axis": "-1"}), operator("argmin", "b", [1], {"axis": "-1"})], [[2, 0]]),
-        "argmax_0": ([x, operator("argmax", "a", [0], {"axis": "0"}), operator("sum", "b", [1], {"axis": "-1"})], [[2, 0]]),
+        "argmax": (
+            [x, operator("argmax", "a", [0], {"axis": "-1"}), operator("argmin", "b", [1], {"axis": "-1"})],
+            [[2, 0]],
+        ),
+        "argmax_0": (
+            [x, operator("argmax", "a", [0], {"axis": "0"}), operator("sum", "b", [1], {"axis": "-1"})],
+            [[2, 0]],
+        ),
     }
 
 

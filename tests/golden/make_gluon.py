@@ -138,6 +138,10 @@ def signatures():
     found = {}
     modules = (mx.gluon.nn, mx.gluon.nn), (mx.gluon.loss, mx.gluon.loss), (mx.gluon.utils, mx.gluon.utils)
     modules += ((mx.gluon.contrib.nn, mx.gluon.contrib.nn.basic_layers),)
+    modules += ((mx.gluon.contrib.cnn, mx.gluon.contrib.cnn.conv_layers),)
+    modules += tuple((mx.gluon.rnn, m) for m in (mx.gluon.rnn.rnn_cell, mx.gluon.rnn.rnn_layer))
+    cells = mx.gluon.contrib.rnn
+    modules += tuple((cells, m) for m in (cells.rnn_cell, cells.conv_rnn_cell))
     for namespace, module in modules:
         names = getattr(module, "__all__", None) or [n for n in dir(module) if n[0].isupper()]
         for name in names:

@@ -100,7 +100,9 @@ def main():
     mx.random.seed(1)
     rng = np.random.RandomState(1)
     write_block("convnet", convnet(), {"data": rng.uniform(-1, 1, (2, 1, 8, 8))}, rng)
-    write_block("two", Two(prefix="two_"), {"data0": rng.uniform(-1, 1, (2, 5)), "data1": rng.uniform(-1, 1, (2, 3))}, rng)
+    write_block(
+        "two", Two(prefix="two_"), {"data0": rng.uniform(-1, 1, (2, 5)), "data1": rng.uniform(-1, 1, (2, 3))}, rng
+    )
     write_module(rng)
 
 

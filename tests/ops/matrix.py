@@ -73,8 +73,9 @@ def call(op, inputs, attrs, *, train=False, seed=0, device="cpu"):
     given = op.forward(*inputs, **attrs, **{k: v for k, v in runtime.items() if k in op.runtime})
     given = list(given) if isinstance(given, (tuple, list)) else [given]
     count = len(op.output_names(attrs))
-    assert len(given) == count + len(op.auxiliary), f"{op.name}: gives {len(given)} tensors"
-    states = {i: v for i, v in zip(op.auxiliary, given[count:], strict=True) if v is not None}
+    auxiliary = op.auxiliary_positions(attrs)
+    assert len(given) == count + len(auxiliary), f"{op.name}: gives {len(given)} tensors"
+    states = {i: v for i, v in zip(auxiliary, given[count:], strict=True) if v is not None}
     return Result(given[: op.visible_outputs(attrs)], states)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gluonnx.errors import AttributeValueError
-from gluonnx.ops.attributes import DTypeName, Shape, attribute, to_text
+from gluonnx.ops.attributes import DTypeName, Floats, Shape, attribute, to_text
 from gluonnx.ops.dtypes import DTYPES, as_dtype, torch_dtype
 
 INTS = st.integers(-(2**63), 2**63 - 1)
@@ -53,6 +53,9 @@ def test_shape_spellings():
     assert parse(Shape, "()") == parse(Shape, ()) == ()
     assert parse(Shape, "(2L, 3L)") == (2, 3)
     assert parse(Shape, np.array([2, 3])) == (2, 3)
+    assert parse(Floats, "(0.5, 1)") == parse(Floats, [0.5, 1]) == parse(Floats, np.array([0.5, 1])) == (0.5, 1.0)
+    assert parse(Floats, 0.5) == parse(Floats, "0.5") == parse(Floats, "[0.5]") == parse(Floats, "(0.5f,)") == (0.5,)
+    assert parse(Floats, "()") == ()
 
 
 @given(st.booleans())
@@ -63,7 +66,7 @@ def test_bools(value):
 
 @given(st.text())
 def test_any_text_parses_or_is_refused(text):
-    for annotation in (int, float, bool, Shape, DTypeName, Shape | None, Literal["a", "b"]):
+    for annotation in (int, float, bool, Shape, Floats, DTypeName, Shape | None, Literal["a", "b"]):
         try:
             typed = parse(annotation, text)
         except (ValueError, OverflowError):

@@ -6,12 +6,12 @@ from ops import matrix
 from ops.samples import Array, Sample
 
 from gluonnx.errors import AttributeValueError, InputError, LoweringError, MXNetError, UnknownOperatorError
-from gluonnx.ops import TABLE
+from gluonnx.ops import TABLE, optimizer_update, random
 from gluonnx.ops.attributes import DTypeName, Shape
 from gluonnx.ops.table import no_effect, operator
 
-# What an operator that programs write has depends on the program: tests/test_custom.py.
-OPERATORS = tuple(op for op in TABLE.operators() if not op.is_open)
+# What these have depends on the program (tests/test_custom.py) or on the subgraphs (tests/test_control_flow.py).
+OPERATORS = tuple(op for op in TABLE.operators() if not op.is_open and not op.subgraphs)
 SAMPLED = {TABLE[s.op].name for s in matrix.SAMPLES + matrix.RANDOM_SAMPLES if s.op in TABLE}
 
 
@@ -72,6 +72,27 @@ class TestEveryOperator:
         attrs = {name: spec.default for name, spec in op.attributes.items()}
         with raises(InputError, rf"^{op.name}: wrong number of inputs: expected \d.*, got 99\.$"):
             op.check_count(99, attrs)
+
+
+WITHOUT_A_LOWERING = {
+    "CTCLoss": "it has no operator for it, and a loss is not deployed",
+    "Custom": "it runs Python code",
+    "_cvcopyMakeBorder": "OpenCV's arithmetic on pixels has no ONNX operator; prepare images before the model",
+    "_cvimresize": "OpenCV's arithmetic on pixels has no ONNX operator; prepare images before the model",
+    "_linalg_syevd": "eigenvectors come from an iteration that runs until it has converged",
+}
+"""Why ONNX cannot express an operator, for each that has no lowering, draws no random numbers and updates no parameters."""
+
+
+def test_operators_without_a_lowering_are_these():
+    reasons = {op.name: op.unsupported_reason for op in TABLE.operators() if op.unsupported_reason is not None}
+    drawing = {op.name for op in TABLE.operators() if "generator" in op.runtime and "training" not in op.runtime}
+    assert {name for name, reason in reasons.items() if reason == random.UNCHECKABLE} == drawing
+    training = {name for name, reason in reasons.items() if reason == optimizer_update.TRAINS}
+    assert {name for name in training if "update" not in name} == {"multi_lars"}
+    assert len(training) == 34
+    others = reasons.keys() - drawing - training
+    assert {name: reasons[name] for name in others} == WITHOUT_A_LOWERING
 
 
 def test_names_are_unique():

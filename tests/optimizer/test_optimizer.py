@@ -191,19 +191,76 @@ def test_a_pickle_is_refused(pickled):
         mx.optimizer.get_updater(mx.optimizer.SGD()).set_states(pickled, "states.bin")
 
 
-def test_states_of_another_optimizer():
-    updater, _ = updated("adam")
-    with pytest.raises(FormatError, match="optimizer: expected states of SGD, got name='Adam'"):
-        mx.optimizer.get_updater(mx.optimizer.SGD()).set_states(updater.get_states(True))
-    other = mx.optimizer.Adam(lr_scheduler=mx.lr_scheduler.FactorScheduler(step=3))
-    with pytest.raises(
-        FormatError, match="learning-rate scheduler: expected FactorScheduler as the optimizer has, got none"
-    ):
-        mx.optimizer.get_updater(other).set_states(updater.get_states(True))
-    other.lr_scheduler = mx.lr_scheduler.PolyScheduler(max_update=3)
-    data = mx.optimizer.get_updater(other).get_states(True)
-    with pytest.raises(FormatError, match="expected none as the optimizer has, got PolyScheduler"):
-        mx.optimizer.get_updater(mx.optimizer.Adam()).set_states(data)
+def test_states_of_another_optimizer_bring_it_with_them():
+    schedule = mx.lr_scheduler.PolyScheduler(max_update=30, base_lr=0.5, pwr=3, warmup_steps=2)
+    adam = mx.optimizer.Adam(beta1=0.75, wd=0.125, lr_scheduler=schedule, param_idx2name={0: "w_weight"})
+    first = mx.optimizer.get_updater(adam)
+    weight = mx.nd.array([1.0, -2.0])
+    for _ in range(3):
+        first(0, mx.nd.array([0.5, 0.25]), weight)
+    second = mx.optimizer.get_updater(mx.optimizer.SGD(param_idx2name={0: "w_weight"}))
+    second.set_states(first.get_states(dump_optimizer=True))
+    assert type(second.optimizer) is mx.optimizer.Adam
+    assert (second.optimizer.beta1, second.optimizer.wd, second.optimizer.num_update) == (0.75, 0.125, 3)
+    assert type(second.optimizer.lr_scheduler) is mx.lr_scheduler.PolyScheduler
+    assert vars(second.optimizer.lr_scheduler) == vars(schedule)
+    again = weight.copy()
+    for updater, array in ((first, weight), (second, again)):
+        updater(0, mx.nd.array([0.5, 0.25]), array)
+    np.testing.assert_array_equal(again.asnumpy(), weight.asnumpy())
+    without = mx.optimizer.get_updater(mx.optimizer.Adam(beta1=0.75, wd=0.125))
+    second.set_states(without.get_states(dump_optimizer=True))
+    assert second.optimizer.lr_scheduler is None
+
+
+def test_states_of_an_optimizer_that_is_not_known():
+    class Unregistered(mx.optimizer.SGD):
+        pass
+
+    data = mx.optimizer.get_updater(Unregistered()).get_states(dump_optimizer=True)
+    with pytest.raises(FormatError, match=r"expected states of SGD or of a registered .*, got name='Unregistered'"):
+        mx.optimizer.get_updater(mx.optimizer.SGD()).set_states(data)
+
+    class OwnSchedule(mx.lr_scheduler.LRScheduler):
+        def __call__(self, num_update):
+            return self.base_lr
+
+    own = mx.optimizer.get_updater(mx.optimizer.SGD(lr_scheduler=OwnSchedule()))
+    data = own.get_states(dump_optimizer=True)
+    own.set_states(data)
+    plain = mx.optimizer.get_updater(mx.optimizer.SGD())
+    with pytest.raises(FormatError, match=r"scheduler: expected none as the optimizer has, .*, got 'OwnSchedule'"):
+        plain.set_states(data)
+    assert plain.optimizer.lr_scheduler is None
+
+
+def test_states_of_an_optimizer_that_needs_arguments():
+    name = "Needy"
+    needy = type(name, (mx.optimizer.SGD,), {"__init__": lambda self, x: mx.optimizer.SGD.__init__(self)})
+    mx.optimizer.register(needy)
+    try:
+        data = mx.optimizer.get_updater(needy(1)).get_states(dump_optimizer=True)
+        with pytest.raises(FormatError, match=r"optimizer: Needy needs arguments: .*'x'"):
+            mx.optimizer.get_updater(mx.optimizer.SGD()).set_states(data)
+    finally:
+        del mx.optimizer.Optimizer.opt_registry[name.lower()]
+
+
+@pytest.mark.parametrize("count", ["0", "1", "2", "4"])
+def test_how_many_parameters_are_updated_at_once(monkeypatch, count):
+    monkeypatch.setenv("MXNET_OPTIMIZER_AGGREGATION_SIZE", count)
+    optimizer = mx.optimizer.SGD(learning_rate=0.5, momentum=0.9)
+    assert optimizer.aggregate_num == int(count)
+    weights = [mx.nd.ones(2) * i for i in range(5)]
+    updater = mx.optimizer.get_updater(optimizer)
+    updater(list(range(5)), [mx.nd.ones(2) for _ in weights], weights)
+    assert [w.asnumpy().tolist() for w in weights] == [[i - 0.5] * 2 for i in range(5)]
+
+
+def test_a_wrong_number_in_the_environment(monkeypatch):
+    monkeypatch.setenv("MXNET_OPTIMIZER_AGGREGATION_SIZE", "many")
+    with pytest.raises(ArgumentError, match="expected a whole number, got MXNET_OPTIMIZER_AGGREGATION_SIZE='many'"):
+        mx.optimizer.SGD()
 
 
 def test_states_that_cannot_be_saved():
@@ -234,7 +291,7 @@ def test_a_damaged_file_is_an_error_or_states(data):
     broken = whole[:position] if cut else whole[:position] + bytes([whole[position] ^ 0x15]) + whole[position + 1 :]
     optimizer = mx.optimizer.SGD(momentum=0.9)
     try:
-        states = unpack_states(broken, optimizer, "f")
+        states, _ = unpack_states(broken, optimizer, "f")
     except FormatError:
         assert optimizer.num_update == 0
     else:

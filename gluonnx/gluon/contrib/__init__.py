@@ -1,5 +1,5 @@
 """Blocks that MXNet calls experimental."""
 
-from gluonnx.gluon.contrib import nn
+from gluonnx.gluon.contrib import cnn, nn, rnn
 
-__all__ = ["nn"]
+__all__ = ["cnn", "nn", "rnn"]

@@ -8,14 +8,15 @@ import os
 import re
 from pathlib import Path
 
+from gluonnx.base import data_dir
 from gluonnx.context import Context
 from gluonnx.errors import ArgumentError, DownloadError, FileAccessError, FormatError
 from gluonnx.gluon.block import Block
 
 __all__ = ["get_model_file", "purge"]
 
-ROOT = str(Path(os.environ.get("MXNET_HOME") or "~/.mxnet") / "models")
-"""Where MXNet keeps weights."""
+ROOT = str(Path(data_dir()) / "models")
+"""Where MXNet keeps weights; `MXNET_HOME` when gluonnx was imported."""
 
 NAMES = (
     "alexnet",

@@ -49,8 +49,6 @@ SMOOTH = {
 
 ROUNDING = ("ceil", "floor", "trunc", "fix", "rint", "round")
 
-NO_GAMMA = "ONNX has no gamma function"
-NO_ONNX = {"gamma": NO_GAMMA, "gammaln": NO_GAMMA, "erfinv": "ONNX has no inverse error function"}
 NO_FLOAT64 = "ONNX Runtime has no float64 kernel"
 FLOAT32_ONLY = frozenset(("arcsin", "arccos", "arctan", "sinh", "cosh", "arcsinh", "arccosh", "arctanh", "erf"))
 
@@ -69,10 +67,9 @@ EDGES = (-2.5, -1.5, -1.0, -0.5, -0.2, 0.0, 0.2, 0.5, 1.0, 1.5, 2.5, 3.5)
 
 def _smooth():
     for op, kind in sorted(SMOOTH.items()):
-        onnx = NO_ONNX.get(op)
-        yield Sample(op, "float32", (Array(SHAPE, kind=kind),), onnx=onnx)
-        yield Sample(op, "size_one", (Array((1,), kind=kind),), onnx=onnx)
-        onnx64 = onnx or (NO_FLOAT64 if op in FLOAT32_ONLY else None)
+        yield Sample(op, "float32", (Array(SHAPE, kind=kind),))
+        yield Sample(op, "size_one", (Array((1,), kind=kind),))
+        onnx64 = NO_FLOAT64 if op in FLOAT32_ONLY else None
         loose = {"rtol": 1e-5, "atol": 1e-6, "why": LOOSE[op]} if op in LOOSE else {}
         yield Sample(op, "float64", (Array(SHAPE, "float64", kind=kind),), onnx=onnx64, **loose)
     yield Sample("arccosh", "float32", (Array(SHAPE, kind="values", values=(1.1, 1.5, 2, 3, 4, 5)),))
@@ -93,8 +90,16 @@ def _edges():
         large = Array((4,), kind="values", values=(8388609.0, -8388609.0, 0.49999997, 1e20))
         yield Sample(op, "large", (large,), derivative="a jump lies in the sample")
         yield Sample(op, "float64", (Array(SHAPE, "float64", kind="normal"),))
-    yield Sample("gamma", "negative", (Array((4,), kind="values", values=(-0.5, -1.5, -2.5, -3.25)),), onnx=NO_GAMMA)
-    yield Sample("gammaln", "negative", (Array((4,), kind="values", values=(-0.5, -1.5, -2.5, 4)),), onnx=NO_GAMMA)
+    yield Sample("gamma", "negative", (Array((4,), kind="values", values=(-0.5, -1.5, -2.5, -3.25)),))
+    yield Sample("gammaln", "negative", (Array((4,), kind="values", values=(-0.5, -1.5, -2.5, 4)),))
+    wide = (1e-3, 0.4, 0.5, 1, 2, 3.5, 12, 30)
+    for op in ("gamma", "gammaln"):
+        loose = {"rtol": 1e-4, "atol": 1e-5, "why": LOOSE[op]}
+        yield Sample(op, "wide", (Array((8,), kind="values", values=wide),), derivative="values up to 1e30", **loose)
+    yield Sample("gammaln", "huge", (Array((3,), kind="values", values=(1e4, 1e8, 1e20)),), grad=False)
+    tails = (-0.999999, -0.99, -0.85, -0.5, 0, 1e-6, 0.86, 0.9999)
+    yield Sample("erfinv", "tails", (Array((8,), kind="values", values=tails),), grad=False)
+    yield Sample("erfinv", "ends", (Array((2,), kind="values", values=(-1, 1)),), grad=False)
 
 
 def _attributes():

@@ -73,6 +73,8 @@ class Sample:
         batch: Positions of the inputs whose axis 0 is a batch axis: one exported file must serve other sizes of it.
             Empty where the operator's meaning or the sample ties axis 0 down.
         derivative: None where MXNet's gradient is the derivative, which finite differences show; otherwise why not.
+        out: Positions of inputs of which MXNet fills copies, for operators that cannot make their outputs there.
+        in_place: Whether it fills those inputs themselves, because it takes nothing else.
         parameters: None where the inputs have the declared parameter shapes; otherwise why others will do too.
         rtol, atol: Override of the tolerance table, with the reason in `why`.
     """
@@ -86,6 +88,8 @@ class Sample:
     onnx: Optional[str] = None
     batch: Tuple[int, ...] = (0,)
     derivative: Optional[str] = None
+    out: Tuple[int, ...] = ()
+    in_place: bool = False
     parameters: Optional[str] = None
     rtol: Optional[float] = None
     atol: Optional[float] = None
@@ -115,7 +119,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class RandomSample:
-    """A call whose values are drawn: only shape, dtype and moments can be compared."""
+    """A call whose values are drawn: only shape, dtype and moments can be compared.
+
+    `dtype` is that of the draws, where it is not told by the attribute or the default of the operator.
+    """
 
     op: str
     id: str
@@ -127,6 +134,7 @@ class RandomSample:
     onnx: Optional[str] = None
     inputs: Tuple[Array, ...] = ()
     shape: Optional[Tuple[int, ...]] = None
+    dtype: Optional[str] = None
 
     @property
     def key(self):

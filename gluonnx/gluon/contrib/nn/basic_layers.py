@@ -7,6 +7,7 @@ from gluonnx import ndarray
 from gluonnx.gluon.block import Block, HybridBlock
 from gluonnx.gluon.nn import HybridSequential, Sequential
 from gluonnx.gluon.nn.sizes import check_rank
+from gluonnx.moved import names_of
 
 __all__ = [
     "Concurrent",
@@ -162,3 +163,6 @@ class SparseEmbedding(Block):
 
     def __repr__(self) -> str:
         return "{name}({input_dim} -> {output_dim}, {dtype})".format(name=type(self).__name__, **self._kwargs)
+
+
+__getattr__ = names_of(__name__, "gluonnx.gluon.contrib.nn")
