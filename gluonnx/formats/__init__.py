@@ -1,7 +1,8 @@
 """File formats: bytes on one side, plain objects on the other. No tensor math, no operator knowledge, no torch.
 
 `files` owns how bytes reach the disk (all or nothing); `signatures` tells kinds of files apart; `params` owns MXNet's
-array files, `safetensors` the files of that name; `symbol_json` owns the text of graphs, and `symbol_upgrade` the changes old graphs need.
+array files, `safetensors` the files of that name; `symbol_json` owns the text of graphs, and `symbol_upgrade` the
+changes old graphs need.
 """
 
 from gluonnx.formats.files import FileSet, atomic_write, publish, read_bytes, write_bytes_atomic

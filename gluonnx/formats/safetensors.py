@@ -1,8 +1,8 @@
 """safetensors files: named dense arrays, read with limits and written without copies.
 
 A file is u64 length of the header, little-endian; the header, a JSON object that gives for each name `dtype`, `shape`
-and `data_offsets` (begin and end, counted from the end of the header) and under `__metadata__` texts by key; the values,
-little-endian and in C order, without a gap.
+and `data_offsets` (begin and end, counted from the end of the header) and under `__metadata__` texts by key; the
+values, little-endian and in C order, without a gap.
 
 Source: the safetensors format, https://github.com/huggingface/safetensors#format.
 """
@@ -198,21 +198,23 @@ def _entry(name: str, entry: Any, where: str) -> tuple[np.dtype[Any], tuple[int,
             f"{what}: unknown dtype: expected one of {', '.join(_DTYPES)}, got dtype={entry['dtype'][:20]!r}. Cast it "
             "before it is saved."
         )
-    shape, offsets = entry.get("shape"), entry.get("data_offsets")
-    if not _are_sizes(shape) or len(shape) > MAX_RANK:
-        raise FormatError(f"{what}: expected a shape of at most {MAX_RANK} sizes, got shape={str(shape)[:80]}.")
-    if not _are_sizes(offsets) or len(offsets) != 2 or math.prod(shape) * dtype.itemsize != offsets[1] - offsets[0]:
+    shape, offsets = _sizes(entry.get("shape")), _sizes(entry.get("data_offsets"))
+    if shape is None or len(shape) > MAX_RANK:
         raise FormatError(
-            f"{what}: expected {math.prod(shape) * dtype.itemsize} bytes, got data_offsets={str(offsets)[:80]}. The "
+            f"{what}: expected a shape of at most {MAX_RANK} sizes, got shape={str(entry.get('shape'))[:80]}."
+        )
+    if offsets is None or len(offsets) != 2 or math.prod(shape) * dtype.itemsize != offsets[1] - offsets[0]:
+        raise FormatError(
+            f"{what}: expected {math.prod(shape) * dtype.itemsize} bytes, got data_offsets={str(entry.get('data_offsets'))[:80]}. The "
             "file is damaged."
         )
     if math.prod(max(d, 1) for d in shape) * dtype.itemsize >= 1 << 62:
-        raise FormatError(f"{what}: expected a shape of fewer than 2**62 bytes, got shape={shape}.")
+        raise FormatError(f"{what}: expected a shape of fewer than 2**62 bytes, got shape={tuple(shape)}.")
     return dtype, tuple(shape), offsets[0], offsets[1]
 
 
-def _are_sizes(value: Any) -> bool:
-    return isinstance(value, list) and all(type(v) is int and 0 <= v < 1 << 62 for v in value)
+def _sizes(value: Any) -> list[int] | None:
+    return value if isinstance(value, list) and all(type(v) is int and 0 <= v < 1 << 62 for v in value) else None
 
 
 def _fault(name: object, value: object) -> str:

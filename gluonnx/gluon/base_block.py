@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from gluonnx.context import Context
@@ -413,10 +413,11 @@ def _with_prefix_of(params: Mapping[str, Parameter], arrays: Mapping[str, NDArra
     return changed if set(changed) == set(params) else dict(arrays)
 
 
-def _first_part(names: Iterable[str]) -> str:
+def _first_part(names: Collection[str]) -> str:
     """What all names begin with, up to an underscore."""
-    shared = os.path.commonprefix(list(names))
-    return shared[: shared.rfind("_") + 1]
+    low, high = min(names), max(names)
+    same = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
+    return low[: low.rfind("_", 0, same) + 1]
 
 
 def _indent(text: str, spaces: int) -> str:

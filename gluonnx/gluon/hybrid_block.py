@@ -475,8 +475,8 @@ class HybridBlock(Block):
             input_names: Names of the inputs in the ONNX file, in order or by their names in the block.
             output_names: Names of the outputs in the ONNX file, in order.
             metadata: Texts to store in the ONNX file; no key begins with `gluonnx.`.
-            external_data: Keep the ONNX model's parameters in `path-0000.onnx.data`. None: only if they are beyond 2 GB,
-                which one ONNX file cannot hold.
+            external_data: Keep the ONNX model's parameters in `path-0000.onnx.data`. None: only if they are beyond the
+                2 GB that one ONNX file holds.
 
         Returns:
             The paths of the three files.

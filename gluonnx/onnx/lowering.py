@@ -206,10 +206,10 @@ class _Lowering:
             second = self._infer_second(dtypes, fixed, batch_only=not others)
         except InputError as err:
             if self.batch is None or not str(err).startswith(_FIXED_BATCH.format(self.name)):
+                refused = ", ".join(f"{axis}={sizes[1]}" for axis, sizes in others.items())
                 raise LoweringError(
-                    f"{self.name}: an axis is fixed: expected a graph for any size of {', '.join(others)}, got one that "
-                    f"does not take {', '.join(f'{axis}={sizes[1]}' for axis, sizes in others.items())}: {err} Leave it "
-                    "out of `dynamic_axes`."
+                    f"{self.name}: an axis is fixed: expected a graph for any size of {', '.join(others)}, got one "
+                    f"that does not take {refused}: {err} Leave it out of `dynamic_axes`."
                 ) from err
             raise
         for node in self.nodes:
@@ -218,8 +218,8 @@ class _Lowering:
                 if a is not None and b is not None and len(a) != len(b):
                     raise FixedBatchError(
                         f"{self.name}: the batch axis is fixed: expected {_label(node)} to give the same rank for "
-                        f"any batch size, got shapes {a} and {b} for {self.batch[0]} and {self.batch[1]}. Name its "
-                        "axes, or fix the batch size."
+                        f"any batch size, got shapes {a} and {b} for {self.probes}. Name its axes, or fix the "
+                        "batch size."
                     )
         return first, second
 
@@ -323,7 +323,8 @@ class _Lowering:
                 size = self.builder.op("Gather", self.builder.shape(self.inputs[name]), self.builder.ints([axis]))
                 return self.builder.op("Mul", size, self.builder.ints([first // one])) if first > one else size
         raise LoweringError(
-            f"its shape is no multiple of the batch size or another open axis ({', '.join(self.probes)}): a size is {first}, then {second}"
+            f"its shape is no multiple of the batch size or another open axis ({', '.join(self.probes)}): a size is "
+            f"{first}, then {second}"
         )
 
     def _refuse(self, node: Node, call: Call | None, reason: str) -> None:

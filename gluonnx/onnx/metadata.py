@@ -8,7 +8,7 @@ Keys of `metadata_props`, all text:
     gluonnx.inputs      JSON list of input names
     gluonnx.parameters  JSON: parameters that the ONNX graph does not read, by name: dtype, shape, base64 of the values
     gluonnx.proof       see `gluonnx.onnx.proof`; absent if the graph allows none
-    gluonnx.external    JSON: name, size_bytes and SHA-256 of the file that holds large parameters; absent if there is none
+    gluonnx.external    JSON: name, size_bytes and SHA-256 of the file of large parameters; absent if there is none
     gluonnx.digest      JSON: SHA-256 of the ONNX graph, of its initializers, and of the keys above
 """
 
