@@ -205,8 +205,8 @@ def _entry(name: str, entry: Any, where: str) -> tuple[np.dtype[Any], tuple[int,
         )
     if offsets is None or len(offsets) != 2 or math.prod(shape) * dtype.itemsize != offsets[1] - offsets[0]:
         raise FormatError(
-            f"{what}: expected {math.prod(shape) * dtype.itemsize} bytes, got data_offsets={str(entry.get('data_offsets'))[:80]}. The "
-            "file is damaged."
+            f"{what}: expected {math.prod(shape) * dtype.itemsize} bytes, got "
+            f"data_offsets={str(entry.get('data_offsets'))[:80]}. The file is damaged."
         )
     if math.prod(max(d, 1) for d in shape) * dtype.itemsize >= 1 << 62:
         raise FormatError(f"{what}: expected a shape of fewer than 2**62 bytes, got shape={tuple(shape)}.")

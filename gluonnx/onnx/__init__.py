@@ -3,8 +3,9 @@
 `builder` owns the ONNX graph under construction, which lowerings speak to; `lowering` the walk over the graph; `model`
 the result and its bytes; `check` the proof against torch (`samples` its inputs, `exact` the graph in double precision,
 `proof` the record that travels with the file); `metadata` what makes a file come back as the graph it was; `files`
-reading and writing; `options` what a caller may choose, `opset` and `labels` passes over the finished graph; `export` all
-of that in order; `verify` a file against its digests and its proof; `convert` MXNet's `export_model` and the way back.
+reading and writing; `options` what a caller may choose, `opset` and `labels` passes over the finished graph; `export`
+all of that in order; `verify` a file against its digests and its proof; `convert` MXNet's `export_model` and the way
+back.
 """
 
 from gluonnx.onnx.check import prove

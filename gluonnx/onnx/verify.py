@@ -53,8 +53,8 @@ def verify(path: str | os.PathLike[str], *, device: str = "cpu") -> Verified:
     metadata = {p.key: p.value for p in model.metadata_props}
     if FORMAT_KEY not in metadata:
         raise FormatError(
-            f"{path}: not written by gluonnx: expected a model with its digests and its proof, got none in its metadata. "
-            "Export it with gluonnx to have them."
+            f"{path}: not written by gluonnx: expected a model with its digests and its proof, got none in its "
+            "metadata. Export it with gluonnx to have them."
         )
     external = _external_digest(path, model, metadata)
     restore(model, str(path), lambda tensor: read_external(path, tensor))

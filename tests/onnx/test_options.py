@@ -57,10 +57,7 @@ def test_opsets_that_there_are_not(mlp, tmp_path):
     heads, params = mlp
     with pytest.raises(ExportError, match=r"net: unknown opset: expected 9 to \d+, got opset=99"):
         export_graph(tmp_path / "n.onnx", heads, *GIVEN, params, options=ExportOptions(opset=99))
-    net = nn.GELU()
-    net.hybridize()
-    net(nd.ones((1, 2)))
-    with pytest.raises(ExportError, match="not expressible in opset 9: .* Choose an opset nearer to 20"):
+    with pytest.raises(ExportError, match=r"not expressible in opset 9: .* Choose an opset nearer to 20\."):
         _layer_norm().export(tmp_path / "n", opset=9)
     assert list(tmp_path.iterdir()) == []
 
