@@ -249,10 +249,12 @@ class Block:
             by_name = {p.name: p for p in self.collect_params().values()}
             exported = {_without_scope(name): array for name, array in loaded.items()}
             exported = _with_prefix_of(by_name, exported)
+            first = next(iter(loaded))
+            del loaded
             if not set(exported) & set(by_name):
                 raise ParameterFileError(
                     f"{filename}: written by `export` for another network: expected names such as "
-                    f"{next(iter(by_name), 'none')!r}, got {next(iter(loaded))!r}. Read it with its graph: "
+                    f"{next(iter(by_name), 'none')!r}, got {first!r}. Read it with its graph: "
                     "SymbolBlock.imports('...-symbol.json', input_names, this file); or give the network the prefix of "
                     "the one that was exported."
                 )
@@ -270,7 +272,7 @@ class Block:
                 dtype_source,
             )
             return
-        arrays: dict[str, NDArray] = dict(loaded)
+        arrays: dict[str, NDArray] = loaded
         aliases: dict[int, list[str]] = {}
         for name, param in params.items():
             aliases.setdefault(id(param), []).append(name)

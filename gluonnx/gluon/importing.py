@@ -1,6 +1,6 @@
 """Reading model files into a SymbolBlock."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,17 +50,17 @@ def _from_onnx(
     restored = read_restored(path)
     if names is not None and sorted(names) != sorted(restored.input_names):
         raise GraphError(f"{path}: other inputs: expected {', '.join(restored.input_names)}, got {', '.join(names)}.")
-    arrays = {
-        name: from_numpy_values(value if value.flags.writeable else value.copy())
-        for name, value in restored.parameters.items()
-    }
+    arrays: dict[str, NDArray] = {}
+    for name in list(restored.parameters):
+        value = restored.parameters.pop(name)
+        arrays[name] = from_numpy_values(value if value.flags.writeable else value.copy())
     return _block(load_json(restored.symbol_json), names or list(restored.input_names), arrays, str(path), ctx)
 
 
 def _block(
     graph: Symbol,
     names: Sequence[str],
-    arrays: Mapping[str, NDArray] | None,
+    arrays: dict[str, NDArray] | None,
     where: str,
     ctx: Context | Sequence[Context] | None,
     allow_missing: bool = False,
