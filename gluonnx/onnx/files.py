@@ -177,8 +177,8 @@ def _external_array(path: Path, tensor: TensorProto, dtype: np.dtype[Any], shape
     where = f"{path}: tensor `{tensor.name}`"
     folder = path.parent.resolve()
     location = entries.get("location", "")
-    target = (folder / location).resolve()
-    if not location or Path(location).is_absolute() or not target.is_relative_to(folder):
+    target = folder if "\0" in location else (folder / location).resolve()
+    if not location or target == folder or Path(location).is_absolute() or not target.is_relative_to(folder):
         raise FormatError(
             f"{where}: data outside of the model's folder: expected a file in {folder}, got location={location!r}."
         )

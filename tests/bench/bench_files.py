@@ -2,10 +2,11 @@
 
     python tests/bench/bench_files.py [MEGABYTES]
 
-The model is dense layers of 4096 units, 64 MiB each (500 MB without an argument). Each row runs in a process of its own,
-and one row is gluonnx's in one file, one in two (`external_data`). `anonymous` is the largest memory of the process that
-no file backs, `resident` that with the pages of mapped files, which the system may drop; both over what the process had
-before the parameters, in multiples of the parameters, which every row but the imports holds once itself.
+The model is dense layers of 4096 units, 64 MiB each (500 MB without an argument). Each row runs in a process of its
+own. "two files" has the parameters beside the model (`external_data`). `anonymous` is the largest memory of the process
+that no file backs, `resident` that with the pages of mapped files, which the system may drop; both over what the process
+had before the parameters, in multiples of the parameters. An exporter holds them once itself; gluonnx's import gives
+parameters with their gradients.
 """
 
 import json
@@ -186,7 +187,7 @@ def main(megabytes):
 
 if __name__ == "__main__":
     if len(sys.argv) == 3:
-        found = dict((work.__name__, work) for _, work in ROWS)[sys.argv[1]](Path(sys.argv[2]))
+        found = {work.__name__: work for _, work in ROWS}[sys.argv[1]](Path(sys.argv[2]))
         size = layers() * LAYER_BYTES
         grown = {name: (found.top[name] - found.start[name]) / size for name in found.top}
         print(json.dumps({"seconds": found.seconds, **grown}))
