@@ -4,9 +4,9 @@
 
 The model is dense layers of 4096 units, 64 MiB each (500 MB without an argument). Each row runs in a process of its
 own. "two files" has the parameters beside the model (`external_data`). `anonymous` is the largest memory of the process
-that no file backs, `resident` that with the pages of mapped files, which the system may drop; both over what the process
-had before the parameters, in multiples of the parameters. An exporter holds them once itself; gluonnx's import gives
-parameters with their gradients.
+that no file backs, `resident` that with the pages of mapped files, which the system may drop; both over what the
+process had before the parameters, in multiples of the parameters. An exporter holds them once itself; gluonnx's import
+gives parameters with their gradients.
 """
 
 import json

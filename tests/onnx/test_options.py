@@ -236,7 +236,11 @@ def test_external_data_that_does_not_fit_the_shape(tmp_path):
     (tmp_path / "m.onnx").write_bytes(onnx.helper.make_model(graph).SerializeToString())
     (tmp_path / "w.bin").write_bytes(bytes(16))
     assert read_model(tmp_path / "m.onnx").graph.initializer[0].raw_data == bytes(16)
-    for location, message in [("../w.bin", "outside of the model's folder"), ("/etc/passwd", "outside of the model"), ("a\0b", "outside of")]:
+    for location, message in [
+        ("../w.bin", "outside of the model's folder"),
+        ("/etc/passwd", "outside of the model"),
+        ("a\0b", "outside of"),
+    ]:
         tensor.external_data[0].value = location
         graph = onnx.helper.make_graph([], "g", [], [], [tensor])
         (tmp_path / "m.onnx").write_bytes(onnx.helper.make_model(graph).SerializeToString())
