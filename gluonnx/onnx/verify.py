@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from gluonnx_runtime import ModelFileError
 from onnx import ModelProto
 
 from gluonnx.errors import EditedModelError, FileAccessError, FormatError
@@ -59,7 +60,10 @@ def verify(path: str | os.PathLike[str], *, device: str = "cpu") -> Verified:
     external = _external_digest(path, model, metadata)
     restore(model, str(path), lambda tensor: read_external(path, tensor))
     digests = {**json.loads(metadata[DIGEST_KEY]), **external}
-    replay(path, device=device)
+    try:
+        replay(path, device=device)
+    except ModelFileError as err:
+        raise FormatError(f"{path}: damaged: expected a model that ONNX Runtime takes, got {err}") from err
     record = json.loads(metadata[PROOF_KEY])
     return Verified(
         metadata[VERSION_KEY],

@@ -71,6 +71,7 @@ def change_proof(model):
         (lambda: Path("big-0000.onnx.data").unlink(), "big-0000.onnx", "big-0000.onnx.data: cannot be read"),
         (edit(lambda m: m.graph.node.pop()), "net-0000.onnx", "edited since gluonnx"),
         (edit(change_proof), "net-0000.onnx", "(changed: metadata)"),
+        (edit(lambda m: setattr(m, "ir_version", 120)), "net-0000.onnx", "expected a model that ONNX Runtime takes"),
         (edit(lambda m: m.ClearField("metadata_props")), "net-0000.onnx", "not written by gluonnx"),
         (lambda: Path("net-0000.onnx").write_bytes(b"x"), "net-0000.onnx", "not an ONNX model"),
         (lambda: Path("net-0000.onnx").unlink(), "net-0000.onnx", "net-0000.onnx: cannot be read"),
