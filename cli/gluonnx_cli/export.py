@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,9 +16,10 @@ __all__ = ["register"]
 EPILOG = """\b
 Examples:
   gluonnx export net-symbol.json net-0000.params -o net.onnx --input data:1,1,28,28
-  gluonnx export net-symbol.json -o net.onnx --input data:8,3,224,224:float16 --fixed-batch
+  gluonnx export net-symbol.json -o net.onnx --input data:8,3,224,224 --dynamic data:2=height --dtype float16
 """
 SYMBOL_SUFFIX = "-symbol.json"
+OPEN_AXIS = re.compile(r"(?P<name>[^:]+):(?P<axis>\d+)=(?P<label>[^=]+)")
 
 
 def register(app: typer.Typer) -> None:
@@ -41,6 +43,23 @@ def export(
     ],
     opset: Annotated[int | None, typer.Option(min=1, help="ONNX opset; the library's own if left out.")] = None,
     fixed_batch: Annotated[bool, typer.Option("--fixed-batch", help="Keep the batch size of --input.")] = False,
+    dynamic: Annotated[
+        list[str],
+        typer.Option("--dynamic", metavar="NAME:AXIS=LABEL", help="Leave another axis open, as data:2=height."),
+    ] = [],  # noqa: B006
+    dtype: Annotated[str | None, typer.Option(help="float16: halve float32 parameters, inputs and outputs.")] = None,
+    input_names: Annotated[
+        list[str], typer.Option("--input-name", metavar="NAME=NEW", help="Call an input so in the file.")
+    ] = [],  # noqa: B006
+    output_names: Annotated[
+        list[str], typer.Option("--output-name", metavar="NEW", help="Call the outputs so in the file; one for each.")
+    ] = [],  # noqa: B006
+    metadata: Annotated[
+        list[str], typer.Option("--metadata", metavar="KEY=TEXT", help="A text to store in the file.")
+    ] = [],  # noqa: B006
+    external_data: Annotated[
+        bool, typer.Option("--external-data", help="Write the parameters to OUT.onnx.data; so are those beyond 2 GB.")
+    ] = False,
 ) -> None:
     """Convert a Gluon or MXNet model to ONNX, checked against the original before it is kept."""
     specs = [parse_input_spec(text) for text in inputs]
@@ -50,6 +69,18 @@ def export(
     parameters = _parameters_beside(symbol) if params is None else params
     in_types = [_scalar_type(spec) for spec in specs]
     options: dict[str, Any] = {} if opset is None else {"opset": opset}
+    if dynamic:
+        options["dynamic_input_shapes"] = _open_shapes(specs, dynamic, fixed_batch)
+    if dtype is not None:
+        options["dtype"] = dtype
+    if input_names:
+        options["input_names"] = dict(_pair("--input-name", "NAME=NEW", text) for text in input_names)
+    if output_names:
+        options["output_names"] = output_names
+    if metadata:
+        options["metadata"] = dict(_pair("--metadata", "KEY=TEXT", text) for text in metadata)
+    if external_data:
+        options["external_data"] = True
 
     onnx = importlib.import_module("gluonnx.onnx")
     written = onnx.export_model(
@@ -58,10 +89,41 @@ def export(
         in_shapes=[spec.shape for spec in specs],
         in_types=in_types,
         onnx_file_path=str(output),
-        dynamic=not fixed_batch,
+        dynamic=bool(dynamic) or not fixed_batch,
         **options,
     )
     typer.echo(written)
+
+
+def _open_shapes(specs: list[InputSpec], dynamic: list[str], fixed_batch: bool) -> list[tuple[int | str | None, ...]]:
+    """The shapes of the inputs with names for the open axes, None for the batch axis.
+
+    Raises:
+        typer.BadParameter: An axis is not written NAME:AXIS=LABEL, or there is no such input or axis.
+    """
+    shapes: dict[str, list[int | str | None]] = {spec.name: list(spec.shape) for spec in specs}
+    first = specs[0].shape[:1]
+    for spec in specs:
+        if not fixed_batch and spec.shape and spec.shape[:1] == first:
+            shapes[spec.name][0] = None
+    for text in dynamic:
+        match = OPEN_AXIS.fullmatch(text)
+        if match is None:
+            raise typer.BadParameter(f"expected NAME:AXIS=LABEL, got {text!r}. Write it as data:2=height.")
+        shape = shapes.get(match["name"])
+        if shape is None or int(match["axis"]) >= len(shape):
+            raise typer.BadParameter(
+                f"expected an axis of one of {', '.join(f'{spec.name}{spec.shape}' for spec in specs)}, got {text!r}."
+            )
+        shape[int(match["axis"])] = match["label"]
+    return [tuple(shapes[spec.name]) for spec in specs]
+
+
+def _pair(option: str, form: str, text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise typer.BadParameter(f"expected {form}, got {text!r}.", param_hint=option)
+    return key, value
 
 
 def _scalar_type(spec: InputSpec) -> Any:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from . import export, import_model, info, run
+from . import export, import_model, info, run, verify
 from .errors import one_line
 
 __all__ = ["app", "main"]
@@ -51,6 +51,7 @@ run.register(app)
 info.register(app)
 export.register(app)
 import_model.register(app)
+verify.register(app)
 
 
 def _print_version(is_wanted: bool) -> None:

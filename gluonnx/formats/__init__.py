@@ -1,7 +1,8 @@
 """File formats: bytes on one side, plain objects on the other. No tensor math, no operator knowledge, no torch.
 
 `files` owns how bytes reach the disk (all or nothing); `signatures` tells kinds of files apart; `params` owns MXNet's
-array files; `symbol_json` owns the text of graphs, and `symbol_upgrade` the changes old graphs need.
+array files, `safetensors` the files of that name; `symbol_json` owns the text of graphs, and `symbol_upgrade` the
+changes old graphs need.
 """
 
 from gluonnx.formats.files import FileSet, atomic_write, publish, read_bytes, write_bytes_atomic
@@ -15,6 +16,7 @@ from gluonnx.formats.params import (
     serialize_params,
     write_params,
 )
+from gluonnx.formats.safetensors import read_safetensors, serialize_safetensors, write_safetensors
 from gluonnx.formats.symbol_json import (
     EntryRecord,
     GraphRecord,
@@ -40,10 +42,13 @@ __all__ = [
     "publish",
     "read_bytes",
     "read_params",
+    "read_safetensors",
     "read_symbol_json",
     "serialize_params",
+    "serialize_safetensors",
     "upgrade_graph",
     "write_bytes_atomic",
     "write_params",
+    "write_safetensors",
     "write_symbol_json",
 ]

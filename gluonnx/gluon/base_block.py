@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from gluonnx.context import Context
@@ -202,10 +202,10 @@ class Block:
             param.cast(dtype)
 
     def save_parameters(self, filename: Any, deduplicate: bool = False) -> None:
-        """Write the parameters to a `.params` file that `load_parameters` reads; `export` writes the model too.
+        """Write the parameters to a file that `load_parameters` reads; `export` writes the model too.
 
         Args:
-            filename: The file.
+            filename: The file; safetensors if its name ends in `.safetensors`, else MXNet's format.
             deduplicate: Write a shared parameter once, under its first name.
         """
         save_arrays(filename, named_arrays(self, deduplicate))
@@ -219,10 +219,13 @@ class Block:
         cast_dtype: bool = False,
         dtype_source: str = "current",
     ) -> None:
-        """Read parameters that `save_parameters` wrote, here or in MXNet.
+        """Read parameters that `save_parameters` or `export` wrote, here or in MXNet.
+
+        The names in a file of `export` are those of the parameters (`net_dense0_weight`); where they differ from the
+        block's in the prefix only (`net1_dense0_weight`), the prefix is exchanged.
 
         Args:
-            filename: The file.
+            filename: The file; safetensors if its name ends in `.safetensors`.
             ctx: Context, or several, for parameters that have not been initialized.
             allow_missing: Leave parameters alone that the file does not have.
             ignore_extra: Ignore arrays that are no parameter.
@@ -243,10 +246,20 @@ class Block:
                 f"{filename}: arrays have no names: expected a file of named parameters. It was saved from a list."
             )
         if _has_scope(loaded):
-            raise ParameterFileError(
-                f"{filename}: written by `export`: expected a file of `save_parameters`, got names such as "
-                f"{next(iter(loaded))!r}. Read it with SymbolBlock.imports, or pass it to `collect_params().load()`."
-            )
+            by_name = {p.name: p for p in self.collect_params().values()}
+            exported = {_without_scope(name): array for name, array in loaded.items()}
+            exported = _with_prefix_of(by_name, exported)
+            first = next(iter(loaded))
+            del loaded
+            if not set(exported) & set(by_name):
+                raise ParameterFileError(
+                    f"{filename}: written by `export` for another network: expected names such as "
+                    f"{next(iter(by_name), 'none')!r}, got {first!r}. Read it with its graph: "
+                    "SymbolBlock.imports('...-symbol.json', input_names, this file); or give the network the prefix of "
+                    "the one that was exported."
+                )
+            load_all(by_name, exported, str(filename), ctx, allow_missing, ignore_extra, cast_dtype, dtype_source)
+            return
         if params and not any("." in name for name in loaded) and any("." in name for name in params):
             # Written by `collect_params().save()`, or by `export`: full names instead of paths.
             self.collect_params().load(
@@ -259,7 +272,7 @@ class Block:
                 dtype_source,
             )
             return
-        arrays: dict[str, NDArray] = dict(loaded)
+        arrays: dict[str, NDArray] = loaded
         aliases: dict[int, list[str]] = {}
         for name, param in params.items():
             aliases.setdefault(id(param), []).append(name)
@@ -387,6 +400,26 @@ def _select(params: ParameterDict, pattern: str) -> ParameterDict:
 
 def _has_scope(loaded: dict[str, NDArray]) -> bool:
     return any(name.startswith(("arg:", "aux:")) for name in loaded)
+
+
+def _without_scope(name: str) -> str:
+    return name[4:] if name.startswith(("arg:", "aux:")) else name
+
+
+def _with_prefix_of(params: Mapping[str, Parameter], arrays: Mapping[str, NDArray]) -> dict[str, NDArray]:
+    """Rename arrays whose names are the parameters' but for the first part (`net0_`)."""
+    if set(arrays) & set(params) or not arrays or not params:
+        return dict(arrays)
+    ours, theirs = _first_part(params), _first_part(arrays)
+    changed = {ours + name[len(theirs) :]: array for name, array in arrays.items()}
+    return changed if set(changed) == set(params) else dict(arrays)
+
+
+def _first_part(names: Collection[str]) -> str:
+    """What all names begin with, up to an underscore."""
+    low, high = min(names), max(names)
+    same = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
+    return low[: low.rfind("_", 0, same) + 1]
 
 
 def _indent(text: str, spaces: int) -> str:

@@ -8,10 +8,11 @@ from gluonnx.formats.params import serialize_params
 from gluonnx.gluon.hybrid import HybridCall
 from gluonnx.ndarray.files import to_numpy
 from gluonnx.onnx.export import export_graph
+from gluonnx.onnx.options import ExportOptions
 from gluonnx.symbol.symbol import Symbol
 
 
-def export(output: Symbol, call: HybridCall, path: Path, epoch: int, *, dynamic_batch: bool) -> tuple[str, str, str]:
+def export(output: Symbol, call: HybridCall, path: Path, epoch: int, options: ExportOptions) -> tuple[str, str, str]:
     """Write `path-symbol.json`, `path-0000.params` and `path-0000.onnx`, or raise and leave nothing behind.
 
     Args:
@@ -19,7 +20,7 @@ def export(output: Symbol, call: HybridCall, path: Path, epoch: int, *, dynamic_
         call: The call of the block, which knows its inputs and parameters.
         path: Folder and beginning of the file names.
         epoch: Number in the file names, four digits.
-        dynamic_batch: Whether the ONNX model takes any batch size.
+        options: What to choose about the ONNX model.
 
     Returns:
         The paths of the three files.
@@ -46,7 +47,7 @@ def export(output: Symbol, call: HybridCall, path: Path, epoch: int, *, dynamic_
                 call.last_inputs.shapes,
                 call.last_inputs.dtypes,
                 values,
-                dynamic_batch=dynamic_batch,
+                options=options,
                 files=files,
             )
         except FixedBatchError as err:

@@ -1,9 +1,9 @@
 """HybridBlock: a block that is traced, through which it is hybridized, exported and its shapes are found."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +30,9 @@ from gluonnx.ops.dtypes import as_dtype
 from gluonnx.symbol.graph import topological
 from gluonnx.symbol.inference import infer, infer_dtypes
 from gluonnx.symbol.symbol import Group, Symbol, var
+
+if TYPE_CHECKING:
+    from gluonnx.onnx.options import DynamicAxes
 
 __all__ = ["HybridBlock"]
 
@@ -438,13 +441,26 @@ class HybridBlock(Block):
         )
 
     def export(
-        self, path: Any, epoch: int = 0, remove_amp_cast: bool = True, *, dynamic_batch: bool = True
+        self,
+        path: Any,
+        epoch: int = 0,
+        remove_amp_cast: bool = True,
+        *,
+        dynamic_batch: bool = True,
+        dynamic_axes: "DynamicAxes | None" = None,
+        opset: int | None = None,
+        dtype: str | None = None,
+        input_names: Sequence[str] | Mapping[str, str] | None = None,
+        output_names: Sequence[str] | None = None,
+        metadata: Mapping[str, str] | None = None,
+        external_data: bool | None = None,
     ) -> tuple[str, str, str]:
         """Write the model: `path-symbol.json`, `path-0000.params` (MXNet's formats) and `path-0000.onnx`.
 
         The block must be hybridized and have been called once. Inputs are named `data`, or `data0`, `data1`, ... The
         ONNX model is compared with the block at batch sizes 1, 2 and 7; if they differ, or anything else fails, no file
-        is written.
+        is written. The options change the ONNX file only. Labels of losses (`SoftmaxOutput`) are inputs of the block
+        and of the symbol-json, not of the ONNX file.
 
         Args:
             path: Folder and beginning of the file names.
@@ -452,6 +468,15 @@ class HybridBlock(Block):
             remove_amp_cast: Accepted.
             dynamic_batch: Whether the ONNX model takes any batch size. A block that works for one size only is refused
                 unless this is False.
+            dynamic_axes: Other axes of any size: names by input and axis (`{"data": {2: "height", 3: "width"}}`), or
+                axes by input.
+            opset: Opset of the ONNX model.
+            dtype: `"float16"` makes parameters, inputs and outputs of float32 float16.
+            input_names: Names of the inputs in the ONNX file, in order or by their names in the block.
+            output_names: Names of the outputs in the ONNX file, in order.
+            metadata: Texts to store in the ONNX file; no key begins with `gluonnx.`.
+            external_data: Keep the ONNX model's parameters in `path-0000.onnx.data`. None: only if they are beyond the
+                2 GB that one ONNX file holds.
 
         Returns:
             The paths of the three files.
@@ -467,5 +492,9 @@ class HybridBlock(Block):
                 "then run forward with this block at least once before calling export."
             )
         from gluonnx.gluon.exporting import export
+        from gluonnx.onnx.options import ExportOptions
 
-        return export(self._trace.output, self._compiled, Path(path), epoch, dynamic_batch=dynamic_batch)
+        options = ExportOptions(
+            dynamic_batch, dynamic_axes, opset, dtype, input_names, output_names, metadata or {}, external_data
+        )
+        return export(self._trace.output, self._compiled, Path(path), epoch, options)

@@ -1,6 +1,6 @@
 """Reading model files into a SymbolBlock."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,17 +50,17 @@ def _from_onnx(
     graph = read_graph(path)
     if names is not None and sorted(names) != sorted(graph.input_names):
         raise GraphError(f"{path}: other inputs: expected {', '.join(graph.input_names)}, got {', '.join(names)}.")
-    arrays = {
-        name: from_numpy_values(value if value.flags.writeable else value.copy())
-        for name, value in graph.parameters.items()
-    }
+    arrays: dict[str, NDArray] = {}
+    for name in list(graph.parameters):
+        value = graph.parameters.pop(name)
+        arrays[name] = from_numpy_values(value if value.flags.writeable else value.copy())
     return _block(graph.symbol, names or list(graph.input_names), arrays, str(path), ctx)
 
 
 def _block(
     graph: Symbol,
     names: Sequence[str],
-    arrays: Mapping[str, NDArray] | None,
+    arrays: dict[str, NDArray] | None,
     where: str,
     ctx: Context | Sequence[Context] | None,
     allow_missing: bool = False,
@@ -77,6 +77,10 @@ def _block(
     params = dict(block.params.items())
     if arrays is None:
         return block
+    if not any(n in params for n in arrays):
+        # Written by `save_parameters` of such a block, which leaves out what all names begin with.
+        saved = {key: param.name for key, param in block._reg_params.items()}
+        arrays = {saved.get(n, n): a for n, a in arrays.items()}
     missing = [n for n in params if n not in arrays]
     labels = [n for n in missing if n.endswith("label")]
     if labels == missing and labels and not allow_missing:

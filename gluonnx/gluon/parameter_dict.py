@@ -295,7 +295,7 @@ class ParameterDict:
 
 def load_all(
     params: Mapping[str, Parameter],
-    arrays: Mapping[str, NDArray],
+    arrays: dict[str, NDArray],
     where: str,
     ctx: Context | Sequence[Context] | None,
     allow_missing: bool,
@@ -304,6 +304,8 @@ def load_all(
     dtype_source: str,
 ) -> None:
     """Load arrays into parameters of the same names; nothing is changed unless everything fits.
+
+    The arrays are taken out of `arrays` as they are loaded, so that a large file is not held twice.
 
     Raises:
         ParameterFileError: Some parameters are missing, extra or do not fit; the message lists them all.
@@ -333,7 +335,7 @@ def load_all(
         raise ParameterFileError("\n".join(problems))
     for name, param in params.items():
         if name in arrays:
-            param._load_init(arrays[name], ctx, cast_dtype, dtype_source)
+            param._load_init(arrays.pop(name), ctx, cast_dtype, dtype_source)
 
 
 def misfit(param: Parameter, data: NDArray, cast_dtype: bool) -> str | None:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from gluonnx.context import Context, cpu
-from gluonnx.errors import FormatError
+from gluonnx.errors import ArgumentError, FormatError
 from gluonnx.formats.params import (
     ArrayFile,
     Csr,
@@ -19,6 +19,7 @@ from gluonnx.formats.params import (
     serialize_params,
     write_params,
 )
+from gluonnx.formats.safetensors import read_safetensors, write_safetensors
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ndarray.sparse_array import BaseSparseNDArray, CSRNDArray, RowSparseNDArray
 from gluonnx.ops.dtypes import BY_NUMPY, BY_TORCH
@@ -30,6 +31,9 @@ Arrays = list[NDArray] | dict[str, NDArray]
 
 def save(fname: str | os.PathLike[str], data: NDArray | Sequence[NDArray] | Mapping[str, NDArray]) -> None:
     """Write arrays to a file that MXNet 1.9.1 reads too, atomically.
+
+    A name that ends in `.safetensors` asks for that format instead, which holds named dense arrays; MXNet does not read
+    it.
 
     Under `np_shape()` scalars can be written too; MXNet reads such a file under `np_shape()` only.
 
@@ -48,6 +52,14 @@ def save(fname: str | os.PathLike[str], data: NDArray | Sequence[NDArray] | Mapp
     for value in values:
         if not isinstance(value, NDArray):
             raise TypeError(f"nd.save: wrong element: expected an NDArray, got {type(value).__name__}.")
+    if is_safetensors(fname):
+        if not isinstance(data, Mapping):
+            raise ArgumentError(
+                f"{os.fspath(fname)}: safetensors names its arrays: expected arrays by name, got a list of "
+                f"{len(data)}. Save a dictionary, or a .params file."
+            )
+        write_safetensors(fname, {str(name): _content(value) for name, value in data.items()})  # type: ignore[misc]
+        return
     if isinstance(data, Mapping):
         contents = {str(name): _content(value) for name, value in data.items()}
         write_params(fname, contents, np_shape=is_np_shape())
@@ -56,7 +68,7 @@ def save(fname: str | os.PathLike[str], data: NDArray | Sequence[NDArray] | Mapp
 
 
 def load(fname: str | os.PathLike[str]) -> Arrays:
-    """Read arrays from a file of any MXNet version.
+    """Read arrays from a file of any MXNet version; from a safetensors file if the name ends so.
 
     Returns:
         A dictionary if the arrays have names, else a list.
@@ -64,7 +76,14 @@ def load(fname: str | os.PathLike[str]) -> Arrays:
     Raises:
         FormatError: Not such a file, or a damaged one; the message has the byte offset.
     """
+    if is_safetensors(fname):
+        return {name: from_numpy_values(values) for name, values in read_safetensors(fname).items()}
     return _arrays(read_params(fname), str(fname))
+
+
+def is_safetensors(fname: str | os.PathLike[str]) -> bool:
+    """Whether the name of a file asks for safetensors instead of MXNet's format."""
+    return os.fspath(fname).lower().endswith(".safetensors")
 
 
 def load_frombuffer(buf: bytes) -> Arrays:

@@ -3,8 +3,9 @@
 `builder` owns the ONNX graph under construction, which lowerings speak to; `lowering` the walk over the graph; `model`
 the result and its bytes; `check` the proof against torch (`samples` its inputs, `exact` the graph in double precision,
 `proof` the record that travels with the file); `metadata` what makes a file come back as the graph it was; `files`
-reading and writing; `export` all of that in order; `lift` any ONNX model as a graph; `convert` MXNet's `export_model`
-and the way back.
+reading and writing; `options` what a caller may choose, `opset` and `labels` passes over the finished graph; `export`
+all of that in order; `verify` a file against its digests and its proof; `lift` any ONNX model as a graph; `convert`
+MXNet's `export_model` and the way back.
 """
 
 from gluonnx.onnx.check import prove
@@ -15,13 +16,17 @@ from gluonnx.onnx.lift import LiftedModel, lift
 from gluonnx.onnx.lowering import lower
 from gluonnx.onnx.metadata import Restored, restore
 from gluonnx.onnx.model import LoweredModel
+from gluonnx.onnx.options import ExportOptions
 from gluonnx.onnx.proof import replay
+from gluonnx.onnx.verify import Verified, verify
 
 __all__ = [
+    "ExportOptions",
     "LiftedModel",
     "LoweredModel",
     "ReadGraph",
     "Restored",
+    "Verified",
     "export_graph",
     "export_model",
     "import_to_files",
@@ -33,5 +38,6 @@ __all__ = [
     "read_restored",
     "replay",
     "restore",
+    "verify",
     "write_model",
 ]

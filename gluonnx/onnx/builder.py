@@ -361,14 +361,20 @@ class ModelBuilder:
     Args:
         batch: The batch size at each probe; equal where the graph's shapes are fixed.
         reserved: Names that the graph's variables and outputs will take.
+        axes: Names of open axes, the batch axis among them, by their sizes at the two probes.
     """
 
     opset = OPSET
     needed_opset = OPSET
     """The least opset that has every node that was added."""
 
-    def __init__(self, batch: tuple[int, int] = (1, 1), reserved: Sequence[str] = ()) -> None:
-        self._batch = batch
+    def __init__(
+        self,
+        batch: tuple[int, int] = (1, 1),
+        reserved: Sequence[str] = (),
+        axes: Mapping[tuple[int, int], str] | None = None,
+    ) -> None:
+        self._axes = ({batch: BATCH} if batch[0] != batch[1] else {}) if axes is None else dict(axes)
         self._used: set[str] = set(reserved)
         self._next: dict[str, int] = {}
         self._calls: list[Call] = []
@@ -565,17 +571,16 @@ class ModelBuilder:
         return graph
 
     def value_info(self, value: GraphValue) -> ValueInfoProto:
-        """Describe a graph input or output. A dimension that is the batch size is called `batch`; others that vary are
-        left open.
+        """Describe a graph input or output. A dimension that is the batch size is called `batch`, one that is another
+        open axis of an input is called as that; others that vary are left open.
         """
         try:
             value.shapes  # noqa: B018 (asks whether they can be found)
         except LoweringError:
             return ValueInfoProto(name=value.final_name)
-        is_dynamic = self._batch[0] != self._batch[1]
         dims: list[int | str | None] = []
-        for sizes, size in zip(zip(*value.shapes, strict=True), self.dims(value), strict=True):
-            dims.append(BATCH if is_dynamic and sizes == self._batch else size)
+        for (first, second), size in zip(zip(*value.shapes, strict=True), self.dims(value), strict=True):
+            dims.append(size if first is None or second is None else self._axes.get((first, second), size))
         return helper.make_tensor_value_info(value.final_name, BY_NAME[value.dtype].onnx, dims)
 
 

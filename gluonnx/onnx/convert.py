@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from gluonnx.errors import EditedModelError, ExportError, FormatError, InputError
-from gluonnx.formats import FileSet, read_params, serialize_params
+from gluonnx.formats import FileSet, read_params, read_safetensors, serialize_params
 from gluonnx.onnx.arrays import Array
-from gluonnx.onnx.builder import OPSET
+from gluonnx.onnx.builder import BATCH
 from gluonnx.onnx.export import export_graph
-from gluonnx.onnx.files import read_model
+from gluonnx.onnx.files import read_external, read_model
 from gluonnx.onnx.lift import lift
 from gluonnx.onnx.metadata import Restored, restore
+from gluonnx.onnx.options import ExportOptions
 from gluonnx.ops.dtypes import as_dtype
 from gluonnx.symbol.symbol import Symbol
 from gluonnx.symbol.text import load, load_json
@@ -43,47 +44,54 @@ def export_model(
     large_model: bool = False,
     *,
     opset: int | None = None,
+    dtype: str | None = None,
+    input_names: Sequence[str] | Mapping[str, str] | None = None,
+    output_names: Sequence[str] | None = None,
+    metadata: Mapping[str, str] | None = None,
+    external_data: bool | None = None,
     sample_inputs: Sequence[npt.ArrayLike] | None = None,
 ) -> str:
     """Convert a symbol and its parameters to an ONNX file that is shown to compute the same.
 
     Differs: The file is checked against the symbol, and kept only if it computes the same. Parameters are initializers,
-    not inputs. Only the batch axis can be dynamic. Shape inference always runs, so `run_shape_inference` changes
-    nothing, and a model is always one file, so neither does `large_model`.
+    not inputs. `dynamic` opens the batch axis, and others that `dynamic_input_shapes` leaves open. Shape inference
+    always runs, so `run_shape_inference` changes nothing.
 
     Args:
         sym: The symbol, or a symbol-json file.
-        params: Arrays by name, with or without `arg:` / `aux:`; or a .params file.
+        params: Arrays by name, with or without `arg:` / `aux:`; or a .params or .safetensors file.
         in_shapes: Shape of each input, in the order of `list_inputs()` without the parameters. Inputs at the end that
             the outputs do not depend on (labels) may be left out.
         in_types: Dtype of all inputs, or a list.
         onnx_file_path: Where to write.
         verbose: Log the names of inputs and outputs.
         dynamic: Leave the batch size open.
-        dynamic_input_shapes: With `dynamic`, the input shapes with None or a name where a size is open; only axis 0
-            can be.
+        dynamic_input_shapes: With `dynamic`, the input shapes with None or a name where a size is open.
         run_shape_inference: Accepted.
         input_type: Former name of `in_types`.
         input_shape: Former name of `in_shapes`.
-        large_model: Accepted.
-        opset: The opset of the file; there is one, `OPSET`.
+        large_model: Keep the parameters in a file beside the model, as `external_data=True`.
+        opset: As `HybridBlock.export`, and so are the next five.
+        dtype: See `opset`.
+        input_names: See `opset`.
+        output_names: See `opset`.
+        metadata: See `opset`.
+        external_data: See `opset`.
         sample_inputs: Inputs for the check, where seeded numbers will not do.
 
     Returns:
         The path of the file.
 
     Raises:
-        InputError: Shapes are missing or too many, or a dynamic axis is not the batch axis.
+        InputError: Shapes are missing or too many, or a dynamic shape does not fit.
         LoweringError: ONNX cannot express some operators; names them all.
         ExportError: The model is not the same as the symbol; nothing is written.
 
     Source: MXNet 1.9.1 python/mxnet/onnx/mx2onnx/_export_model.py, `export_model`.
     """
-    if opset not in (None, OPSET):
-        raise ExportError(f"export_model: opset not supported: expected {OPSET}, got opset={opset}. Leave it out.")
     symbol = sym if isinstance(sym, Symbol) else load(sym)
     where = str(onnx_file_path)
-    arrays = _plain_names(params if isinstance(params, Mapping) else read_params(params).as_dict())
+    arrays = _plain_names(params if isinstance(params, Mapping) else _read_arrays(params))
     shapes = [tuple(s) for s in (in_shapes if in_shapes is not None else input_shape or ())]
     free = [n for n in symbol.list_inputs() if n not in arrays]
     if not shapes or len(shapes) > len(free):
@@ -99,8 +107,19 @@ def export_model(
             f"export_model: wrong number of input types: expected {len(names)} ({', '.join(names)}), "
             f"got in_types={dtypes}. Pass one for each input, or one for all."
         )
+    is_batch_open, axes = dynamic, None
     if dynamic and dynamic_input_shapes is not None:
-        _check_dynamic(names, shapes, dynamic_input_shapes)
+        is_batch_open, axes = _dynamic_axes(names, shapes, dynamic_input_shapes)
+    options = ExportOptions(
+        is_batch_open,
+        axes,
+        opset,
+        dtype,
+        input_names,
+        output_names,
+        metadata or {},
+        True if large_model and external_data is None else external_data,
+    )
     model = export_graph(
         onnx_file_path,
         symbol._heads,
@@ -108,7 +127,7 @@ def export_model(
         shapes,
         dtypes,
         arrays,
-        dynamic_batch=dynamic,
+        options=options,
         sample_inputs=sample_inputs,
     )
     if verbose:
@@ -186,9 +205,9 @@ def read_graph(path: str | os.PathLike[str]) -> ReadGraph:
     Raises:
         FormatError: Not an ONNX model, damaged, or with operators that there is nothing for.
     """
-    model = read_model(path)
+    model = read_model(path, load_external=False)
     try:
-        restored = restore(model, str(path))
+        restored = restore(model, str(path), lambda tensor: read_external(path, tensor))
     except EditedModelError as err:
         warnings.warn(f"{err} It is read as any other ONNX file.", stacklevel=4)
         restored = None
@@ -196,7 +215,7 @@ def read_graph(path: str | os.PathLike[str]) -> ReadGraph:
         return ReadGraph(
             load_json(restored.symbol_json), restored.input_names, restored.parameters, restored.symbol_json
         )
-    lifted = lift(model, str(path))
+    lifted = lift(read_model(path), str(path))
     return ReadGraph(Symbol(lifted.heads), lifted.input_names, lifted.parameters, kept=lifted.kept)
 
 
@@ -206,13 +225,20 @@ def read_restored(path: str | os.PathLike[str]) -> Restored:
     Raises:
         FormatError: As `import_to_files`, or gluonnx did not write it.
     """
-    restored = restore(read_model(path), str(path))
+    model = read_model(path, load_external=False)
+    restored = restore(model, str(path), lambda tensor: read_external(path, tensor))
     if restored is None:
         raise FormatError(
             f"{path}: not written by gluonnx: expected an ONNX file that carries its Gluon graph, got none in its "
             "metadata. Call read_graph, which takes any ONNX file."
         )
     return restored
+
+
+def _read_arrays(path: str | os.PathLike[str]) -> Mapping[str, Any]:
+    if os.fspath(path).lower().endswith(".safetensors"):
+        return read_safetensors(path)
+    return read_params(path).as_dict()
 
 
 def _plain_names(params: Mapping[str, Any]) -> dict[str, Array]:
@@ -230,19 +256,28 @@ def _plain_names(params: Mapping[str, Any]) -> dict[str, Array]:
     return plain
 
 
-def _check_dynamic(
+def _dynamic_axes(
     names: Sequence[str], shapes: Sequence[tuple[int, ...]], dynamic: Sequence[Sequence[int | str | None]]
-) -> None:
+) -> tuple[bool, dict[str, dict[int, str]]]:
+    """Return whether the batch axis is open, and the names of the open axes, that dynamic shapes ask for."""
     if len(dynamic) != len(names):
         raise InputError(
             f"export_model: wrong number of dynamic shapes: expected {len(names)} ({', '.join(names)}), "
             f"got dynamic_input_shapes={list(dynamic)}."
         )
-    for name, shape, wanted in zip(names, shapes, dynamic, strict=True):
-        if len(wanted) != len(shape) or any(
-            w != s for axis, (s, w) in enumerate(zip(shape, wanted, strict=True)) if axis or isinstance(w, int)
-        ):
+    axes: dict[str, dict[int, str]] = {}
+    for position, (name, shape, wanted) in enumerate(zip(names, shapes, dynamic, strict=True)):
+        if len(wanted) != len(shape) or any(isinstance(w, int) and w != s for s, w in zip(shape, wanted, strict=True)):
             raise InputError(
-                f"export_model: dynamic shape of `{name}` does not fit: expected {shape} with at most axis 0 open, "
-                f"got {tuple(wanted)}. Only the batch axis can be dynamic."
+                f"export_model: dynamic shape of `{name}` does not fit: expected {shape} with None or a name where a "
+                f"size is open, got {tuple(wanted)}."
             )
+        for axis, size in enumerate(wanted):
+            if isinstance(size, str):
+                axes.setdefault(name, {})[axis] = size
+            elif size is None and axis == 0 and shape[0] == shapes[0][0]:
+                axes.setdefault(name, {})[axis] = axes.get(names[0], {}).get(0, BATCH) if position else BATCH
+            elif size is None:
+                axes.setdefault(name, {})[axis] = f"{name}_{axis}"
+    is_batch_open = 0 in axes.get(names[0], {})
+    return is_batch_open, axes

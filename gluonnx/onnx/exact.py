@@ -12,6 +12,13 @@ from gluonnx.symbol.bodies import wired
 from gluonnx.symbol.executor import compiled, complete_shapes
 from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
 
+BLOCK_NUMBERS = 3 << 21
+"""Elements of a weight that are widened at a time: 48 MiB of doubles, which malloc gives back to the system at once."""
+
+_DIVISIBLE = {"FullyConnected": ("num_hidden", 0), "Embedding": ("output_dim", 1)}
+"""Operators whose output units do not depend on each other: the attribute that counts them, and their axis of the
+weight."""
+
 
 def compute_exactly(heads: Sequence[Entry], values: Mapping[str, Any]) -> list[Array]:
     """Return the outputs of a graph, every operator computed in float64 whatever the dtype of its inputs.
@@ -38,8 +45,8 @@ def _compute(heads: Sequence[Entry], values: Mapping[str, Any]) -> list[torch.Te
             if node.op is None:
                 done[id(node), 0] = torch.as_tensor(values[node.name]).detach().cpu()
                 continue
-            inputs = [_wide(done[id(source), index]) for source, index in node.inputs]
-            for index, value in enumerate(_run(node, inputs, shapes.get(id(node)))):
+            given = [done[id(source), index] for source, index in node.inputs]
+            for index, value in enumerate(_run_exactly(node, given, shapes.get(id(node)))):
                 done[id(node), index] = value
             for source, index in node.inputs:
                 readers[id(source), index] -= 1
@@ -48,10 +55,30 @@ def _compute(heads: Sequence[Entry], values: Mapping[str, Any]) -> list[torch.Te
         return [_wide(done[id(node), index]) for node, index in heads]
 
 
-def _run(node: Node, inputs: Sequence[torch.Tensor], shape: tuple[int, ...] | None = None) -> tuple[torch.Tensor, ...]:
+def _run_exactly(node: Node, inputs: Sequence[torch.Tensor], shape: tuple[int, ...] | None) -> tuple[torch.Tensor, ...]:
+    """Widen the inputs and run an operator; where its weight is large, on a block of output units at a time."""
+    assert node.op is not None
+    divided = _DIVISIBLE.get(node.op.name)
+    if divided is None or inputs[1].numel() <= BLOCK_NUMBERS:
+        return _run(
+            node, [_wide(value) for value in inputs], node.typed if shape is None else {**node.typed, "shape": shape}
+        )
+    attribute, axis = divided
+    data, weight, *bias = inputs
+    data = _wide(data)
+    count = max(1, weight.shape[axis] * BLOCK_NUMBERS // weight.numel())
+    parts = []
+    for begin in range(0, weight.shape[axis], count):
+        end = min(begin + count, weight.shape[axis])
+        block = [_wide(weight.narrow(axis, begin, end - begin)), *(_wide(b[begin:end]) for b in bias)]
+        parts.append(_run(node, [data, *block], {**node.typed, attribute: end - begin})[0])
+        del block
+    return (torch.cat(parts, dim=-1),)
+
+
+def _run(node: Node, inputs: Sequence[torch.Tensor], typed: Mapping[str, Any]) -> tuple[torch.Tensor, ...]:
     op = node.op
     assert op is not None
-    typed = node.typed if shape is None else {**node.typed, "shape": shape}
     available = {
         "training": False,
         "generator": torch.Generator().manual_seed(0),  # torch's own is left alone

@@ -1,22 +1,29 @@
 """Exports: lower, prove, and only then let the file appear."""
 
+import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 import torch
 
-from gluonnx.errors import FixedBatchError, InputError
+from gluonnx.errors import FixedBatchError, InputError, LoweringError
 from gluonnx.formats import FileSet
 from gluonnx.onnx.arrays import Array, as_array, as_tensor, dtype_name
 from gluonnx.onnx.check import Reference, batch_sizes, inputs_at, open_session, prove
 from gluonnx.onnx.draws import drawn_heads, prove_draws
 from gluonnx.onnx.exact import compute_exactly
-from gluonnx.onnx.files import stage_model
+from gluonnx.onnx.files import needs_external_data, stage_external, stage_model, staged_external_name
+from gluonnx.onnx.labels import label_names, without_labels
 from gluonnx.onnx.lowering import lower
 from gluonnx.onnx.metadata import describe
-from gluonnx.onnx.model import LoweredModel
+from gluonnx.onnx.model import ExternalData, LoweredModel
+from gluonnx.onnx.opset import at_opset
+from gluonnx.onnx.options import HALF_DTYPES, ExportOptions, half_parameters, renamed
 from gluonnx.onnx.proof import check_record, make_record
 from gluonnx.onnx.samples import InputSpec, input_specs
 from gluonnx.ops.dtypes import torch_dtype
@@ -36,11 +43,14 @@ def export_graph(
     *,
     dynamic_batch: bool = True,
     output_names: Sequence[str] | None = None,
+    options: ExportOptions | None = None,
     name: str = "net",
     sample_inputs: Sequence[npt.ArrayLike] | None = None,
     files: FileSet | None = None,
 ) -> LoweredModel:
     """Write a graph as an ONNX file that is shown to compute what the graph computes, or raise and leave nothing.
+
+    Inputs that are labels of losses, which no output depends on, are not in the file; its metadata tells them.
 
     Args:
         path: The file.
@@ -49,8 +59,9 @@ def export_graph(
         input_shapes: As `lower`.
         input_dtypes: As `lower`.
         parameters: As `lower`.
-        dynamic_batch: As `lower`.
-        output_names: As `lower`.
+        dynamic_batch: As `lower`; where there are no `options`.
+        output_names: As `lower`; where there are no `options`.
+        options: What else to choose.
         name: As `lower`.
         sample_inputs: Inputs for the proof, for graphs that take only certain values. Without them, seeded numbers.
         files: The set to publish the file with; it is published at once without.
@@ -60,39 +71,73 @@ def export_graph(
 
     Raises:
         LoweringError: As `lower`.
-        ExportError: The proof failed.
+        ExportError: The proof failed, or an option is not possible.
         FileAccessError: The folder is missing or not writable.
     """
-    if files is None:
-        with FileSet() as own:
-            return export_graph(
-                path,
-                heads,
-                input_names,
-                input_shapes,
-                input_dtypes,
-                parameters,
-                dynamic_batch=dynamic_batch,
-                output_names=output_names,
-                name=name,
-                sample_inputs=sample_inputs,
-                files=own,
-            )
+    chosen = options or ExportOptions(dynamic_batch=dynamic_batch, output_names=output_names)
+    names = chosen.new_names(input_names)
+    given = _Given(
+        renamed(heads, names), [names[n] for n in input_names], tuple(input_shapes), list(input_dtypes), parameters
+    )
+    if chosen.dtype in HALF_DTYPES:
+        halves = half_parameters(heads, parameters)
+        given = dataclasses.replace(
+            given, parameters=halves, dtypes=["float16" if d == "float32" else d for d in given.dtypes]
+        )
+    axes = {names.get(n, n): named for n, named in chosen.axes().items()}
+    if files is not None:
+        return _export(path, given, axes, chosen, name, sample_inputs, files)
+    with FileSet() as own:
+        return _export(path, given, axes, chosen, name, sample_inputs, own)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """The graph as it is to be exported: heads, names, shapes and dtypes of inputs, parameters."""
+
+    heads: list[Entry]
+    names: list[str]
+    shapes: tuple[Shape, ...]
+    dtypes: list[str]
+    parameters: Mapping[str, Any]
+
+
+def _export(
+    path: str | os.PathLike[str],
+    given: _Given,
+    axes: dict[str, dict[int, str]],
+    options: ExportOptions,
+    name: str,
+    sample_inputs: Sequence[npt.ArrayLike] | None,
+    files: FileSet,
+) -> LoweredModel:
+    heads = given.heads
     model = lower(
         heads,
-        input_names,
-        input_shapes,
-        input_dtypes,
-        parameters,
-        dynamic_batch=dynamic_batch,
-        output_names=output_names,
+        given.names,
+        given.shapes,
+        given.dtypes,
+        given.parameters,
+        dynamic_batch=options.dynamic_batch,
+        dynamic_axes=axes,
+        output_names=options.output_names,
         name=name,
     )
-    graph = ReferenceGraph(heads, model, input_shapes, input_dtypes)
+    # All inputs of the graph, so that it comes back whole: those of the model, and labels.
+    labels = [n for n in label_names(heads) if n not in given.parameters and n not in given.names]
+    model = at_opset(without_labels(model, heads), options.opset)
+    kinds = {n: (s, d) for n, s, d in zip(given.names, given.shapes, given.dtypes, strict=True)}
+    kept = [kinds[n] for n in model.input_names]
+    graph = ReferenceGraph(heads, model, [s for s, _ in kept], [d for _, d in kept])
     record = None if sample_inputs is not None else graph.record()
     proof, seed = record or (None, 0)
-    model = model.with_metadata(describe(model, dumps(heads), proof))
-    session = open_session(model, stage_model(files, path, model))
+    is_external = needs_external_data(model) if options.external_data is None else options.external_data
+    external = stage_external(files, path, model) if is_external else None
+    metadata = describe(model, dumps(heads), proof, input_names=[*given.names, *labels], external=external)
+    model = model.with_metadata({**options.metadata, **metadata})
+    staged = stage_model(files, path, model, external)
+    with _probe_file(files, path, staged, model, external) as source:
+        session = open_session(model, source, is_large=external is not None)
     drawn = drawn_heads(heads)
     prove(
         model,
@@ -107,8 +152,18 @@ def export_graph(
     if any(drawn):
 
         def lowered(entries: Sequence[Entry]) -> LoweredModel:
-            given = (entries, input_names, input_shapes, input_dtypes, parameters)
-            return lower(*given, dynamic_batch=dynamic_batch, name=name, draws_as_inputs=True)
+            lowered_model = lower(
+                entries,
+                given.names,
+                given.shapes,
+                given.dtypes,
+                given.parameters,
+                dynamic_batch=options.dynamic_batch,
+                dynamic_axes=axes,
+                name=name,
+                draws_as_inputs=True,
+            )
+            return without_labels(lowered_model, entries)
 
         prove_draws(
             heads,
@@ -121,6 +176,30 @@ def export_graph(
     if proof is not None:
         check_record(proof, session.run, str(path))
     return model
+
+
+@contextmanager
+def _probe_file(
+    files: FileSet,
+    path: str | os.PathLike[str],
+    staged: Path,
+    model: LoweredModel,
+    external: ExternalData | None,
+) -> Iterator[Path]:
+    """Give a file to open a session on: the one that ships; where it has a file of weights beside it, the same model
+    with the name that file has as yet.
+    """
+    if external is None:
+        yield staged
+        return
+    probe = staged.with_suffix(".probe")
+    try:
+        with probe.open("xb") as file:
+            for chunk in model.chunks(dataclasses.replace(external, location=staged_external_name(files, path))):
+                file.write(chunk)
+        yield probe
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 class ReferenceGraph:
@@ -144,7 +223,7 @@ class ReferenceGraph:
         self._dtypes = dict(zip(model.input_names, input_dtypes, strict=True))
         self._names = [*model.input_names, *self._parameters, *self._unread]
         specs = [
-            InputSpec(name, dtype, tuple(shape), model.is_batched(name))
+            InputSpec(name, dtype, tuple(shape), model.is_batched(name), None, model.open_axes.get(name, ()))
             for name, shape, dtype in zip(model.input_names, input_shapes, input_dtypes, strict=True)
         ]
         self.reference = self.reference_of(heads)
@@ -170,8 +249,14 @@ class ReferenceGraph:
                 outputs, _ = function([values[n] for n in self._names], generator=lambda _: generator)
         except InputError as err:
             sizes = [len(a) for a, s in zip(inputs, self.specs, strict=True) if s.is_batched]
-            if not sizes:
+            if not sizes and not self._model.open_axes:
                 raise
+            if any(a.shape[1:] != s.shape[1:] for a, s in zip(inputs, self.specs, strict=True)):
+                raise LoweringError(
+                    f"{self._model.proto.graph.name}: the open axes are not free: expected a graph for any size of "
+                    f"them, got one that does not take inputs of {', '.join(str(a.shape) for a in inputs)}: {err} "
+                    "Leave the axis out of `dynamic_axes`."
+                ) from err
             raise FixedBatchError(
                 f"{self._model.proto.graph.name}: the batch axis is not free: expected a graph for any batch size, got "
                 f"one that does not take {sizes[0]}: {err} Make the operator independent of the batch size, or fix the "

@@ -1,18 +1,37 @@
 """ONNX files: written whole or not at all, read with limits."""
 
+import hashlib
 import itertools
+import math
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
 from google.protobuf.message import DecodeError, Message
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
-from gluonnx.errors import FormatError
+from gluonnx.errors import FileAccessError, FormatError
 from gluonnx.formats import FileSet, read_bytes
 from gluonnx.formats.signatures import HEAD_BYTES, describe_kind
-from gluonnx.onnx.model import MAX_MODEL_BYTES, LoweredModel
+from gluonnx.onnx.arrays import Array
+from gluonnx.onnx.model import MAX_MODEL_BYTES, ExternalData, LoweredModel, array_bytes
+from gluonnx.ops.dtypes import BY_ONNX
+
+EXTERNAL_SUFFIX = ".data"
+"""What the name of the file with a model's weights adds to the model's."""
+SMALLEST_EXTERNAL_BYTES = 1024
+"""Smaller weights stay in the model, as onnx keeps them."""
+ALIGNMENT_BYTES = 1 << 16
+"""Of large weights in their file, so that any system can map them. Source: onnx docs/ExternalData.md, `offset`."""
+ALIGNED_BYTES = 1 << 20
+"""Size from which on a weight is large."""
+SMALL_ALIGNMENT_BYTES = 64
+"""Of the others: a line of a processor's cache."""
+_MODEL_ROOM_BYTES = 64 << 20
+"""Left in a model for what is not weights."""
 
 
 def write_model(path: str | os.PathLike[str], model: LoweredModel) -> Path:
@@ -27,16 +46,61 @@ def write_model(path: str | os.PathLike[str], model: LoweredModel) -> Path:
     return Path(path)
 
 
-def stage_model(files: FileSet, path: str | os.PathLike[str], model: LoweredModel) -> Path:
+def stage_model(
+    files: FileSet, path: str | os.PathLike[str], model: LoweredModel, external: ExternalData | None = None
+) -> Path:
     """Write a model into a set of files that is published later; return where its bytes are until then."""
     file = files.create(path)
-    for chunk in model.chunks():
+    for chunk in model.chunks(external):
         file.write(chunk)
     return files.staged_path(path)
 
 
-def read_model(path: str | os.PathLike[str]) -> ModelProto:
+def needs_external_data(model: LoweredModel) -> bool:
+    """Whether the weights are too large for a model of one file."""
+    return model.weight_bytes > MAX_MODEL_BYTES - _MODEL_ROOM_BYTES
+
+
+def stage_external(files: FileSet, path: str | os.PathLike[str], model: LoweredModel) -> ExternalData | None:
+    """Write the large weights of the model that will be `path` into `PATH.data`, from where they are in memory.
+
+    Returns:
+        What the model must say about that file; None if no weight is large enough for it.
+    """
+    outside = {n: a for n, a in model.weights.items() if a.nbytes >= SMALLEST_EXTERNAL_BYTES}
+    if not outside:
+        return None
+    target = _external_path(path)
+    file = files.create(target)
+    digest = hashlib.sha256()
+    offsets: dict[str, int] = {}
+    size = 0
+    for name, array in outside.items():
+        alignment = ALIGNMENT_BYTES if array.nbytes >= ALIGNED_BYTES else SMALL_ALIGNMENT_BYTES
+        gap = bytes(-size % alignment)
+        offsets[name] = size + len(gap)
+        for chunk in (gap, array_bytes(array)):
+            file.write(chunk)
+            digest.update(chunk)
+            size += len(chunk)
+    return ExternalData(target.name, offsets, size, digest.hexdigest())
+
+
+def staged_external_name(files: FileSet, path: str | os.PathLike[str]) -> str:
+    """Return the name that the file of `stage_external` has until it is published; its bytes are complete."""
+    return files.staged_path(_external_path(path)).name
+
+
+def _external_path(path: str | os.PathLike[str]) -> Path:
+    return Path(path).with_name(Path(path).name + EXTERNAL_SUFFIX)
+
+
+def read_model(path: str | os.PathLike[str], *, load_external: bool = True) -> ModelProto:
     """Read an ONNX file, with the tensors that it keeps in other files of its folder.
+
+    Args:
+        path: The file.
+        load_external: Put those tensors into the model; otherwise `read_external` reads one of them.
 
     Raises:
         FileAccessError: The file is missing or not readable.
@@ -58,8 +122,10 @@ def read_model(path: str | os.PathLike[str]) -> ModelProto:
         raise FormatError(f"{path}: damaged: expected UTF-8 text in field `{field}`, got other bytes. Copy it again.")
     functions = (tensor for function in model.functions for tensor in _tensors_of(function.node))
     for tensor in itertools.chain(_tensors(model.graph), functions):
-        if tensor.data_location == TensorProto.EXTERNAL:
-            _load_external(path, tensor)
+        if load_external and tensor.data_location == TensorProto.EXTERNAL:
+            tensor.raw_data = _external_array(path, tensor, np.dtype(np.uint8), None).tobytes()
+            tensor.ClearField("external_data")
+            tensor.data_location = TensorProto.DEFAULT
     return model
 
 
@@ -95,14 +161,34 @@ def _tensors_of(nodes: Iterable[NodeProto]) -> Iterator[TensorProto]:
                 yield from _tensors(inner)
 
 
-def _load_external(path: Path, tensor: TensorProto) -> None:
-    """Put the data of a tensor that lies in another file into the tensor."""
+def read_external(path: str | os.PathLike[str], tensor: TensorProto) -> Array:
+    """Read a tensor that lies in another file of the model's folder into memory of its own.
+
+    Args:
+        path: The model.
+        tensor: Its description there.
+
+    Raises:
+        FormatError: The file is outside of the folder, too short, or not as long as the tensor's shape tells.
+        FileAccessError: The file is missing or not readable.
+    """
+    dtype = BY_ONNX.get(tensor.data_type)
+    if dtype is None:
+        raise FormatError(
+            f"{path}: tensor `{tensor.name}`: unknown dtype: expected one that MXNet has, got data_type="
+            f"{tensor.data_type}."
+        )
+    return _external_array(Path(path), tensor, dtype.numpy.newbyteorder("<"), tuple(tensor.dims))
+
+
+def _external_array(path: Path, tensor: TensorProto, dtype: np.dtype[Any], shape: tuple[int, ...] | None) -> Array:
+    """Read the bytes of a tensor as an array; a flat one of all bytes if `shape` is None."""
     entries = {e.key: e.value for e in tensor.external_data}
     where = f"{path}: tensor `{tensor.name}`"
     folder = path.parent.resolve()
     location = entries.get("location", "")
-    target = (folder / location).resolve()
-    if not location or Path(location).is_absolute() or not target.is_relative_to(folder):
+    target = folder if "\0" in location else (folder / location).resolve()
+    if not location or target == folder or Path(location).is_absolute() or not target.is_relative_to(folder):
         raise FormatError(
             f"{where}: data outside of the model's folder: expected a file in {folder}, got location={location!r}."
         )
@@ -110,13 +196,31 @@ def _load_external(path: Path, tensor: TensorProto) -> None:
         offset, length = int(entries.get("offset", "0")), int(entries.get("length", "-1"))
     except ValueError as err:
         raise FormatError(f"{where}: external data is damaged: expected offset and length, got {err}.") from err
-    data = read_bytes(target, MAX_MODEL_BYTES)
-    end = len(data) if length < 0 else offset + length
-    if not 0 <= offset <= end <= len(data):
-        raise FormatError(
-            f"{where}: external data truncated: expected bytes {offset} to {end} of {target.name}, got "
-            f"size_bytes={len(data)}. Copy the file again."
-        )
-    tensor.raw_data = data[offset:end]
-    tensor.ClearField("external_data")
-    tensor.data_location = TensorProto.DEFAULT
+    try:
+        with target.open("rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            end = size if length < 0 else offset + length
+            if not 0 <= offset <= end <= size:
+                raise FormatError(
+                    f"{where}: external data truncated: expected bytes {offset} to {end} of {target.name}, got "
+                    f"size_bytes={size}. Copy the file again."
+                )
+            wanted = shape if shape is not None else (end - offset,)
+            if any(d < 0 for d in wanted) or math.prod(wanted) * dtype.itemsize != end - offset:
+                raise FormatError(
+                    f"{where}: external data does not fit: expected {wanted} of {dtype}, got length={end - offset}."
+                )
+            array = np.empty(wanted, dtype)
+            file.seek(offset)
+            view = array.reshape(-1).view(np.uint8).data if array.size else memoryview(b"")
+            done = 0
+            while done < len(view):
+                got = file.readinto(view[done:])
+                if not got:
+                    raise FormatError(f"{where}: external data truncated: expected {len(view)} bytes, got {done}.")
+                done += got
+    except OSError as err:
+        raise FileAccessError(
+            f"{target}: cannot be read: the system says `{err.strerror or err}`. Keep it beside {path.name}.", err.errno
+        ) from err
+    return array

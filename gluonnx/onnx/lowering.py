@@ -1,8 +1,9 @@
 """From a graph of operators to an ONNX model."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from onnx import ModelProto, helper
 
@@ -10,7 +11,7 @@ from gluonnx._version import __version__
 from gluonnx.attribute import SUBGRAPH_MARK
 from gluonnx.errors import FixedBatchError, GraphError, InputError, LoweringError, ParameterError
 from gluonnx.onnx.arrays import Array, as_array, dtype_name
-from gluonnx.onnx.builder import IR_VERSION, Call, GraphValue, ModelBuilder, Shapes, live_calls
+from gluonnx.onnx.builder import BATCH, IR_VERSION, Call, GraphValue, ModelBuilder, Shapes, live_calls
 from gluonnx.onnx.model import LoweredModel
 from gluonnx.ops.builder import Value
 from gluonnx.ops.table import Wiring
@@ -22,6 +23,10 @@ from gluonnx.symbol.partial import UNKNOWN
 PRODUCER = "gluonnx"
 _PROBES = (11, 13, 17, 19, 23, 29, 31, 37)
 """Batch sizes to try; one that is no other dimension of the inputs."""
+_FIXED_BATCH = "{}: the batch axis is fixed"
+
+Axes: TypeAlias = Mapping[str, Mapping[int, str]]
+"""Names of axes, by input and axis."""
 
 
 def lower(
@@ -33,6 +38,7 @@ def lower(
     *,
     live_parameters: bool = False,
     dynamic_batch: bool = True,
+    dynamic_axes: Axes | None = None,
     output_names: Sequence[str] | None = None,
     name: str = "net",
     draws_as_inputs: bool = False,
@@ -52,7 +58,9 @@ def lower(
         parameters: numpy arrays or torch tensors by variable name; they become initializers of that name. Names that
             the graph does not have are left aside.
         live_parameters: Make parameters graph inputs instead, after the others.
-        dynamic_batch: Leave the batch size open. False fixes every shape as given.
+        dynamic_batch: Leave the batch size open. False fixes it as given.
+        dynamic_axes: Other axes to leave open: their names by input and axis. Axes of one name have one size. Axis 0 of
+            the first input gets its name here too.
         output_names: One for each head; MXNet's names without.
         name: Name of the graph, also for messages.
         draws_as_inputs: Make what operators that draw random numbers give inputs of the model, after the others.
@@ -60,7 +68,8 @@ def lower(
     Raises:
         InputError: An operator does not take the shapes that reach it.
         FixedBatchError: The graph works for the batch size given and not for others; says at which node.
-        LoweringError: ONNX cannot express some operators: every one, with its node and why.
+        LoweringError: ONNX cannot express some operators: every one, with its node and why. Or an axis of
+            `dynamic_axes` cannot be open.
         ParameterError: Parameters are missing.
         GraphError: Names clash, or shapes cannot be found.
     """
@@ -72,6 +81,7 @@ def lower(
         parameters,
         live_parameters,
         dynamic_batch,
+        dynamic_axes or {},
         output_names,
         name,
         draws_as_inputs,
@@ -109,6 +119,7 @@ class _Lowering:
         parameters: Mapping[str, Any],
         live_parameters: bool,
         dynamic_batch: bool,
+        dynamic_axes: Axes,
         output_names: Sequence[str] | None,
         name: str,
         draws_as_inputs: bool,
@@ -126,9 +137,15 @@ class _Lowering:
         }
         _check_names(name, input_names, self.parameters, output_names, len(self.heads))
         self.output_names = output_names
-        self.batch = _probes(self.shapes, self.parameters) if dynamic_batch else None
+        self.axes, self.batch_name = open_axes(name, self.shapes, dynamic_batch, dynamic_axes)
+        self.probes = _probes(self.shapes, self.parameters, self.axes, self.batch_name)
+        self.batch = self.probes.get(self.batch_name)
         self.scope = _Scope(self._infer())
-        self.builder = ModelBuilder(self.batch or (1, 1), [*variables, *self.shapes, *(output_names or ())])
+        self.builder = ModelBuilder(
+            self.batch or (1, 1),
+            [*variables, *self.shapes, *(output_names or ())],
+            {sizes: axis for axis, sizes in self.probes.items()},
+        )
         self.inputs: dict[str, GraphValue] = {}
         self.drawn: list[GraphValue] = []
         self.named: dict[tuple[int, int], str] = {}
@@ -137,7 +154,7 @@ class _Lowering:
 
     def run(self) -> LoweredModel:
         for name, shape in self.shapes.items():
-            self.inputs[name] = self.builder.variable(name, self.dtypes[name], self._both(shape))
+            self.inputs[name] = self.builder.variable(name, self.dtypes[name], self._both(name, shape))
         parameters: dict[str, GraphValue] = {}
         for node in self.nodes:
             if self.draws_as_inputs and draws(node):
@@ -175,6 +192,12 @@ class _Lowering:
             drawn_names=tuple(v.final_name for v in self.drawn),
             output_names=tuple(v.final_name for v in outputs),
             is_batch_dynamic=self.batch is not None,
+            batched=frozenset(n for n, axes in self.axes.items() if self.batch and axes.get(0) == self.batch_name),
+            open_axes={
+                n: opened
+                for n, axes in self.axes.items()
+                if (opened := tuple(a for a, axis in sorted(axes.items()) if axis != self.batch_name))
+            },
         )
 
     # Shapes -----------------------------------------------------------------------------------------------------------
@@ -183,32 +206,53 @@ class _Lowering:
         dtypes = {**self.dtypes, **{n: dtype_name(a) for n, a in self.parameters.items()}}
         fixed = {n: a.shape for n, a in self.parameters.items()}
         first = infer(self.heads, {**self.shapes, **fixed}, dtypes)
-        if self.batch is None:
+        if not self.probes:
             return first, first
+        others = {axis: sizes for axis, sizes in self.probes.items() if axis != self.batch_name}
         try:
-            second = infer(self.heads, {**{n: self._both(s)[1] for n, s in self.shapes.items()}, **fixed}, dtypes)
+            if self.batch is not None and others:
+                self._infer_second(dtypes, fixed, batch_only=True)
+            second = self._infer_second(dtypes, fixed, batch_only=not others)
         except InputError as err:
-            raise FixedBatchError(
-                f"{self.name}: the batch axis is fixed: expected a graph for any batch size, got one that takes "
-                f"{self.batch[0]} and not {self.batch[1]}: {err} Make the operator independent of the batch size, or "
-                "fix the batch size."
-            ) from err
+            if self.batch is None or not str(err).startswith(_FIXED_BATCH.format(self.name)):
+                refused = ", ".join(f"{axis}={sizes[1]}" for axis, sizes in others.items())
+                raise LoweringError(
+                    f"{self.name}: an axis is fixed: expected a graph for any size of {', '.join(others)}, got one "
+                    f"that does not take {refused}: {err} Leave it out of `dynamic_axes`."
+                ) from err
+            raise
         for node in self.nodes:
             for index in range(node.output_count):
                 a, b = first.shape((node, index)), second.shape((node, index))
                 if a is not None and b is not None and len(a) != len(b):
                     raise FixedBatchError(
                         f"{self.name}: the batch axis is fixed: expected {_label(node)} to give the same rank for "
-                        f"any batch size, got shapes {a} and {b} for {self.batch[0]} and {self.batch[1]}. Name its "
-                        "axes, or fix the batch size."
+                        f"any batch size, got shapes {a} and {b} for {self.probes}. Name its axes, or fix the "
+                        "batch size."
                     )
         return first, second
 
-    def _both(self, shape: Shape) -> tuple[Shape, Shape]:
+    def _infer_second(self, dtypes: Mapping[str, str], fixed: Mapping[str, Shape], *, batch_only: bool) -> Inference:
+        shapes = {n: self._both(n, s, batch_only=batch_only)[1] for n, s in self.shapes.items()}
+        try:
+            return infer(self.heads, {**shapes, **fixed}, dtypes)
+        except InputError as err:
+            if not batch_only:
+                raise
+            assert self.batch is not None
+            raise FixedBatchError(
+                f"{_FIXED_BATCH.format(self.name)}: expected a graph for any batch size, got one that takes "
+                f"{self.batch[0]} and not {self.batch[1]}: {err} Make the operator independent of the batch size, or "
+                "fix the batch size."
+            ) from err
+
+    def _both(self, name: str, shape: Shape, *, batch_only: bool = False) -> tuple[Shape, Shape]:
         """Return an input's shape at the two probes."""
-        if self.batch is None or not shape or shape[0] != self.batch[0]:
-            return shape, shape
-        return shape, (self.batch[1], *shape[1:])
+        second = list(shape)
+        for axis, axis_name in self.axes.get(name, {}).items():
+            if axis_name == self.batch_name or not batch_only:
+                second[axis] = self.probes[axis_name][1]
+        return shape, tuple(second)
 
     # Nodes ------------------------------------------------------------------------------------------------------------
 
@@ -296,23 +340,26 @@ class _Lowering:
         """Return the shape at run time from what it is at the two probes.
 
         Raises:
-            LoweringError: It is no multiple of the batch size.
+            LoweringError: A size is no multiple of an open axis.
         """
-        assert self.batch is not None
-        one, other = self.batch
-        size = next(v for n, v in self.inputs.items() if self.shapes[n] and self.shapes[n][0] == one)
-        batch = self.builder.op("Gather", self.builder.shape(size), self.builder.ints([0]))
         lengths: list[Value] = []
         for a, b in zip(first, second, strict=True):
-            if a == b:
-                lengths.append(self.builder.ints([a]))
-            elif a % one == 0 and a * other == b * one:
-                lengths.append(self.builder.op("Mul", batch, self.builder.ints([a // one])) if a > one else batch)
-            else:
-                raise LoweringError(
-                    f"its shape is no multiple of the batch size: {first} for {one}, {second} for {other}"
-                )
+            lengths.append(self.builder.ints([a]) if a == b else self._length(a, b))
         return self.builder.op("Concat", *lengths, axis=0)
+
+    def _length(self, first: int, second: int) -> Value:
+        """Compute a size at run time that is these at the two probes: a multiple of an open axis."""
+        for axis_name, (one, other) in self.probes.items():
+            if first % one == 0 and first * other == second * one:
+                name, axis = next(
+                    (n, a) for n, axes in self.axes.items() for a, named in axes.items() if named == axis_name
+                )
+                size = self.builder.op("Gather", self.builder.shape(self.inputs[name]), self.builder.ints([axis]))
+                return self.builder.op("Mul", size, self.builder.ints([first // one])) if first > one else size
+        raise LoweringError(
+            f"its shape is no multiple of the batch size or another open axis ({', '.join(self.probes)}): a size is "
+            f"{first}, then {second}"
+        )
 
     def _refuse(self, node: Node, call: Call | None, reason: str) -> None:
         self.errors[id(call)] = f"{_label(node)}: {reason}"
@@ -439,13 +486,67 @@ def _check_names(
         raise GraphError(f"{where}: output names clash: expected names of their own, got {', '.join(clash)}.")
 
 
-def _probes(shapes: Mapping[str, Shape], parameters: Mapping[str, Array]) -> tuple[int, int] | None:
-    """Choose two batch sizes: the given one, and one that is no other dimension."""
-    first = next((s for s in shapes.values()), ())
-    if not first:
-        return None
+def open_axes(
+    where: str, shapes: Mapping[str, Shape], dynamic_batch: bool, requested: Axes
+) -> tuple[dict[str, dict[int, str]], str]:
+    """Return the names of the open axes by input and axis, and the name of the batch axis.
+
+    Raises:
+        GraphError: A requested axis is none of an input, or axes of one name have several sizes.
+    """
+    first = next(iter(shapes), "")
+    batch_name = requested.get(first, {}).get(0, BATCH)
+    axes: dict[str, dict[int, str]] = {n: {} for n in shapes}
+    if dynamic_batch and shapes.get(first):
+        for name, shape in shapes.items():
+            if shape and shape[0] == shapes[first][0]:
+                axes[name][0] = batch_name
+    sizes: dict[str, tuple[str, int]] = {}
+    for name, wanted in requested.items():
+        if name not in shapes:
+            raise GraphError(
+                f"{where}: dynamic_axes of another input: expected one of {', '.join(shapes)}, got {name!r}."
+            )
+        for axis, axis_name in wanted.items():
+            if not -len(shapes[name]) <= axis < len(shapes[name]):
+                raise GraphError(
+                    f"{where}: dynamic_axes of `{name}`: expected an axis of {shapes[name]}, got axis={axis}."
+                )
+            axes[name][axis % len(shapes[name])] = axis_name
+    for name, named in axes.items():
+        for axis, axis_name in named.items():
+            other, size = sizes.setdefault(axis_name, (name, shapes[name][axis]))
+            if size != shapes[name][axis]:
+                raise GraphError(
+                    f"{where}: dynamic axis `{axis_name}` has two sizes: expected one, got {size} in `{other}` and "
+                    f"{shapes[name][axis]} in `{name}`. Give them different names."
+                )
+    return axes, batch_name
+
+
+def _probes(
+    shapes: Mapping[str, Shape],
+    parameters: Mapping[str, Array],
+    axes: Mapping[str, Mapping[int, str]],
+    batch_name: str,
+) -> dict[str, tuple[int, int]]:
+    """Choose two sizes for each open axis: the given one, and one that is no other dimension.
+
+    The second batch size is a prime; that of another axis a multiple of the first, which more nets take.
+    """
     dims = {d for s in shapes.values() for d in s} | {d for a in parameters.values() for d in a.shape}
-    return first[0], next((p for p in _PROBES if p not in dims), max(dims) + 1)
+    probes: dict[str, tuple[int, int]] = {}
+    for name, named in axes.items():
+        for axis, axis_name in named.items():
+            if axis_name in probes:
+                continue
+            size = shapes[name][axis]
+            second = next((p for p in _PROBES if p not in dims), max(dims) + 1)
+            if axis_name != batch_name:
+                second = next(k * size for k in itertools.count(2) if k * size not in dims)
+            dims.add(second)
+            probes[axis_name] = size, second
+    return probes
 
 
 def _label(node: Node) -> str:

@@ -8,6 +8,7 @@ Keys of `metadata_props`, all text:
     gluonnx.inputs      JSON list of input names
     gluonnx.parameters  JSON: parameters that the ONNX graph does not read, by name: dtype, shape, base64 of the values
     gluonnx.proof       see `gluonnx.onnx.proof`; absent if the graph allows none
+    gluonnx.external    JSON: name, size_bytes and SHA-256 of the file of large parameters; absent if there is none
     gluonnx.digest      JSON: SHA-256 of the ONNX graph, of its initializers, and of the keys above
 """
 
@@ -15,7 +16,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,7 @@ from gluonnx._version import __version__
 from gluonnx.errors import EditedModelError, FormatError
 from gluonnx.formats import parse_symbol_json
 from gluonnx.onnx.arrays import Array, dtype_name
-from gluonnx.onnx.model import LoweredModel
+from gluonnx.onnx.model import ExternalData, LoweredModel
 from gluonnx.onnx.proof import PROOF_KEY
 from gluonnx.ops.dtypes import BY_NAME
 
@@ -38,6 +39,7 @@ SYMBOL_KEY = "gluonnx.symbol"
 INPUTS_KEY = "gluonnx.inputs"
 PARAMETERS_KEY = "gluonnx.parameters"
 DIGEST_KEY = "gluonnx.digest"
+EXTERNAL_KEY = "gluonnx.external"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,33 +59,49 @@ class Restored:
     version: str
 
 
-def describe(model: LoweredModel, symbol_json: str, proof: str | None) -> dict[str, str]:
+def describe(
+    model: LoweredModel,
+    symbol_json: str,
+    proof: str | None,
+    *,
+    input_names: Sequence[str] | None = None,
+    external: ExternalData | None = None,
+) -> dict[str, str]:
     """Return the metadata of a model.
 
     Args:
         model: The lowered model, with frozen parameters.
         symbol_json: The graph it was lowered from.
         proof: What `make_record` gave.
+        input_names: Inputs of the graph, where it has some that the model has not (labels).
+        external: The file with the model's large weights.
     """
     metadata = {
         FORMAT_KEY: FORMAT,
         VERSION_KEY: __version__,
         SYMBOL_KEY: symbol_json,
-        INPUTS_KEY: _json(list(model.input_names)),
+        INPUTS_KEY: _json(list(model.input_names if input_names is None else input_names)),
         PARAMETERS_KEY: _json({name: _to_json(array) for name, array in model.unused.items()}),
     }
     if proof is not None:
         metadata[PROOF_KEY] = proof
+    if external is not None:
+        metadata[EXTERNAL_KEY] = _json(
+            {"location": external.location, "sha256": external.sha256, "size_bytes": external.size_bytes}
+        )
     metadata[DIGEST_KEY] = _digest(model.proto, [*model.proto.graph.initializer, *model.weights.items()], metadata)
     return metadata
 
 
-def restore(model: ModelProto, where: str = "model") -> Restored | None:
+def restore(
+    model: ModelProto, where: str = "model", read_external: Callable[[TensorProto], Array] | None = None
+) -> Restored | None:
     """Return what a model carries, or None if gluonnx did not write it.
 
     Args:
         model: A model with its initializers inside.
         where: Names the model in messages.
+        read_external: Reads an initializer that is not inside.
 
     Raises:
         EditedModelError: gluonnx wrote the model, and graph, initializers or metadata were changed since.
@@ -98,8 +116,12 @@ def restore(model: ModelProto, where: str = "model") -> Restored | None:
             f"gluonnx {metadata.get(VERSION_KEY, '(unknown)')}. Read it with that gluonnx or a later one."
         )
     carried = metadata.pop(DIGEST_KEY, "")
+    outside: dict[str, Array] = {}
+    if read_external is not None:
+        outside = {t.name: read_external(t) for t in model.graph.initializer if t.data_location == t.EXTERNAL}
+    initializers = [(t.name, outside[t.name]) if t.name in outside else t for t in model.graph.initializer]
     try:
-        found = json.loads(_digest(model, model.graph.initializer, metadata))
+        found = json.loads(_digest(model, initializers, metadata))
     except (ValueError, TypeError, KeyError) as err:
         raise FormatError(
             f"{where}: an initializer is damaged: expected as many values as its shape tells, got {err}. "
@@ -124,7 +146,9 @@ def restore(model: ModelProto, where: str = "model") -> Restored | None:
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as err:
         raise FormatError(f"{where}: metadata is damaged: expected what gluonnx writes, got {err!r}.") from err
     tensors = {t.name: t for t in model.graph.initializer}
-    parameters.update({n: numpy_helper.to_array(tensors[n]) for n in names if n in tensors and n not in input_names})
+    for name in names:
+        if name in tensors and name not in input_names:
+            parameters[name] = outside[name] if name in outside else numpy_helper.to_array(tensors[name])
     ordered = {n: parameters[n] for n in names if n in parameters}
     return Restored(metadata[SYMBOL_KEY], input_names, ordered, metadata[VERSION_KEY])
 

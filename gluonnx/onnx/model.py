@@ -30,6 +30,23 @@ _Proto = TypeVar("_Proto", ModelProto, GraphProto)
 
 
 @dataclass(frozen=True, slots=True)
+class ExternalData:
+    """The file beside a model that holds its large weights.
+
+    Attributes:
+        location: Its name; the folder is the model's.
+        offsets: Where each weight begins, in the order of the file.
+        size_bytes: Its size.
+        sha256: Digest of its bytes.
+    """
+
+    location: str
+    offsets: Mapping[str, int]
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class LoweredModel:
     """An ONNX model whose weights lie outside of it.
 
@@ -41,6 +58,8 @@ class LoweredModel:
         live_names: Parameters that are graph inputs, in order, after `input_names`.
         output_names: In the order of the heads.
         is_batch_dynamic: Whether the batch axis is dynamic.
+        batched: Inputs whose axis 0 is the dynamic batch axis.
+        open_axes: Other axes that are dynamic, by input.
         metadata: What goes into `metadata_props`.
         drawn_names: What operators that draw would give and is fed instead, after all others.
     """
@@ -52,20 +71,29 @@ class LoweredModel:
     live_names: tuple[str, ...]
     output_names: tuple[str, ...]
     is_batch_dynamic: bool
+    batched: frozenset[str] = frozenset()
+    open_axes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     drawn_names: tuple[str, ...] = ()
 
     def is_batched(self, input_name: str) -> bool:
         """Tell whether axis 0 of an input is the dynamic batch axis."""
-        found = next(i for i in self.proto.graph.input if i.name == input_name)
-        return any(d.dim_param for d in found.type.tensor_type.shape.dim[:1])
+        return input_name in self.batched
 
     def with_metadata(self, metadata: Mapping[str, str]) -> "LoweredModel":
         """Return the same model with other metadata."""
         return dataclasses.replace(self, metadata=dict(metadata))
 
-    def chunks(self) -> Iterator[bytes | memoryview]:
+    @property
+    def weight_bytes(self) -> int:
+        """Size of all weights."""
+        return sum(a.nbytes for a in self.weights.values())
+
+    def chunks(self, external: ExternalData | None = None) -> Iterator[bytes | memoryview]:
         """Give the bytes of the .onnx file, in order; weights are borrowed, not copied.
+
+        Args:
+            external: Which weights lie in a file beside the model, and where; all are in the model if None.
 
         Raises:
             ExportError: The model is larger than one protobuf message can be.
@@ -73,9 +101,16 @@ class LoweredModel:
         graph = self.proto.graph
         before, after = _split(graph, _GRAPH_INITIALIZER)
         constants = [_field(_GRAPH_INITIALIZER, _bytes(t)) for t in graph.initializer]
-        headers = [_tensor_header(name, array) for name, array in self.weights.items()]
+        outside = {} if external is None else external.offsets
+        if external is not None:
+            constants += [
+                _field(_GRAPH_INITIALIZER, _bytes(_external_tensor(n, self.weights[n], external.location, offset)))
+                for n, offset in outside.items()
+            ]
+        inside = {n: a for n, a in self.weights.items() if n not in outside}
+        headers = [_tensor_header(name, array) for name, array in inside.items()]
         graph_size = len(before) + len(after) + sum(map(len, constants))
-        graph_size += sum(len(h) + a.nbytes for h, a in zip(headers, self.weights.values(), strict=True))
+        graph_size += sum(len(h) + a.nbytes for h, a in zip(headers, inside.values(), strict=True))
         outer = ModelProto()
         outer.CopyFrom(_without(self.proto, _MODEL_GRAPH))
         outer.metadata_props.extend(StringStringEntryProto(key=k, value=v) for k, v in sorted(self.metadata.items()))
@@ -84,15 +119,14 @@ class LoweredModel:
         if len(head) + graph_size + len(tail) > MAX_MODEL_BYTES:
             raise ExportError(
                 f"{graph.name}: model too large for one file: expected at most {MAX_MODEL_BYTES} bytes, "
-                f"got size_bytes={len(head) + graph_size + len(tail)}. Cast the parameters to float16."
+                f"got size_bytes={len(head) + graph_size + len(tail)}. Export with `external_data=True`."
             )
         yield head
         yield before
         yield from constants
-        for header, array in zip(headers, self.weights.values(), strict=True):
+        for header, array in zip(headers, inside.values(), strict=True):
             yield header
-            # A flat view of bytes; reshape does not copy, because `as_array` made the array contiguous.
-            yield array.reshape(-1).view(np.uint8).data if array.size else b""
+            yield array_bytes(array)
         yield after
         yield tail
 
@@ -111,6 +145,19 @@ class LoweredModel:
             code = BY_NAME[dtype_name(array)].onnx
             model.graph.input.append(helper.make_tensor_value_info(name, code, array.shape))
         return model
+
+
+def array_bytes(array: Array) -> memoryview:
+    """Return an array's values as a flat view; reshape does not copy, because `as_array` made the array contiguous."""
+    return array.reshape(-1).view(np.uint8).data if array.size else memoryview(b"")
+
+
+def _external_tensor(name: str, array: Array, location: str, offset: int) -> TensorProto:
+    tensor = TensorProto(name=name, data_type=BY_NAME[dtype_name(array)].onnx, dims=array.shape)
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", offset), ("length", array.nbytes)):
+        tensor.external_data.append(StringStringEntryProto(key=key, value=str(value)))
+    return tensor
 
 
 def _tensor_header(name: str, array: Array) -> bytes:

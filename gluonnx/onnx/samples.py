@@ -8,7 +8,7 @@ Source: Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators (2014
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,7 @@ class InputSpec:
         shape: With the batch size that the graph was lowered for.
         is_batched: Whether axis 0 is the batch axis.
         values: Range [low, high) of whole numbers; None for floats in [-1, 1).
+        open_axes: Other axes of any size.
     """
 
     name: str
@@ -84,10 +85,12 @@ class InputSpec:
     shape: Shape
     is_batched: bool
     values: Range | None = None
+    open_axes: tuple[int, ...] = ()
 
-    def shape_at(self, batch: int) -> Shape:
-        """Return the shape at a batch size."""
-        return (batch, *self.shape[1:]) if self.is_batched else self.shape
+    def shape_at(self, batch: int, scale: int = 1) -> Shape:
+        """Return the shape at a batch size, the other open axes `scale` times as long."""
+        scaled = tuple(d * scale if axis in self.open_axes else d for axis, d in enumerate(self.shape))
+        return (batch, *scaled[1:]) if self.is_batched else scaled
 
 
 def input_specs(heads: Sequence[Entry], specs: Sequence[InputSpec], inference: Inference) -> list[InputSpec]:
@@ -118,9 +121,7 @@ def input_specs(heads: Sequence[Entry], specs: Sequence[InputSpec], inference: I
                 if spec.values is not None:
                     _narrow(ranges, node.inputs[position][0], spec.values)
     by_name = {n.name: ranges.get(id(n)) for n in topological(heads) if n.is_variable}
-    return [
-        InputSpec(s.name, s.dtype, s.shape, s.is_batched, by_name.get(s.name) or _default_range(s.dtype)) for s in specs
-    ]
+    return [replace(s, values=by_name.get(s.name) or _default_range(s.dtype)) for s in specs]
 
 
 def _inner_specs(node: Node, subgraph: Subgraph, wiring: Wiring, inference: Inference) -> list[InputSpec]:
@@ -154,9 +155,9 @@ def _count_steps(node: Node, shapes: Sequence[Shape | None], ranges: dict[int, R
             _narrow(ranges, node.inputs[names.index(name)][0], (1, shape[axis] + 1))
 
 
-def seeded_array(spec: InputSpec, position: int, seed: int, batch: int) -> Array:
+def seeded_array(spec: InputSpec, position: int, seed: int, batch: int, scale: int = 1) -> Array:
     """Return the sample of an input: the same array for the same arguments, anywhere."""
-    shape = spec.shape_at(batch)
+    shape = spec.shape_at(batch, scale)
     bits = _bits(seed + (position << 32), int(np.prod(shape, dtype=np.int64)))
     dtype = BY_NAME[spec.dtype].numpy
     if spec.values is None:
@@ -167,9 +168,9 @@ def seeded_array(spec: InputSpec, position: int, seed: int, batch: int) -> Array
     return numbers.astype(dtype).reshape(shape)
 
 
-def seeded_arrays(specs: Sequence[InputSpec], seed: int, batch: int) -> list[Array]:
+def seeded_arrays(specs: Sequence[InputSpec], seed: int, batch: int, scale: int = 1) -> list[Array]:
     """Return a sample of every input."""
-    return [seeded_array(spec, position, seed, batch) for position, spec in enumerate(specs)]
+    return [seeded_array(spec, position, seed, batch, scale) for position, spec in enumerate(specs)]
 
 
 def resized_samples(specs: Sequence[InputSpec], samples: Sequence[npt.ArrayLike], batch: int) -> list[Array]:

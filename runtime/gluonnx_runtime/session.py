@@ -24,6 +24,8 @@ SILENT = 4
 LARGEST_SEVERITY = 4
 DEVICE_SYNC_OPTION = "disable_synchronize_execution_providers"
 """Run option. Source: ONNX Runtime, onnxruntime_run_options_config_keys.h."""
+PREPACKING_OPTION = "session.disable_prepacking"
+"""Source: ONNX Runtime, onnxruntime_session_options_config_keys.h."""
 
 
 class Session:
@@ -62,6 +64,7 @@ class Session:
         log_severity: int = SILENT,
         cuda_stream: int | None = None,
         cuda_graph: bool = False,
+        prepacking: bool = True,
     ) -> None:
         """Load a model.
 
@@ -77,6 +80,7 @@ class Session:
                 4 nothing short of fatal.
             cuda_stream: Handle of the CUDA stream to run on, for example `torch.cuda.current_stream().cuda_stream`.
             cuda_graph: Capture the first run of a binding as a CUDA graph. Only `bind` with fixed memory can run it.
+            prepacking: Keep weights a second time in the layout of the kernels, which is faster and takes more memory.
 
         Raises:
             ModelFileError: There is no such file, it is not an ONNX model, or not one that ONNX Runtime can run.
@@ -91,6 +95,8 @@ class Session:
                 "Leave out `cuda_stream` and `cuda_graph`."
             )
         options = _session_options(intra_op_threads, inter_op_threads, spinning, optimization, log_severity)
+        if not prepacking:
+            options.add_session_config_entry(PREPACKING_OPTION, "1")
         try:
             self._session, self._device = create_session(
                 source,

@@ -69,6 +69,28 @@ def test_export_options(gluonnx, calls):
     assert calls == [("net-symbol.json", "net-0000.params", expected)]
 
 
+def test_export_names_axes_and_the_rest(gluonnx, calls):
+    result = gluonnx(
+        *("export", "net-symbol.json", "net-0000.params", "-o", "net.onnx", "--input", "data:2,3,8,8"),
+        *("--input", "mask:2,5", "--dynamic", "data:2=height", "--dynamic", "mask:1=length", "--dtype", "float16"),
+        *("--input-name", "data=image", "--output-name", "y", "--metadata", "note=a=b", "--external-data"),
+    )
+    assert (result.exit_code, result.stderr) == (0, "")
+    (_, _, options) = calls[0]
+    assert options["dynamic"] is True
+    assert options["dynamic_input_shapes"] == [(None, 3, "height", 8), (None, "length")]
+    assert options["dtype"] == "float16"
+    assert options["input_names"] == {"data": "image"}
+    assert options["output_names"] == ["y"]
+    assert options["metadata"] == {"note": "a=b"}
+    assert options["external_data"] is True
+    gluonnx(
+        *("export", "net-symbol.json", "net-0000.params", "-o", "net.onnx", "--input", "data:2,3"),
+        *("--dynamic", "data:1=n", "--fixed-batch"),
+    )
+    assert calls[1][2]["dynamic_input_shapes"] == [(2, "n")]
+
+
 @pytest.mark.parametrize("content", ["not json", "[]", '{"nodes": [1]}', '{"nodes": null}'])
 def test_export_leaves_a_bad_symbol_to_the_library(gluonnx, calls, content):
     Path("net-symbol.json").write_text(content)
@@ -117,6 +139,11 @@ def test_export_without_parameters_beside(gluonnx, calls):
         (["--input", "data:1", "--input", "data:2"], "expected each name once, got one twice"),
         ([], "Missing option '--input'"),
         (["--input", "data:1", "--opset", "0"], "Invalid value for '--opset'"),
+        (["--input", "data:1", "--dynamic", "data"], "expected NAME:AXIS=LABEL, got 'data'"),
+        (["--input", "data:1", "--dynamic", "data:1=n"], "expected an axis of one of data(1,), got 'data:1=n'"),
+        (["--input", "data:1", "--dynamic", "x:0=n"], "expected an axis of one of data(1,), got 'x:0=n'"),
+        (["--input", "data:1", "--metadata", "x"], "expected KEY=TEXT, got 'x'"),
+        (["--input", "data:1", "--input-name", "x"], "expected NAME=NEW, got 'x'"),
     ],
 )
 def test_export_usage(gluonnx, calls, arguments, message):

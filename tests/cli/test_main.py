@@ -11,7 +11,7 @@ from gluonnx_runtime import ModelFileError
 from gluonnx import errors
 from gluonnx._version import __version__
 
-COMMANDS = ("run", "info", "export", "import")
+COMMANDS = ("run", "info", "export", "import", "verify")
 HEAVY = ("numpy", "onnx", "onnxruntime", "torch", "gluonnx", "gluonnx_runtime")
 
 

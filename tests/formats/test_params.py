@@ -154,6 +154,13 @@ class TestOldEras:
         data[8:16] = b"\xff" * 8
         assert parse_params(bytes(data), "gpu").arrays[0].tolist() == [2.5]
 
+    @pytest.mark.parametrize("name", sorted(path.name for path in (FILES / "old").glob("*.params")))
+    def test_every_dtype_in_every_era_is_rewritten_as_mxnet_rewrites_it(self, name, tmp_path):
+        file = read_params(FILES / "old" / name)
+        assert len(file.arrays) == 21
+        write_params(tmp_path / name, file.as_dict() if file.names else file.arrays)
+        assert (tmp_path / name).read_bytes() == (FILES / "upgraded" / name).read_bytes()
+
     @needs_shared
     @pytest.mark.shared
     @pytest.mark.parametrize("path", all_shared({".params", ".v0"}), ids=lambda path: path.name)

@@ -21,7 +21,7 @@ from gluonnx.formats.symbol_json import (
 from gluonnx.formats.symbol_upgrade import upgrade_graph
 
 SYMBOLS = sorted(path.name for path in FILES.glob("*-symbol.json"))
-OLD = sorted(path.name for path in (FILES / "old").iterdir())
+OLD = sorted(path.name for path in (FILES / "old").glob("*.json"))
 VARIABLE = {"op": "null", "name": "x", "inputs": []}
 
 

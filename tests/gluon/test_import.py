@@ -191,7 +191,7 @@ def test_files_of_save_parameters_and_of_export_are_told_apart(tmp_path):
     saved = tmp_path / "saved.params"
     with pytest.raises(ParameterFileError, match=r"saved\.params: written by `save_parameters`: .*`load_parameters`"):
         SymbolBlock.imports(symbol, "data", saved)
-    with pytest.raises(ParameterFileError, match=r"written by `export`: .*SymbolBlock\.imports"):
+    with pytest.raises(ParameterFileError, match=r"written by `export` for another network: .*SymbolBlock\.imports"):
         mlp().load_parameters(params)
     near(_loaded(saved)(images()), SymbolBlock.imports(symbol, "data", params)(images()))
 

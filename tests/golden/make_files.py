@@ -13,6 +13,7 @@ Made with MXNet 1.9.1, numpy 1.23.5, Python 3.8.
 import hashlib
 import json
 import os
+import struct
 import sys
 
 import mxnet as mx
@@ -228,6 +229,82 @@ def make_upgrades():
                 out.write(mx.sym.load_json(text).tojson())
 
 
+def spellings():
+    """One graph as each era spells it: attributes under `param` and `attr`, under `attr`, under `attrs`."""
+    rows = {
+        "spelling_0_8": ([0, 0], lambda own, hidden: {"param": own, "attr": hidden, "backward_source_id": -1}),
+        "spelling_0_9": ([0, 0, 0], lambda own, hidden: {"attr": dict(own, **hidden)}),
+        "spelling_1_3": ([0, 0, 0], lambda own, hidden: {"attrs": dict(own, **hidden)}),
+    }
+    versions = {"spelling_0_8": None, "spelling_0_9": 905, "spelling_1_3": 10300}
+    for name, (entry, attributes) in sorted(rows.items()):
+        nodes = []
+        for op, own, hidden, inputs in [
+            ("null", {}, {"lr_mult": "2", "ctx_group": "g"}, []),
+            ("null", {}, {}, []),
+            ("null", {}, {}, []),
+            ("FullyConnected", {"num_hidden": "3", "no_bias": "False"}, {"weight_lr_mult": "1.5"}, [0, 1, 2]),
+            ("Activation", {"act_type": "relu"}, {}, [3]),
+        ]:
+            fields = attributes(own, hidden)
+            inputs = [[i] + entry[1:] for i in inputs]
+            nodes.append(dict({"op": op, "name": "n%d" % len(nodes), "inputs": inputs}, **fields))
+        graph = {"nodes": nodes, "arg_nodes": [0, 1, 2], "heads": [[4] + entry[1:]]}
+        if versions[name] is not None:
+            graph["attrs"] = {"mxnet_version": ["int", versions[name]]}
+        yield "%s-%s.json" % (name, versions[name] or "none"), json.dumps(graph)
+
+
+def make_spellings():
+    for file, text in spellings():
+        for folder, content in [("old", text), ("upgraded", mx.sym.load_json(text).tojson())]:
+            with open(os.path.join(OUT, folder, file), "w") as out:
+                out.write(content)
+
+
+def make_old_params():
+    """`old/*.params`: every dtype in the layouts before 1.0, put together by hand, as MXNet loads and rewrites them.
+
+    `old/FILE.params` is the old file, `upgraded/FILE.params` what MXNet 1.9.1 saves of it.
+    """
+    values = [np.arange(6), np.arange(6).reshape(2, 3), np.ones((1, 2, 1, 2))]
+    flags = ["float32", "float64", "float16", "uint8", "int32", "int8", "int64"]
+    heads = {
+        "v0": lambda shape: struct.pack("<%dI" % (1 + len(shape)), len(shape), *shape),
+        "v1": lambda shape: struct.pack("<Ii%dq" % len(shape), 0xF993FAC8, len(shape), *shape),
+        "v2": lambda shape: struct.pack("<Iii%dq" % len(shape), 0xF993FAC9, 0, len(shape), *shape),
+    }
+    for era, head in sorted(heads.items()):
+        arrays, names = [], []
+        for flag, dtype in enumerate(flags):
+            for i, value in enumerate(values):
+                arrays.append(head(value.shape) + struct.pack("<iii", 1, 0, flag) + value.astype(dtype).tobytes())
+                names.append(("arg:%s_%d" if i else "aux:%s_%d") % (dtype, i))
+        for kind, listed in [("named", names), ("unnamed", [])]:
+            data = struct.pack("<QQQ", 0x112, 0, len(arrays)) + b"".join(arrays) + struct.pack("<Q", len(listed))
+            data += b"".join(struct.pack("<Q", len(name)) + name.encode() for name in listed)
+            file = "%s_%s.params" % (era, kind)
+            with open(os.path.join(OUT, "old", file), "wb") as out:
+                out.write(data)
+            mx.nd.save(os.path.join(OUT, "upgraded", file), mx.nd.load(os.path.join(OUT, "old", file)))
+
+
+def make_styles():
+    """Files of each call that saves parameters: structural names, full names, stripped names, a module's."""
+    net = nn.HybridSequential(prefix="net_")
+    with net.name_scope():
+        net.add(nn.Dense(2, in_units=3), nn.BatchNorm(in_channels=2))
+    net.initialize(mx.init.One())
+    net.save_parameters(os.path.join(OUT, "style_structural.params"))
+    net.collect_params().save(os.path.join(OUT, "style_full.params"))
+    net.collect_params().save(os.path.join(OUT, "style_stripped.params"), strip_prefix="net_")
+    arrays = {name: param.data() for name, param in net.collect_params().items()}
+    symbol = net(mx.sym.var("data"))
+    auxiliary = symbol.list_auxiliary_states()
+    arg = {name: array for name, array in arrays.items() if name not in auxiliary}
+    mx.model.save_checkpoint(os.path.join(OUT, "style_model"), 3, symbol, arg, {n: arrays[n] for n in auxiliary})
+
+
 def digest(array):
     values = np.ascontiguousarray(array.asnumpy())
     return hashlib.sha256(("%s %s " % (values.dtype.name, values.shape)).encode() + values.tobytes()).hexdigest()[:16]
@@ -261,5 +338,8 @@ if __name__ == "__main__":
     make_params()
     make_symbols()
     make_upgrades()
+    make_spellings()
+    make_old_params()
+    make_styles()
     make_shared()
     print("wrote", OUT, "with MXNet", mx.__version__, "Python", sys.version.split()[0])

@@ -330,15 +330,17 @@ def test_export_model_errors(mlp, tmp_path):
     heads, params = mlp
     symbol = Symbol(heads)
     out = tmp_path / "net.onnx"
-    with pytest.raises(ExportError, match="opset not supported: expected 20, got opset=17"):
-        export_model(symbol, params, [(2, 4)], onnx_file_path=out, opset=17)
+    with pytest.raises(ExportError, match=r"net: unknown opset: expected 9 to \d+, got opset=5"):
+        export_model(symbol, params, [(2, 4)], onnx_file_path=out, opset=5)
     with pytest.raises(
         InputError, match=r"wrong number of input shapes: expected one for each of data, got in_shapes=\[\]"
     ):
         export_model(symbol, params, onnx_file_path=out)
     with pytest.raises(InputError, match=r"wrong number of input types: expected 1 \(data\)"):
         export_model(symbol, params, [(2, 4)], [np.float32] * 2, out)
-    with pytest.raises(InputError, match=r"dynamic shape of `data` does not fit: .* got \(None, None\)"):
+    with pytest.raises(InputError, match=r"dynamic shape of `data` does not fit: .* got \(None, 5\)"):
+        export_model(symbol, params, [(2, 4)], onnx_file_path=out, dynamic=True, dynamic_input_shapes=[(None, 5)])
+    with pytest.raises(LoweringError, match=r"net: an axis is fixed: expected .* size of data_1, .* data_1=8.*fc1"):
         export_model(symbol, params, [(2, 4)], onnx_file_path=out, dynamic=True, dynamic_input_shapes=[(None, None)])
     with pytest.raises(InputError, match=r"wrong number of dynamic shapes: expected 1 \(data\)"):
         export_model(symbol, params, [(2, 4)], onnx_file_path=out, dynamic=True, dynamic_input_shapes=[])

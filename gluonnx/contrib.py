@@ -1,8 +1,0 @@
-"""The operators that MXNet calls experimental, under the short names `mx.contrib.nd` and `mx.contrib.sym`."""
-
-from gluonnx.ndarray import contrib as ndarray
-from gluonnx.symbol import contrib as symbol
-
-nd, sym = ndarray, symbol
-
-__all__ = ["nd", "ndarray", "sym", "symbol"]
