@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -72,9 +73,7 @@ def test_json(gluonnx, folder):
 def test_latency_line(gluonnx, folder):
     lines = gluonnx("run", "net.onnx", "--input", "data=x.npy", "--repeat", "2").stdout.splitlines()
     assert lines[0] == "output float32 (2, 3)"
-    assert lines[1].startswith("latency ms: min 0.")
-    assert ", median 0." in lines[1]
-    assert ", mean 0." in lines[1]
+    assert re.fullmatch(r"latency ms: min [0-9.]+, median [0-9.]+, mean [0-9.]+.*", lines[1])
 
 
 def test_runs_where_torch_cannot_be_imported(fresh_python, folder):
