@@ -1,6 +1,10 @@
 """Writing a hybrid block's model: symbol-json, parameters and ONNX, all or nothing."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
 
 from gluonnx.errors import FixedBatchError
 from gluonnx.formats.files import FileSet
@@ -12,7 +16,14 @@ from gluonnx.onnx.options import ExportOptions
 from gluonnx.symbol.symbol import Symbol
 
 
-def export(output: Symbol, call: HybridCall, path: Path, epoch: int, options: ExportOptions) -> tuple[str, str, str]:
+def export(
+    output: Symbol,
+    call: HybridCall,
+    path: Path,
+    epoch: int,
+    options: ExportOptions,
+    sample_inputs: Sequence[npt.NDArray[Any]] | None = None,
+) -> tuple[str, str, str]:
     """Write `path-symbol.json`, `path-0000.params` and `path-0000.onnx`, or raise and leave nothing behind.
 
     Args:
@@ -21,6 +32,7 @@ def export(output: Symbol, call: HybridCall, path: Path, epoch: int, options: Ex
         path: Folder and beginning of the file names.
         epoch: Number in the file names, four digits.
         options: What to choose about the ONNX model.
+        sample_inputs: Inputs to compare the ONNX model with the block on; seeded ones if None.
 
     Returns:
         The paths of the three files.
@@ -48,6 +60,7 @@ def export(output: Symbol, call: HybridCall, path: Path, epoch: int, options: Ex
                 call.last_inputs.dtypes,
                 values,
                 options=options,
+                sample_inputs=sample_inputs,
                 files=files,
             )
         except FixedBatchError as err:

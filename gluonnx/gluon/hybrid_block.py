@@ -454,6 +454,7 @@ class HybridBlock(Block):
         output_names: Sequence[str] | None = None,
         metadata: Mapping[str, str] | None = None,
         external_data: bool | None = None,
+        sample_inputs: Sequence[Any] | None = None,
     ) -> tuple[str, str, str]:
         """Write the model: `path-symbol.json`, `path-0000.params` (MXNet's formats) and `path-0000.onnx`.
 
@@ -477,6 +478,8 @@ class HybridBlock(Block):
             metadata: Texts to store in the ONNX file; no key begins with `gluonnx.`.
             external_data: Keep the ONNX model's parameters in `path-0000.onnx.data`. None: only if they are beyond the
                 2 GB that one ONNX file holds.
+            sample_inputs: An array for each input of the ONNX model, to compare it with the block on; for blocks that
+                mean something for certain values only. None: seeded numbers, which the file can be verified with later.
 
         Returns:
             The paths of the three files.
@@ -497,4 +500,7 @@ class HybridBlock(Block):
         options = ExportOptions(
             dynamic_batch, dynamic_axes, opset, dtype, input_names, output_names, metadata or {}, external_data
         )
-        return export(self._trace.output, self._compiled, Path(path), epoch, options)
+        samples = None
+        if sample_inputs is not None:
+            samples = [a.asnumpy() if isinstance(a, NDArray) else np.asarray(a) for a in sample_inputs]
+        return export(self._trace.output, self._compiled, Path(path), epoch, options, samples)

@@ -240,3 +240,19 @@ def test_a_net_for_one_batch_size_says_how_to_export_it(tmp_path):
     assert not list(tmp_path.iterdir())
     onnx = net.export(tmp_path / "net", dynamic_batch=False)[2]
     near(Session(onnx, device="cpu")(x.asnumpy()), net(x))
+
+
+def test_samples_for_a_net_that_means_something_for_them_alone(tmp_path):
+    class Root(gluon.HybridBlock):
+        def hybrid_forward(self, F, x):
+            return F.log(x - 1000)
+
+    net = Root()
+    net.hybridize()
+    values = nd.array([[1001.0, 1010.0]])
+    net(values)
+    with pytest.raises(ExportError, match=r"the check saw no finite number.*Pass `sample_inputs`"):
+        net.export(str(tmp_path / "net"))
+    assert list(tmp_path.iterdir()) == []
+    files = net.export(str(tmp_path / "net"), sample_inputs=[values])
+    near(Session(files[2], device="cpu")(values.asnumpy()), net(values))
