@@ -55,6 +55,11 @@ BY_NAME: dict[str, DType] = {d.name: d for d in DTYPES}
 BY_TORCH: dict[torch.dtype, DType] = {d.torch: d for d in DTYPES}
 BY_NUMPY: dict[np.dtype[Any], DType] = {d.numpy: d for d in DTYPES}
 BY_ONNX: dict[int, DType] = {d.onnx: d for d in DTYPES}
+_BY_NUMPY_NAME = {
+    **{d.numpy.str[1:]: d for d in BY_NUMPY.values() if d.numpy.kind in "biuf"},
+    **{name: BY_NUMPY[np.dtype(name)] for name in ("half", "single", "double", "float", "int")},
+}
+"""Dtypes by numpy's other names for them: `f4`, `half`, `double`."""
 
 
 def as_dtype(value: Any) -> DType:
@@ -64,7 +69,7 @@ def as_dtype(value: Any) -> DType:
         DTypeError: Nothing in the table has this name.
     """
     if isinstance(value, str):
-        found = BY_NAME.get(value) or _by_numpy_name(value)
+        found = BY_NAME.get(value) or _BY_NUMPY_NAME.get(value)
     elif isinstance(value, DType):
         return value
     elif isinstance(value, torch.dtype):
@@ -77,14 +82,6 @@ def as_dtype(value: Any) -> DType:
     if found is None:
         raise DTypeError(f"dtype: unknown dtype: expected one of {', '.join(BY_NAME)}, got {value!r}.")
     return found
-
-
-def _by_numpy_name(name: str) -> DType | None:
-    """What numpy means by a name such as `half` or `f4`."""
-    try:
-        return BY_NUMPY.get(np.dtype(name))
-    except (TypeError, ValueError, SyntaxError):
-        return None
 
 
 def in_range(number: float, dtype: torch.dtype) -> float:
