@@ -22,10 +22,13 @@ from gluonnx.gluon.parameter import REPLACEMENTS, Parameter
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ndarray.sharing import is_shared
 from gluonnx.onnx.lowering import lower
-from gluonnx.ops.dtypes import BY_TORCH, torch_dtype
+from gluonnx.onnx.model import MAX_MODEL_BYTES
+from gluonnx.ops.dtypes import BY_NAME, BY_TORCH, torch_dtype
 from gluonnx.symbol.graph import Entry, all_nodes
 from gluonnx.symbol.inference import infer
 
+LARGEST_FROZEN_BYTES = MAX_MODEL_BYTES - (64 << 20)
+"""Larger weights are read where torch keeps them: ONNX Runtime takes a model of 2 GB at most as bytes."""
 MAX_SHAPES = 64
 """Input shapes of one plan for which output shapes and bindings are kept; the one unused for longest goes first."""
 
@@ -101,7 +104,7 @@ class RuntimePlan:
         self._stable_s = 0.0
         if any(n.op is not None and n.op.carries_values for n in all_nodes(graph.heads)):
             self._infer(signature.shapes)
-        if not self._weights.are_shared():
+        if self._can_freeze():
             self._freeze()
 
     def run(self, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor] | None:
@@ -141,11 +144,16 @@ class RuntimePlan:
                     return None
             elif self._frozen is not None:
                 return self._frozen.bound
-            elif self._stable_s > self._freeze_cost_s and not self._weights.are_shared():
+            elif self._stable_s > self._freeze_cost_s and self._can_freeze():
                 return self._freeze()
             if self._live is None:
                 self._live = self._build(is_live=True)
             return self._live
+
+    def _can_freeze(self) -> bool:
+        """Whether the weights may be in a session: nobody else writes to them, and one model can hold them."""
+        size = sum(math.prod(shape) * BY_NAME[dtype].numpy.itemsize for dtype, shape in self._kinds)
+        return size <= LARGEST_FROZEN_BYTES and not self._weights.are_shared()
 
     def _freeze(self) -> "_Bound":
         start = time.perf_counter()

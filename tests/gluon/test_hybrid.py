@@ -714,3 +714,13 @@ def test_what_cannot_be_traced_is_told_with_its_line(block, line, cause):
     with pytest.raises(AttributeError, match=rf"cannot be traced: .*test_hybrid.py:\d+: `{line}.*{cause}") as caught:
         net(nd.ones((2, 3)))
     assert isinstance(caught.value, mx.MXNetError)
+
+
+def test_weights_that_no_model_can_hold_are_never_frozen(monkeypatch):
+    net = mlp()
+    monkeypatch.setattr("gluonnx.gluon.plan.LARGEST_FROZEN_BYTES", 8)
+    monkeypatch.setattr("gluonnx.gluon.plan.RuntimePlan._freeze", lambda plan: pytest.fail("frozen"))
+    expected = eager(net, rows(3))
+    net.hybridize()
+    for _ in range(20):
+        near(net(rows(3)), expected)
