@@ -1,7 +1,7 @@
 """ParameterDict: the parameters of a block, and reading them from files."""
 
 import re
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
+from collections.abc import Collection, ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     pass
 
 from gluonnx.gluon.parameter_value import Constant, Parameter, _as_shape
+from gluonnx.gluon.saved_names import hint, without_scope
 
 __all__ = ["ParameterDict"]
 
@@ -283,13 +284,14 @@ class ParameterDict:
         """
         load_all(
             {p.name: p for p in self.values()},
-            {restore_prefix + _bare(name): value for name, value in param_dict.items()},
+            {restore_prefix + without_scope(name): value for name, value in param_dict.items()},
             filename or "param_dict",
             ctx,
             allow_missing,
             ignore_extra,
             cast_dtype,
             dtype_source,
+            names=list(param_dict),
         )
 
 
@@ -302,10 +304,13 @@ def load_all(
     ignore_extra: bool,
     cast_dtype: bool,
     dtype_source: str,
+    *,
+    names: Collection[str] | None = None,
 ) -> None:
     """Load arrays into parameters of the same names; nothing is changed unless everything fits.
 
-    The arrays are taken out of `arrays` as they are loaded, so that a large file is not held twice.
+    The arrays are taken out of `arrays` as they are loaded, so that a large file is not held twice. `names` are those in
+    the file, where `arrays` has others.
 
     Raises:
         ParameterFileError: Some parameters are missing, extra or do not fit; the message lists them all.
@@ -316,8 +321,7 @@ def load_all(
         if missing:
             problems.append(
                 f"Parameter {_quote(missing)} is missing in file '{where}', which contains parameters: "
-                f"{_quote(arrays)}. Set allow_missing=True to ignore missing parameters; for a file written by "
-                "`export`, use SymbolBlock.imports."
+                f"{_quote(arrays)}. Set allow_missing=True to ignore missing parameters."
             )
     if not ignore_extra:
         extra = [n for n in arrays if n not in params]
@@ -332,7 +336,8 @@ def load_all(
             if problem:
                 problems.append(problem)
     if problems:
-        raise ParameterFileError("\n".join(problems))
+        told = "" if any(name in arrays for name in params) else hint(names or arrays, params, where)
+        raise ParameterFileError("\n".join([told, *problems] if told else problems))
     for name, param in params.items():
         if name in arrays:
             param._load_init(arrays.pop(name), ctx, cast_dtype, dtype_source)
@@ -365,10 +370,6 @@ def select(params: ParameterDict, pattern: str) -> ParameterDict:
         if expression.match(name):
             chosen._params[name] = param
     return chosen
-
-
-def _bare(name: str) -> str:
-    return name[4:] if name.startswith(("arg:", "aux:")) else name
 
 
 def _quote(names: Any, limit: int = 24) -> str:

@@ -84,8 +84,11 @@ def sentence(mx, length):
     """One bucket of a language model with the cells of mx.rnn; (N, T) words to (N * T, 7) probabilities."""
     stack = mx.rnn.SequentialRNNCell()
     stack.add(mx.rnn.LSTMCell(4, prefix="lstm_"))
-    stack.add(mx.rnn.ResidualCell(mx.rnn.GRUCell(4, prefix="gru_")) if hasattr(mx.rnn, "ResidualCell") else
-              mx.rnn.GRUCell(4, prefix="gru_"))
+    stack.add(
+        mx.rnn.ResidualCell(mx.rnn.GRUCell(4, prefix="gru_"))
+        if hasattr(mx.rnn, "ResidualCell")
+        else mx.rnn.GRUCell(4, prefix="gru_")
+    )
     data = mx.sym.Variable("data")
     label = mx.sym.Variable("softmax_label")
     embed = mx.sym.Embedding(data=data, input_dim=7, output_dim=3, name="embed")

@@ -21,7 +21,11 @@ LAYERS = [
     ("Convolution", dict(kernel=(2,), num_filter=2), [(1, 2, 5)]),
     ("Convolution_v1", dict(kernel=(3, 3), num_filter=2, pad=(1, 1)), [IMAGE]),
     ("Deconvolution", dict(kernel=(3, 3), num_filter=2, stride=(2, 2), adj=(1, 1), pad=(1, 1)), [IMAGE]),
-    ("Deconvolution", dict(kernel=(4, 4), num_filter=2, stride=(2, 2), pad=(1, 1), target_shape=(12, 10), no_bias=True), [IMAGE]),
+    (
+        "Deconvolution",
+        dict(kernel=(4, 4), num_filter=2, stride=(2, 2), pad=(1, 1), target_shape=(12, 10), no_bias=True),
+        [IMAGE],
+    ),
     ("Pooling", dict(kernel=(2, 2), pool_type="max", stride=(2, 2), pooling_convention="full"), [IMAGE]),
     ("Pooling", dict(kernel=(3, 3), pool_type="avg", pad=(1, 1)), [IMAGE]),
     ("Pooling", dict(kernel=(3, 3), pool_type="sum", stride=(2, 2)), [IMAGE]),
@@ -68,7 +72,11 @@ LAYERS = [
     ("UpSampling", dict(scale=2, sample_type="bilinear", num_filter=2, num_args=1), [IMAGE, (2, 1, 4, 4)]),
     ("BilinearSampler", dict(), [IMAGE, (1, 2, 3, 3)]),
     ("GridGenerator", dict(transform_type="affine", target_shape=(3, 4)), [(1, 6)]),
-    ("SpatialTransformer", dict(transform_type="affine", sampler_type="bilinear", target_shape=(3, 4)), [IMAGE, (1, 6)]),
+    (
+        "SpatialTransformer",
+        dict(transform_type="affine", sampler_type="bilinear", target_shape=(3, 4)),
+        [IMAGE, (1, 6)],
+    ),
     ("ROIPooling", dict(pooled_size=(2, 2), spatial_scale=1.0), [IMAGE, BOXES]),
     ("Correlation", dict(kernel_size=1, max_displacement=2, stride1=1, stride2=1, pad_size=2), [IMAGE, IMAGE]),
     ("Crop", dict(num_args=1, h_w=(3, 3), offset=(1, 1)), [IMAGE]),
@@ -232,10 +240,21 @@ TENSORS = [
 
 CONTRIB = [
     ("MultiBoxPrior", dict(sizes=(0.5, 0.2), ratios=(1.0, 2.0), clip=True), [IMAGE]),
-    ("MultiBoxDetection", dict(), [(1, 2, 3), (1, 12), np.array(
-        [[[0.1, 0.1, 0.4, 0.5], [0.2, 0.2, 0.9, 0.8], [0.15, 0.1, 0.45, 0.5]]], np.float32)]),
+    (
+        "MultiBoxDetection",
+        dict(),
+        [
+            (1, 2, 3),
+            (1, 12),
+            np.array([[[0.1, 0.1, 0.4, 0.5], [0.2, 0.2, 0.9, 0.8], [0.15, 0.1, 0.45, 0.5]]], np.float32),
+        ],
+    ),
     ("fft", dict(compute_size=128), [(2, 4)]),
-    ("count_sketch", dict(out_dim=3), [(2, 4), np.array([[0, 2, 1, 0]], np.float32), np.array([[1, -1, 1, 1]], np.float32)]),
+    (
+        "count_sketch",
+        dict(out_dim=3),
+        [(2, 4), np.array([[0, 2, 1, 0]], np.float32), np.array([[1, -1, 1, 1]], np.float32)],
+    ),
     ("quantize", dict(), [(2, 3), np.array([0.0], np.float32), np.array([1.0], np.float32)]),
     ("CTCLoss", dict(), [(5, 2, 4), np.array([[1, 2], [3, 0]], np.float32)]),
     ("ctc_loss", dict(), [(5, 2, 4), np.array([[1, 2], [3, 0]], np.float32)]),

@@ -109,7 +109,7 @@ class Era:
         self.graph(name, inputs, params, outputs)
 
     def write_symbol(self, name, symbol):
-        with io.open(self.path(name + "-symbol.json"), "w", newline="") as file:
+        with open(self.path(name + "-symbol.json"), "w", newline="") as file:
             file.write(symbol.tojson())
 
     def close(self):
@@ -140,7 +140,7 @@ def first_line(error):
 
 
 def write_json(path, content):
-    with io.open(path, "w", encoding="utf-8", newline="") as file:
+    with open(path, "w", encoding="utf-8", newline="") as file:
         file.write(json.dumps(content, sort_keys=True, indent=1) + "\n")
 
 
@@ -226,21 +226,28 @@ def make_arrays(era):
     era.attempt("np_shape", lambda: make_np_shape(era))
     if not era.version.startswith(("0.9", "0.10")):  # these two crash
         # What such a file holds is not what the array said it was: `about` tells the shapes, not the values.
-        era.attempt("sizes of 0", lambda: mx.nd.save(era.path("unallocated.params"), [mx.nd.ones((2,)), mx.nd.empty((0,))]))
+        era.attempt(
+            "sizes of 0", lambda: mx.nd.save(era.path("unallocated.params"), [mx.nd.ones((2,)), mx.nd.empty((0,))])
+        )
 
 
 def make_sparse(era):
-    csr = mx.nd.sparse.csr_matrix((mx.nd.array([1.0, 2.0, 3.0]), mx.nd.array([0, 2, 1], dtype="int64"),
-                                   mx.nd.array([0, 2, 2, 3], dtype="int64")), shape=(3, 4))
-    rows = mx.nd.sparse.row_sparse_array((mx.nd.array([[1.0, 2.0], [3.0, 4.0]]), mx.nd.array([0, 2], dtype="int64")),
-                                         shape=(4, 2))
+    csr = mx.nd.sparse.csr_matrix(
+        (mx.nd.array([1.0, 2.0, 3.0]), mx.nd.array([0, 2, 1], dtype="int64"), mx.nd.array([0, 2, 2, 3], dtype="int64")),
+        shape=(3, 4),
+    )
+    rows = mx.nd.sparse.row_sparse_array(
+        (mx.nd.array([[1.0, 2.0], [3.0, 4.0]]), mx.nd.array([0, 2], dtype="int64")), shape=(4, 2)
+    )
     era.save("sparse.params", {"csr": csr, "rows": rows, "dense": mx.nd.ones((2,))})
     era.save("sparse_zeros.params", [mx.nd.sparse.zeros("csr", (3, 4)), mx.nd.sparse.zeros("row_sparse", (4, 2))])
 
 
 def make_np_shape(era):
     with mx.util.np_shape():
-        era.save("np_shape.params", {"scalar": mx.nd.zeros(()) + 2.5, "none": mx.nd.zeros((0, 3)), "a": mx.nd.ones((2, 2))})
+        era.save(
+            "np_shape.params", {"scalar": mx.nd.zeros(()) + 2.5, "none": mx.nd.zeros((0, 3)), "a": mx.nd.ones((2, 2))}
+        )
 
 
 def make_graphs(era):
@@ -316,7 +323,7 @@ class Doubled(mx.operator.CustomOp):
 @mx.operator.register("era_doubled")
 class DoubledProp(mx.operator.CustomOpProp):
     def __init__(self, scale="1"):
-        super(DoubledProp, self).__init__(need_top_grad=True)
+        super().__init__(need_top_grad=True)
         self.scale = float(scale)
 
     def list_arguments(self):
@@ -443,8 +450,12 @@ def make_symbol_block(era):
     hidden = mx.sym.FullyConnected(data, num_hidden=3, name="pre_fc1")
     net = mx.sym.FullyConnected(mx.sym.BatchNorm(hidden, name="pre_bn"), num_hidden=2, name="pre_fc2")
     block = mx.gluon.SymbolBlock(net, data)
-    block.initialize(mx.init.Uniform(0.7))
-    value = np.random.RandomState(13).uniform(-1, 1, (2, 4)).astype(np.float32)
+    block.initialize()
+    rng = np.random.RandomState(13)
+    value = rng.uniform(-1, 1, (2, 4)).astype(np.float32)
+    block(mx.nd.array(value))
+    for _, param in sorted(block.collect_params().items()):
+        param.set_data(mx.nd.array(short(rng.uniform(0.2, 1, param.shape))))
     output = block(mx.nd.array(value))
     output = (output[0] if isinstance(output, list) else output).asnumpy()
     era.write_symbol(name, net)
@@ -494,7 +505,7 @@ def reread():
 
 
 def reread_folder(folder):
-    with io.open(os.path.join(folder, "about.json"), encoding="utf-8") as file:
+    with open(os.path.join(folder, "about.json"), encoding="utf-8") as file:
         about = json.load(file)
     told = {"errors": {}, "params": {}, "other": {}}
     contents, values = {}, {}
