@@ -10,9 +10,9 @@ from gluonnx.errors import (
     ParameterFileError,
     ParameterMismatchError,
 )
+from gluonnx.formats.saved_names import fit_names, style_of
 from gluonnx.gluon.hooks import HookHandle
 from gluonnx.gluon.parameter import Parameter, ParameterDict, load_all, select
-from gluonnx.gluon.saved_names import fit_names, style_of
 from gluonnx.gluon.scope import BlockScope, open_scope
 from gluonnx.ndarray.files import load as load_arrays
 from gluonnx.ndarray.files import save as save_arrays

@@ -6,9 +6,9 @@ from typing import Any
 
 from gluonnx.context import Context
 from gluonnx.errors import FormatError, GraphError, ParameterFileError
+from gluonnx.formats.saved_names import fit_names, style_of, without_scope
 from gluonnx.gluon.block import SymbolBlock
 from gluonnx.gluon.parameter import load_all
-from gluonnx.gluon.saved_names import fit_names, style_of, without_scope
 from gluonnx.ndarray.files import from_numpy_values
 from gluonnx.ndarray.files import load as load_arrays
 from gluonnx.ndarray.ndarray import NDArray
@@ -104,7 +104,7 @@ def _named(arrays: Any, path: Path) -> dict[str, NDArray]:
     if style_of(arrays) == "paths":
         raise ParameterFileError(
             f"{path}: written by `save_parameters`: expected the `.params` file of `export`, got names such as "
-            f"{next(iter(arrays))!r}, which are paths in a network of blocks and not names in a graph. Build that network "
-            f"in Python and call net.load_parameters('{path}')."
+            f"{next(iter(arrays))!r}, which are paths in a network of blocks and not names in a graph. Build that "
+            f"network in Python and call net.load_parameters('{path}')."
         )
     return {without_scope(n): a for n, a in arrays.items()}

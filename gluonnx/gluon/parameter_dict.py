@@ -21,8 +21,8 @@ from gluonnx.ops.dtypes import as_dtype
 if TYPE_CHECKING:
     pass
 
+from gluonnx.formats.saved_names import hint, without_scope
 from gluonnx.gluon.parameter_value import Constant, Parameter, _as_shape
-from gluonnx.gluon.saved_names import hint, without_scope
 
 __all__ = ["ParameterDict"]
 
@@ -309,8 +309,8 @@ def load_all(
 ) -> None:
     """Load arrays into parameters of the same names; nothing is changed unless everything fits.
 
-    The arrays are taken out of `arrays` as they are loaded, so that a large file is not held twice. `names` are those in
-    the file, where `arrays` has others.
+    The arrays are taken out of `arrays` as they are loaded, so that a large file is not held twice. `names` are those
+    in the file, where `arrays` has others.
 
     Raises:
         ParameterFileError: Some parameters are missing, extra or do not fit; the message lists them all.
