@@ -244,7 +244,8 @@ class Block:
             return
         if not isinstance(arrays, dict):
             raise ParameterFileError(
-                f"{filename}: arrays have no names: expected a file of named parameters. It was saved from a list."
+                f"{filename}: arrays have no names: expected a file of named parameters, got {len(arrays)} arrays. It "
+                f"was saved from a list, which mx.nd.load('{filename}') reads."
             )
         style = style_of(arrays)
         if style == "scoped" or (style == "plain" and not _share(params, arrays)):

@@ -100,7 +100,10 @@ def _named(arrays: Any, path: Path) -> dict[str, NDArray]:
     if not arrays:
         return {}
     if not isinstance(arrays, dict):
-        raise FormatError(f"{path}: arrays have no names: expected `arg:` and `aux:` names. It was saved from a list.")
+        raise FormatError(
+            f"{path}: arrays have no names: expected `arg:` and `aux:` names, got {len(arrays)} arrays. It was saved "
+            f"from a list, which mx.nd.load('{path}') reads."
+        )
     if style_of(arrays) == "paths":
         raise ParameterFileError(
             f"{path}: written by `save_parameters`: expected the `.params` file of `export`, got names such as "

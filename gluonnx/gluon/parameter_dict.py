@@ -250,7 +250,8 @@ class ParameterDict:
         loaded = load_arrays(filename)
         if not isinstance(loaded, Mapping):
             raise ParameterFileError(
-                f"{filename}: arrays have no names: expected a file of named parameters. It was saved from a list."
+                f"{filename}: arrays have no names: expected a file of named parameters, got {len(loaded)} arrays. It "
+                f"was saved from a list, which mx.nd.load('{filename}') reads."
             )
         self.load_dict(
             loaded, ctx, allow_missing, ignore_extra, restore_prefix, str(filename), cast_dtype, dtype_source
@@ -282,6 +283,11 @@ class ParameterDict:
         Raises:
             ParameterFileError: Parameters are missing, extra or do not fit; all of them in one message.
         """
+        if not isinstance(param_dict, Mapping):
+            raise ParameterFileError(
+                f"{filename or 'param_dict'}: arrays have no names: expected arrays by name, got "
+                f"a {type(param_dict).__name__}, which mx.nd.load gives for a file that was saved from a list."
+            )
         load_all(
             {p.name: p for p in self.values()},
             {restore_prefix + without_scope(name): value for name, value in param_dict.items()},
