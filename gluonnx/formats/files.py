@@ -16,6 +16,9 @@ from gluonnx.errors import FileAccessError, FormatError
 
 __all__ = ["FileSet", "atomic_write", "publish", "read_bytes", "write_bytes_atomic"]
 
+CANNOT_READ = "cannot be read"
+"""What an error says of a file to be read."""
+
 
 class FileSet:
     """Several files that are published together, or not at all.
@@ -77,12 +80,12 @@ class FileSet:
 
     def _publish(self) -> None:
         for target, staged in self._staged.items():
-            with _failing(target, "cannot be written"):
+            with failing(target, "cannot be written"):
                 staged.sync()
         published: list[tuple[Path, Path | None]] = []
         try:
             for target, staged in self._staged.items():
-                with _failing(target, "cannot be replaced"):
+                with failing(target, "cannot be replaced"):
                     old = _keep_old(target) if len(self._staged) > 1 else None
                     published.append((target, old))
                     staged.path.replace(target)
@@ -139,7 +142,7 @@ def read_bytes(path: str | os.PathLike[str], limit: int) -> bytes:
         FileAccessError: The file is missing, a folder, or not readable.
         FormatError: The file is larger than `limit`.
     """
-    with _failing(Path(path), "cannot be read"), Path(path).open("rb", buffering=0) as file:
+    with failing(Path(path), CANNOT_READ), Path(path).open("rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         chunks: list[bytes] = []
         if size <= limit:
@@ -160,7 +163,7 @@ class _CheckedFile(io.FileIO):
         self._target = target
 
     def write(self, data: object, /) -> int:
-        with _failing(self._target, "cannot be written"):
+        with failing(self._target, "cannot be written"):
             return super().write(data)  # type: ignore[arg-type]
 
 
@@ -194,7 +197,7 @@ def _hidden_name() -> str:
 
 def _open_beside(target: Path) -> _Staged:
     """Create a new hidden file in the folder of `target`, with the permissions `target` has or would get."""
-    with _failing(target, "cannot be written"):
+    with failing(target, "cannot be written"):
         try:
             mode = target.stat().st_mode
         except FileNotFoundError:
@@ -249,7 +252,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _failing(path: Path, what: str) -> Iterator[None]:
+def failing(path: Path, what: str) -> Iterator[None]:
     """Turn an OSError into a FileAccessError that says which file and what to do."""
     try:
         yield
@@ -258,11 +261,13 @@ def _failing(path: Path, what: str) -> Iterator[None]:
     except FileNotFoundError as err:
         missing = path if path.parent.is_dir() else path.parent
         kind = "file" if missing == path else "folder"
-        remedy = "Check the path" if kind == "file" else "Create the folder first"
+        remedy = "Create the folder first" if kind == "folder" and what != CANNOT_READ else "Check the path"
         raise FileAccessError(f"{path}: {what}: expected a {kind} {missing}, got none. {remedy}.", err.errno) from err
     except OSError as err:
         reason = err.strerror or str(err)
+        checks = "permissions" if what == CANNOT_READ else "permissions and free space"
+        remedy = "Name a file in it" if isinstance(err, IsADirectoryError) else f"Check the {checks} of {path.parent}"
         raise FileAccessError(
-            f"{path}: {what}: the system says `{reason}`. Check the permissions and free space of {path.parent}.",
+            f"{path}: {what}: the system says `{reason}`. {remedy}.",
             err.errno,
         ) from err

@@ -21,7 +21,7 @@ import numpy as np
 from gluonnx.errors import FileAccessError, FormatError, InputError
 from gluonnx.formats.files import atomic_write
 from gluonnx.formats.params import Dense
-from gluonnx.formats.signatures import HEAD_BYTES, describe_kind
+from gluonnx.formats.signatures import HEAD_BYTES, describe_kind, remedy_for
 
 __all__ = ["read_safetensors", "serialize_safetensors", "write_safetensors"]
 
@@ -155,11 +155,12 @@ def _read(file: BinaryIO, size: int, where: str) -> dict[str, Dense]:
 def _header(file: BinaryIO, size: int, where: str) -> tuple[dict[str, Any], int]:
     """Read the header; also return where the values begin."""
     head = file.read(HEAD_BYTES)
-    kind = describe_kind(head) or f"first bytes {head[:9].hex(' ')}"
+    kind = describe_kind(head)
     if len(head) < _HEADER_LENGTH.size or head[_HEADER_LENGTH.size : _HEADER_LENGTH.size + 1] != b"{":
         raise FormatError(
-            f"{where}: not a safetensors file: expected a length and a JSON header at 0x0, got {kind}. "
-            "Pass a file that `save_parameters` wrote."
+            f"{where}: not a safetensors file: expected a length and a JSON header at 0x0, got "
+            f"{kind or 'first bytes ' + head[:9].hex(' ')}. "
+            f"{remedy_for(kind, 'Pass a file that `save_parameters` wrote')}."
         )
     (length,) = _HEADER_LENGTH.unpack_from(head)
     left = size - _HEADER_LENGTH.size

@@ -127,7 +127,7 @@ def test_files_of_a_symbol_block(gluon):
     graph = gluon.folder / "block-symbol.json"
     for file in gluon.era.about["graphs"]["block"]["files"]:
         if (gluon.era.version, file) == ("1.2.1", "block-save_parameters.params"):
-            with pytest.raises(ParameterFileError, match=r"'pre_bn_moving_var' is missing .* contains parameters: none"):
+            with pytest.raises(ParameterFileError, match=r"'pre_bn_moving_var' is missing .*parameters: none"):
                 SymbolBlock.imports(graph, ["data"], gluon.folder / file)
             continue  # that version wrote a file without arrays
         gluon.agrees("block", SymbolBlock.imports(graph, ["data"], gluon.folder / file)(*gluon.inputs("block")))
