@@ -1,6 +1,6 @@
 """Which kind of file is this? Told from its first bytes, to say what was given where something else was expected."""
 
-__all__ = ["HEAD_BYTES", "describe_kind", "remedy_for"]
+__all__ = ["HEAD_BYTES", "JSON", "ONNX", "describe_kind", "remedy_for"]
 
 HEAD_BYTES = 512
 """How many first bytes `describe_kind` looks at."""

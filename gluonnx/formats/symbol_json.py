@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 from gluonnx.errors import FormatError, InputError
 from gluonnx.formats.files import read_bytes
-from gluonnx.formats.signatures import HEAD_BYTES, describe_kind, remedy_for
+from gluonnx.formats.signatures import HEAD_BYTES, JSON, describe_kind, remedy_for
 
 __all__ = [
     "MXNET_VERSION",
@@ -137,8 +137,8 @@ def parse_symbol_json(text: str | bytes, where: str) -> GraphRecord:
         value = json.loads(text, strict=False, object_pairs_hook=place.unique, parse_constant=place.constant)
     except json.JSONDecodeError as err:
         kind = describe_kind(text[:HEAD_BYTES].encode("utf-8", "surrogatepass"))
-        got = "damaged JSON" if kind == "a JSON text" else kind or "something else"
-        remedy = WRITTEN_BY if kind == "a JSON text" else remedy_for(kind, WRITTEN_BY)
+        got = "damaged JSON" if kind == JSON else kind or "something else"
+        remedy = WRITTEN_BY if kind == JSON else remedy_for(kind, WRITTEN_BY)
         raise FormatError(
             f"{where}: not JSON: expected {_lower_first(err.msg)} at line {err.lineno} column {err.colno}, got {got}. "
             f"{remedy}."

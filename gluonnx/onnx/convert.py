@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gluonnx.errors import EditedModelError, ExportError, FormatError, InputError
+from gluonnx.errors import EditedModelError, ExportError, FormatError, InputError, ParameterFileError
 from gluonnx.formats import FileSet, read_params, read_safetensors, serialize_params
+from gluonnx.formats.saved_names import hint, style_of, without_scope
 from gluonnx.onnx.arrays import Array
 from gluonnx.onnx.builder import BATCH
 from gluonnx.onnx.export import export_graph
@@ -91,7 +92,7 @@ def export_model(
     """
     symbol = sym if isinstance(sym, Symbol) else load(sym)
     where = str(onnx_file_path)
-    arrays = _plain_names(params if isinstance(params, Mapping) else _read_arrays(params))
+    arrays = _plain_names(params if isinstance(params, Mapping) else _read_arrays(params, symbol))
     shapes = [tuple(s) for s in (in_shapes if in_shapes is not None else input_shape or ())]
     free = [n for n in symbol.list_inputs() if n not in arrays]
     if not shapes or len(shapes) > len(free):
@@ -235,10 +236,20 @@ def read_restored(path: str | os.PathLike[str]) -> Restored:
     return restored
 
 
-def _read_arrays(path: str | os.PathLike[str]) -> Mapping[str, Any]:
+def _read_arrays(path: str | os.PathLike[str], symbol: Symbol) -> Mapping[str, Any]:
     if os.fspath(path).lower().endswith(".safetensors"):
-        return read_safetensors(path)
-    return read_params(path).as_dict()
+        arrays: Mapping[str, Any] = read_safetensors(path)
+    else:
+        arrays = read_params(path).as_dict()
+    variables = symbol.list_inputs()
+    if arrays and {without_scope(name) for name in arrays}.isdisjoint(variables):
+        told = hint(arrays, variables, str(path)) if style_of(arrays) == "paths" else ""
+        raise ParameterFileError(
+            f"{path}: no parameter of the graph: expected names such as {variables[-1] if variables else 'none'!r}, "
+            f"got {next(iter(arrays))!r}. {told or 'Pass the file of parameters that was written with the graph.'}"
+            + (" Then net.export writes the ONNX file." if told else "")
+        )
+    return arrays
 
 
 def _plain_names(params: Mapping[str, Any]) -> dict[str, Array]:

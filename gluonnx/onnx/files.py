@@ -15,7 +15,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
 from gluonnx.errors import FileAccessError, FormatError
 from gluonnx.formats import FileSet, read_bytes
-from gluonnx.formats.signatures import HEAD_BYTES, describe_kind, remedy_for
+from gluonnx.formats.signatures import HEAD_BYTES, ONNX, describe_kind, remedy_for
 from gluonnx.onnx.arrays import Array
 from gluonnx.onnx.model import MAX_MODEL_BYTES, ExternalData, LoweredModel, array_bytes
 from gluonnx.ops.dtypes import BY_ONNX
@@ -113,10 +113,10 @@ def read_model(path: str | os.PathLike[str], *, load_external: bool = True) -> M
     try:
         model = onnx.load_model_from_string(data)
     except DecodeError as err:
-        got = "a damaged or truncated one" if kind == "an ONNX model" else kind or "an unknown kind of file"
+        got = "a damaged or truncated one" if kind == ONNX else kind or "an unknown kind of file"
         raise FormatError(f"{path}: not an ONNX model: expected one, got {got}. {_remedy(kind)}.") from err
     if not model.ir_version or not model.HasField("graph") or not (model.opset_import or model.ir_version < 3):
-        got = kind if kind not in (None, "an ONNX model") else "one without a graph or version"
+        got = kind if kind not in (None, ONNX) else "one without a graph or version"
         raise FormatError(f"{path}: not an ONNX model: expected one, got {got}. {_remedy(kind)}.")
     if (field := _undecoded(model)) is not None:
         raise FormatError(f"{path}: damaged: expected UTF-8 text in field `{field}`, got other bytes. Copy it again.")
@@ -131,7 +131,7 @@ def read_model(path: str | os.PathLike[str], *, load_external: bool = True) -> M
 
 def _remedy(kind: str | None) -> str:
     otherwise = "Check where it came from"
-    return otherwise if kind == "an ONNX model" else remedy_for(kind, otherwise)
+    return otherwise if kind == ONNX else remedy_for(kind, otherwise)
 
 
 def _undecoded(message: Message) -> str | None:
