@@ -1,9 +1,10 @@
 """The operator table: one module a family, each operator declared once.
 
-`table` owns what an operator is, `attributes` the codec between MXNet's text and typed values, `dtypes` the element
-types, `builder` what a lowering may ask of the ONNX graph, `onnx_types` which element types ONNX Runtime computes in,
-`names` and `signature` what Python calls an operator and how, `storage` what a sparse array holds and `sparse_rules`
-what operators do with it, `suppression` and `weighted_rows` what detection operators share. The other modules declare
+`table` owns the table and how a row is declared, `declaration` the words of a declaration, `row` what is asked of a
+declared operator, `attributes` the codec between MXNet's text and typed values, `dtypes` the element types, `builder`
+what a lowering may ask of the ONNX graph, `onnx_types` which element types ONNX Runtime computes in, `names` and
+`signature` what Python calls an operator and how, `storage` what a sparse array holds and `sparse_rules` what
+operators do with it, `suppression` and `weighted_rows` what detection operators share. The other modules declare
 operators.
 """
 
