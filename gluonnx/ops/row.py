@@ -466,7 +466,9 @@ class Operator:
 
 
 def _positional(rule: Callable[..., Any]) -> tuple[str, ...]:
-    return tuple(p.name for p in inspect.signature(rule).parameters.values() if p.kind is not p.KEYWORD_ONLY)
+    return tuple(
+        p.name for p in inspect.signature(rule).parameters.values() if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)
+    )
 
 
 def _keywords(rule: Callable[..., Any], op: Operator) -> frozenset[str]:
