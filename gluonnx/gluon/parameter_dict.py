@@ -1,7 +1,7 @@
 """ParameterDict: the parameters of a block, and reading them from files."""
 
 import re
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
+from collections.abc import Collection, ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from gluonnx.ops.dtypes import as_dtype
 if TYPE_CHECKING:
     pass
 
+from gluonnx.formats.saved_names import hint, without_scope
 from gluonnx.gluon.constant import Constant
 from gluonnx.gluon.parameter_description import as_shape
 from gluonnx.gluon.parameter_value import Parameter
@@ -251,7 +252,8 @@ class ParameterDict:
         loaded = load_arrays(filename)
         if not isinstance(loaded, Mapping):
             raise ParameterFileError(
-                f"{filename}: arrays have no names: expected a file of named parameters. It was saved from a list."
+                f"{filename}: arrays have no names: expected a file of named parameters, got {len(loaded)} arrays. It "
+                f"was saved from a list, which mx.nd.load('{filename}') reads."
             )
         self.load_dict(
             loaded, ctx, allow_missing, ignore_extra, restore_prefix, str(filename), cast_dtype, dtype_source
@@ -283,15 +285,21 @@ class ParameterDict:
         Raises:
             ParameterFileError: Parameters are missing, extra or do not fit; all of them in one message.
         """
+        if not isinstance(param_dict, Mapping):
+            raise ParameterFileError(
+                f"{filename or 'param_dict'}: arrays have no names: expected arrays by name, got "
+                f"a {type(param_dict).__name__}, which mx.nd.load gives for a file that was saved from a list."
+            )
         load_all(
             {p.name: p for p in self.values()},
-            {restore_prefix + _bare(name): value for name, value in param_dict.items()},
+            {restore_prefix + without_scope(name): value for name, value in param_dict.items()},
             filename or "param_dict",
             ctx,
             allow_missing,
             ignore_extra,
             cast_dtype,
             dtype_source,
+            names=list(param_dict),
         )
 
 
@@ -304,10 +312,13 @@ def load_all(
     ignore_extra: bool,
     cast_dtype: bool,
     dtype_source: str,
+    *,
+    names: Collection[str] | None = None,
 ) -> None:
     """Load arrays into parameters of the same names; nothing is changed unless everything fits.
 
-    The arrays are taken out of `arrays` as they are loaded, so that a large file is not held twice.
+    The arrays are taken out of `arrays` as they are loaded, so that a large file is not held twice. `names` are those
+    in the file, where `arrays` has others.
 
     Raises:
         ParameterFileError: Some parameters are missing, extra or do not fit; the message lists them all.
@@ -318,8 +329,7 @@ def load_all(
         if missing:
             problems.append(
                 f"Parameter {_quote(missing)} is missing in file '{where}', which contains parameters: "
-                f"{_quote(arrays)}. Set allow_missing=True to ignore missing parameters; for a file written by "
-                "`export`, use SymbolBlock.imports."
+                f"{_quote(arrays)}. Set allow_missing=True to ignore missing parameters."
             )
     if not ignore_extra:
         extra = [n for n in arrays if n not in params]
@@ -334,7 +344,8 @@ def load_all(
             if problem:
                 problems.append(problem)
     if problems:
-        raise ParameterFileError("\n".join(problems))
+        told = "" if any(name in arrays for name in params) else hint(names or arrays, params, where)
+        raise ParameterFileError("\n".join([told, *problems] if told else problems))
     for name, param in params.items():
         if name in arrays:
             param._load_init(arrays.pop(name), ctx, cast_dtype, dtype_source)
@@ -367,10 +378,6 @@ def select(params: ParameterDict, pattern: str) -> ParameterDict:
         if expression.match(name):
             chosen._params[name] = param
     return chosen
-
-
-def _bare(name: str) -> str:
-    return name[4:] if name.startswith(("arg:", "aux:")) else name
 
 
 def _quote(names: Any, limit: int = 24) -> str:

@@ -81,7 +81,7 @@ def bins(start: Tensor, step: Tensor, count: int, size: int, offset: Tensor | fl
     return first.clamp(0, size).long(), end.clamp(0, size).long()
 
 
-@operator("ROIPooling", "_npx_roi_pooling", source="MXNet 1.9.1 src/operator/roi_pooling.cc")
+@operator("ROIPooling", "_npx_roi_pooling", unread=1, source="MXNet 1.9.1 src/operator/roi_pooling.cc")
 def roi_pooling(data: Tensor, rois: Tensor, *, pooled_size: Shape, spatial_scale: float) -> Tensor:
     """Maxima (R, C, height, width) over the bins of regions of `data` (N, C, H, W).
 
