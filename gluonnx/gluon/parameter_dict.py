@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,18 +13,14 @@ from gluonnx.errors import (
     ParameterFileError,
     ParameterMismatchError,
 )
-from gluonnx.ndarray.files import load as load_arrays
-from gluonnx.ndarray.files import save as save_arrays
-from gluonnx.ndarray.ndarray import NDArray
-from gluonnx.ops.dtypes import as_dtype
-
-if TYPE_CHECKING:
-    pass
-
 from gluonnx.formats.saved_names import hint, without_scope
 from gluonnx.gluon.constant import Constant
 from gluonnx.gluon.parameter_description import as_shape
 from gluonnx.gluon.parameter_value import Parameter
+from gluonnx.ndarray.files import load as load_arrays
+from gluonnx.ndarray.files import save as save_arrays
+from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.ops.dtypes import as_dtype
 
 __all__ = ["ParameterDict"]
 
