@@ -34,6 +34,7 @@ import numpy.typing as npt
 
 from gluonnx.errors import FileAccessError, FormatError, InputError
 from gluonnx.formats.files import atomic_write
+from gluonnx.formats.memory import empty_array
 from gluonnx.formats.signatures import HEAD_BYTES, describe_kind
 
 __all__ = [
@@ -309,7 +310,7 @@ class _Source:
             raise self.error(f"expected a shape of fewer than 2**62 bytes, got shape={shape}")
         size = math.prod(shape) * dtype.itemsize
         self.need(size)
-        values = np.empty(shape, dtype)
+        values = empty_array(shape, dtype)
         if size:
             raw = values.reshape(-1).view(np.uint8)
             self._advance(size, self._stream.readinto(raw.data))  # type: ignore[attr-defined]

@@ -20,6 +20,7 @@ import numpy as np
 
 from gluonnx.errors import FileAccessError, FormatError, InputError
 from gluonnx.formats.files import atomic_write
+from gluonnx.formats.memory import empty_array
 from gluonnx.formats.params import Dense
 from gluonnx.formats.signatures import HEAD_BYTES, describe_kind
 
@@ -133,7 +134,7 @@ def _read(file: BinaryIO, size: int, where: str) -> dict[str, Dense]:
         )
     arrays: dict[str, Dense] = {}
     for begin, _, name, dtype, shape in spans:
-        values = np.empty(shape, dtype)
+        values = empty_array(shape, dtype)
         if values.size:
             raw = values.reshape(-1).view(np.uint8)
             file.seek(start + begin)

@@ -258,7 +258,17 @@ class Block:
                     "SymbolBlock.imports('...-symbol.json', input_names, this file); or give the network the prefix of "
                     "the one that was exported."
                 )
-            load_all(by_name, exported, str(filename), ctx, allow_missing, ignore_extra, cast_dtype, dtype_source)
+            load_all(
+                by_name,
+                exported,
+                str(filename),
+                ctx,
+                allow_missing,
+                ignore_extra,
+                cast_dtype,
+                dtype_source,
+                takes_over=True,
+            )
             return
         if params and not any("." in name for name in loaded) and any("." in name for name in params):
             # Written by `collect_params().save()`, or by `export`: full names instead of paths.
@@ -281,7 +291,17 @@ class Block:
             if present is not None:
                 for name in names:
                     arrays.setdefault(name, arrays[present])
-        load_all(params, arrays, str(filename), ctx, allow_missing, ignore_extra, cast_dtype, dtype_source)
+        load_all(
+            params,
+            arrays,
+            str(filename),
+            ctx,
+            allow_missing,
+            ignore_extra,
+            cast_dtype,
+            dtype_source,
+            takes_over=True,
+        )
 
     def save(self, prefix: str | os.PathLike[str]) -> None:
         """Write `PREFIX-model.params` with the parameters and `PREFIX-model.json` with the graphs and the names.
@@ -381,7 +401,7 @@ def named_arrays(block: Block, deduplicate: bool) -> dict[str, NDArray]:
     arrays = {}
     for name, param in params.items():
         param._check_initialized()
-        arrays[name] = param._reduce()
+        arrays[name] = param._reduce(copy=False)
     return arrays
 
 

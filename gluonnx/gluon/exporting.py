@@ -41,7 +41,7 @@ def export(
     auxiliary = set(output.list_auxiliary_states())
     params = call.parameters
     ordered = [n for n in output.list_inputs() if n in params]
-    values = {n: to_numpy(params[n]._reduce()) for n in ordered}
+    values = {n: to_numpy(params[n]._reduce(copy=False)) for n in ordered}
     named = {f"{'aux' if n in auxiliary else 'arg'}:{n}": values[n] for n in ordered}
     symbol_path = path.with_name(f"{path.name}-symbol.json")
     params_path = path.with_name(f"{path.name}-{epoch:04d}.params")

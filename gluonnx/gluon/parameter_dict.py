@@ -219,7 +219,7 @@ class ParameterDict:
                     f"{param.name!r}. It may belong to a shared block; use Block.save_parameters instead."
                 )
             param._check_initialized()
-            arrays[param.name[len(strip_prefix) :]] = param._reduce()
+            arrays[param.name[len(strip_prefix) :]] = param._reduce(copy=False)
         save_arrays(filename, arrays)
 
     def load(
@@ -251,8 +251,16 @@ class ParameterDict:
             raise ParameterFileError(
                 f"{filename}: arrays have no names: expected a file of named parameters. It was saved from a list."
             )
-        self.load_dict(
-            loaded, ctx, allow_missing, ignore_extra, restore_prefix, str(filename), cast_dtype, dtype_source
+        self._take(
+            loaded,
+            ctx,
+            allow_missing,
+            ignore_extra,
+            restore_prefix,
+            str(filename),
+            cast_dtype,
+            dtype_source,
+            takes_over=True,
         )
 
     def load_dict(
@@ -281,15 +289,41 @@ class ParameterDict:
         Raises:
             ParameterFileError: Parameters are missing, extra or do not fit; all of them in one message.
         """
+        self._take(
+            param_dict,
+            ctx,
+            allow_missing,
+            ignore_extra,
+            restore_prefix,
+            filename or "param_dict",
+            cast_dtype,
+            dtype_source,
+            takes_over=False,
+        )
+
+    def _take(
+        self,
+        arrays: Mapping[str, NDArray],
+        ctx: Context | Sequence[Context] | None,
+        allow_missing: bool,
+        ignore_extra: bool,
+        restore_prefix: str,
+        where: str,
+        cast_dtype: bool,
+        dtype_source: str,
+        *,
+        takes_over: bool,
+    ) -> None:
         load_all(
             {p.name: p for p in self.values()},
-            {restore_prefix + _bare(name): value for name, value in param_dict.items()},
-            filename or "param_dict",
+            {restore_prefix + _bare(name): value for name, value in arrays.items()},
+            where,
             ctx,
             allow_missing,
             ignore_extra,
             cast_dtype,
             dtype_source,
+            takes_over=takes_over,
         )
 
 
@@ -302,10 +336,13 @@ def load_all(
     ignore_extra: bool,
     cast_dtype: bool,
     dtype_source: str,
+    *,
+    takes_over: bool = False,
 ) -> None:
     """Load arrays into parameters of the same names; nothing is changed unless everything fits.
 
-    The arrays are taken out of `arrays` as they are loaded, so that a large file is not held twice.
+    The arrays are taken out of `arrays` as they are loaded, so that a large file is not held twice. With `takes_over`
+    nobody else has them, and a parameter may keep the memory of its array.
 
     Raises:
         ParameterFileError: Some parameters are missing, extra or do not fit; the message lists them all.
@@ -335,7 +372,7 @@ def load_all(
         raise ParameterFileError("\n".join(problems))
     for name, param in params.items():
         if name in arrays:
-            param._load_init(arrays.pop(name), ctx, cast_dtype, dtype_source)
+            param._load_init(arrays.pop(name), ctx, cast_dtype, dtype_source, takes_over=takes_over)
 
 
 def misfit(param: Parameter, data: NDArray, cast_dtype: bool) -> str | None:
