@@ -6,6 +6,7 @@ changes old graphs need.
 """
 
 from gluonnx.formats.files import FileSet, atomic_write, publish, read_bytes, write_bytes_atomic
+from gluonnx.formats.memory import empty_array
 from gluonnx.formats.params import (
     Array,
     ArrayFile,
@@ -37,6 +38,7 @@ __all__ = [
     "NodeRecord",
     "RowSparse",
     "atomic_write",
+    "empty_array",
     "parse_params",
     "parse_symbol_json",
     "publish",
