@@ -130,6 +130,15 @@ class LoweredModel:
         yield after
         yield tail
 
+    def without_weights(self, smallest_bytes: int) -> tuple[bytes, dict[str, Array]]:
+        """Return the bytes of the model without the weights of this size and above, and these weights.
+
+        They are external data whose file is nowhere: `gluonnx_runtime.Session` takes them as `initializers`.
+        """
+        outside = {n: a for n, a in self.weights.items() if a.nbytes >= smallest_bytes}
+        nowhere = ExternalData("weights", dict.fromkeys(outside, 0), 0, "")
+        return b"".join(self.chunks(nowhere if outside else None)), outside
+
     def serialize(self) -> bytes:
         """Return the bytes of the .onnx file: the one copy of the weights."""
         buffer = io.BytesIO()
