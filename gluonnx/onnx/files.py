@@ -73,9 +73,9 @@ def stage_external(files: FileSet, path: str | os.PathLike[str], model: LoweredM
     return ExternalData(target.name, offsets, size, digest.hexdigest())
 
 
-def staged_external_name(files: FileSet, path: str | os.PathLike[str]) -> str:
-    """Return the name that the file of `stage_external` has until it is published; its bytes are complete."""
-    return files.staged_path(_external_path(path)).name
+def staged_external(files: FileSet, path: str | os.PathLike[str]) -> Path:
+    """Return where the file of `stage_external` is until it is published; its bytes are complete."""
+    return files.staged_path(_external_path(path))
 
 
 def _external_path(path: str | os.PathLike[str]) -> Path:

@@ -163,10 +163,16 @@ def array_bytes(array: Array) -> memoryview:
 
 def _external_tensor(name: str, array: Array, location: str, offset: int) -> TensorProto:
     tensor = TensorProto(name=name, data_type=BY_NAME[dtype_name(array)].onnx, dims=array.shape)
-    tensor.data_location = TensorProto.EXTERNAL
-    for key, value in (("location", location), ("offset", offset), ("length", array.nbytes)):
-        tensor.external_data.append(StringStringEntryProto(key=key, value=str(value)))
+    set_external(tensor, location, offset, array.nbytes)
     return tensor
+
+
+def set_external(tensor: TensorProto, location: str, offset: int, size_bytes: int) -> None:
+    """Say where the values of a tensor lie, in a file of the model's folder."""
+    tensor.data_location = TensorProto.EXTERNAL
+    del tensor.external_data[:]
+    for key, value in (("location", location), ("offset", offset), ("length", size_bytes)):
+        tensor.external_data.append(StringStringEntryProto(key=key, value=str(value)))
 
 
 def _tensor_header(name: str, array: Array) -> bytes:

@@ -4,7 +4,7 @@ import io
 import itertools
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -18,7 +18,7 @@ from gluonnx.errors import FileAccessError, FormatError
 from gluonnx.formats import empty_array, read_bytes
 from gluonnx.formats.signatures import HEAD_BYTES, describe_kind
 from gluonnx.onnx.arrays import Array
-from gluonnx.onnx.model import MAX_MODEL_BYTES
+from gluonnx.onnx.model import MAX_MODEL_BYTES, set_external
 from gluonnx.onnx.wire import LARGE_BYTES, Span, split_large
 from gluonnx.ops.dtypes import BY_ONNX
 
@@ -100,6 +100,24 @@ class ModelFile:
         graph.initializer.extend(kept)
         _load_external(self.proto, self.path)
         return self.proto, arrays
+
+    def as_external(self, location: str) -> tuple[ModelProto, dict[str, Span]]:
+        """Return the model with its large values as external data, and where these are in that file.
+
+        Args:
+            location: The name that this file has; or the file of external data, if the model has one.
+
+        Raises:
+            FormatError: Offsets of external data are no numbers.
+        """
+        places = dict(self._spans)
+        for tensor in self.proto.graph.initializer:
+            if tensor.data_location == TensorProto.EXTERNAL:
+                offset, length = _place_of({e.key: e.value for e in tensor.external_data}, f"`{tensor.name}`")
+                places[tensor.name] = Span(offset, length)
+            if tensor.name in places:
+                set_external(tensor, location, places[tensor.name].offset, places[tensor.name].size_bytes)
+        return self.proto, places
 
     def _split(self) -> ModelProto | None:
         """Parse the model without its large values; None where the file has to be parsed whole."""
@@ -218,6 +236,14 @@ def _read_external(path: Path, tensor: TensorProto) -> Array:
     return _external_array(path, tensor, _dtype_of(path, tensor), tuple(tensor.dims))
 
 
+def _place_of(entries: Mapping[str, str], where: str) -> tuple[int, int]:
+    """Return offset and length of external data; a length of -1 reaches to the end of the file."""
+    try:
+        return int(entries.get("offset", "0")), int(entries.get("length", "-1"))
+    except ValueError as err:
+        raise FormatError(f"{where}: external data is damaged: expected offset and length, got {err}.") from err
+
+
 def _external_array(path: Path, tensor: TensorProto, dtype: np.dtype[Any], shape: tuple[int, ...] | None) -> Array:
     """Read the bytes of a tensor as an array; a flat one of all bytes if `shape` is None."""
     entries = {e.key: e.value for e in tensor.external_data}
@@ -229,10 +255,7 @@ def _external_array(path: Path, tensor: TensorProto, dtype: np.dtype[Any], shape
         raise FormatError(
             f"{where}: data outside of the model's folder: expected a file in {folder}, got location={location!r}."
         )
-    try:
-        offset, length = int(entries.get("offset", "0")), int(entries.get("length", "-1"))
-    except ValueError as err:
-        raise FormatError(f"{where}: external data is damaged: expected offset and length, got {err}.") from err
+    offset, length = _place_of(entries, where)
     try:
         with target.open("rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size

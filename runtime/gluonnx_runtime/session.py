@@ -112,10 +112,7 @@ class Session:
         options = _session_options(intra_op_threads, inter_op_threads, spinning, optimization, log_severity)
         if not prepacking:
             options.add_session_config_entry(PREPACKING_OPTION, "1")
-        self._initializers = dict(initializers or {})
-        _give_initializers(options, self._initializers, is_copied=isinstance(source, bytes))
-        if isinstance(source, bytes):
-            self._initializers.clear()
+        self._initializers = _given_initializers(options, initializers or {}, is_copied=isinstance(source, bytes))
         try:
             self._session, self._device = create_session(
                 source,
@@ -421,8 +418,10 @@ def _session_options(
     return options
 
 
-def _give_initializers(options: Any, arrays: Mapping[str, npt.NDArray[Any]], *, is_copied: bool) -> None:
-    """Give ONNX Runtime the values of initializers, by pointer.
+def _given_initializers(
+    options: Any, arrays: Mapping[str, npt.NDArray[Any]], *, is_copied: bool
+) -> list[tuple[Any, npt.NDArray[Any]]]:
+    """Give ONNX Runtime the values of initializers, by pointer; return what must live as long as the session.
 
     Raises:
         SessionInputError: An array is not contiguous, or of a dtype that ONNX Runtime lacks.
@@ -430,9 +429,10 @@ def _give_initializers(options: Any, arrays: Mapping[str, npt.NDArray[Any]], *, 
     values = {name: initializer_value(f"initializer `{name}`", array) for name, array in arrays.items()}
     if is_copied and values:
         options.add_external_initializers(list(values), list(values.values()))
-        return
+        return []
     for name, value in values.items():
         options.add_initializer(name, value)
+    return [(values[name], array) for name, array in arrays.items()]
 
 
 def _run_options(log_severity: int) -> Any:
