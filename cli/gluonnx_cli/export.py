@@ -58,7 +58,7 @@ def export(
         list[str], typer.Option("--metadata", metavar="KEY=TEXT", help="A text to store in the file.")
     ] = [],  # noqa: B006
     external_data: Annotated[
-        bool, typer.Option("--external-data", help="Write the parameters to OUT.onnx.data; so are those beyond 2 GB.")
+        bool, typer.Option("--external-data", help="Write the parameters to OUT.onnx.DIGEST.data; so are those beyond 2 GB.")
     ] = False,
 ) -> None:
     """Convert a Gluon or MXNet model to ONNX, checked against the original before it is kept."""

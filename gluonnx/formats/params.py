@@ -34,6 +34,7 @@ import numpy.typing as npt
 
 from gluonnx.errors import FileAccessError, FormatError, InputError
 from gluonnx.formats.files import atomic_write
+from gluonnx.formats.journal import settle
 from gluonnx.formats.memory import empty_array
 from gluonnx.formats.signatures import HEAD_BYTES, describe_kind
 
@@ -200,6 +201,7 @@ def read_params(path: str | os.PathLike[str]) -> ArrayFile:
         FileAccessError: The file is missing or not readable.
         FormatError: Not a .params file, truncated, or damaged; carries the path and byte offset.
     """
+    settle(Path(path))
     try:
         with Path(path).open("rb") as file:
             size = os.fstat(file.fileno()).st_size

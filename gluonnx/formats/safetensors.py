@@ -20,6 +20,7 @@ import numpy as np
 
 from gluonnx.errors import FileAccessError, FormatError, InputError
 from gluonnx.formats.files import atomic_write
+from gluonnx.formats.journal import settle
 from gluonnx.formats.memory import empty_array
 from gluonnx.formats.params import Dense
 from gluonnx.formats.signatures import HEAD_BYTES, describe_kind
@@ -100,6 +101,7 @@ def read_safetensors(path: str | os.PathLike[str]) -> dict[str, Dense]:
         FileAccessError: The file is missing or not readable.
         FormatError: Not a safetensors file, truncated or damaged, or an array of a dtype that MXNet lacks.
     """
+    settle(Path(path))
     try:
         with Path(path).open("rb") as file:
             return _read(file, os.fstat(file.fileno()).st_size, str(path))

@@ -4,6 +4,7 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from gluonnx.onnx.arrays import Array, as_array, as_tensor, dtype_name
 from gluonnx.onnx.check import Reference, batch_sizes, inputs_at, prove
 from gluonnx.onnx.draws import drawn_heads, prove_draws
 from gluonnx.onnx.exact import compute_exactly
-from gluonnx.onnx.files import needs_external_data, stage_external, stage_model, staged_external
+from gluonnx.onnx.files import needs_external_data, stage_external, stage_model
 from gluonnx.onnx.labels import label_names, without_labels
 from gluonnx.onnx.lowering import lower
 from gluonnx.onnx.metadata import describe
@@ -135,7 +136,7 @@ def _export(
     metadata = describe(model, dumps(heads), proof, input_names=[*given.names, *labels], external=external)
     model = model.with_metadata({**options.metadata, **metadata})
     staged = stage_model(files, path, model, external)
-    session = open_written(path, model, staged, None if external is None else staged_external(files, path))
+    session = open_written(path, model, staged, None if external is None else files.staged_path(Path(path).with_name(external.location)))
     drawn = drawn_heads(heads)
     prove(
         model,

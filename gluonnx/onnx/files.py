@@ -2,13 +2,16 @@
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 from gluonnx.formats import FileSet
 from gluonnx.onnx.model import MAX_MODEL_BYTES, ExternalData, LoweredModel, array_bytes
 
 EXTERNAL_SUFFIX = ".data"
-"""What the name of the file with a model's weights adds to the model's."""
+DIGEST_DIGITS = 16
+"""Of the SHA-256 of a model's weights in the name of their file, `NAME.onnx.DIGEST.data`: a model never meets the
+weights of another, not even where its writer is stopped between two files."""
 SMALLEST_EXTERNAL_BYTES = 1024
 """Smaller weights stay in the model, as onnx keeps them."""
 ALIGNMENT_BYTES = 1 << 16
@@ -38,6 +41,10 @@ def stage_model(
 ) -> Path:
     """Write a model into a set of files that is published later; return where its bytes are until then."""
     file = files.create(path)
+    name = re.escape(Path(path).name)
+    files.outdate(
+        Path(path).parent, re.compile(rf"{name}\.[0-9a-f]{{{DIGEST_DIGITS}}}{re.escape(EXTERNAL_SUFFIX)}")
+    )
     for chunk in model.chunks(external):
         file.write(chunk)
     return files.staged_path(path)
@@ -49,7 +56,9 @@ def needs_external_data(model: LoweredModel) -> bool:
 
 
 def stage_external(files: FileSet, path: str | os.PathLike[str], model: LoweredModel) -> ExternalData | None:
-    """Write the large weights of the model that will be `path` into `PATH.data`, from where they are in memory.
+    """Write the large weights of the model that will be `path` into a file beside it, from where they are in memory.
+
+    The files with the weights of earlier models of this name go when the set is published.
 
     Returns:
         What the model must say about that file; None if no weight is large enough for it.
@@ -57,7 +66,7 @@ def stage_external(files: FileSet, path: str | os.PathLike[str], model: LoweredM
     outside = {n: a for n, a in model.weights.items() if a.nbytes >= SMALLEST_EXTERNAL_BYTES}
     if not outside:
         return None
-    target = _external_path(path)
+    target = Path(path).with_name(f".{Path(path).name}{EXTERNAL_SUFFIX}")
     file = files.create(target)
     digest = hashlib.sha256()
     offsets: dict[str, int] = {}
@@ -70,13 +79,6 @@ def stage_external(files: FileSet, path: str | os.PathLike[str], model: LoweredM
             file.write(chunk)
             digest.update(chunk)
             size += len(chunk)
-    return ExternalData(target.name, offsets, size, digest.hexdigest())
-
-
-def staged_external(files: FileSet, path: str | os.PathLike[str]) -> Path:
-    """Return where the file of `stage_external` is until it is published; its bytes are complete."""
-    return files.staged_path(_external_path(path))
-
-
-def _external_path(path: str | os.PathLike[str]) -> Path:
-    return Path(path).with_name(Path(path).name + EXTERNAL_SUFFIX)
+    name = f"{Path(path).name}.{digest.hexdigest()[:DIGEST_DIGITS]}{EXTERNAL_SUFFIX}"
+    files.retarget(target, name)
+    return ExternalData(name, offsets, size, digest.hexdigest())

@@ -53,6 +53,7 @@ def open_written(path: str | os.PathLike[str], model: LoweredModel, staged: Path
             if span.size_bytes >= LARGE_BYTES:
                 given[name] = array
     probe = staged.with_suffix(".probe")
+    probe.unlink(missing_ok=True)  # left by a process that was killed: this one holds the lock on `staged`
     try:
         with probe.open("xb") as target:
             target.write(proto.SerializeToString())

@@ -16,6 +16,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
 
 from gluonnx.errors import FileAccessError, FormatError
 from gluonnx.formats import empty_array, read_bytes
+from gluonnx.formats.journal import settle
 from gluonnx.formats.signatures import HEAD_BYTES, describe_kind
 from gluonnx.onnx.arrays import Array
 from gluonnx.onnx.model import MAX_MODEL_BYTES, set_external
@@ -121,6 +122,7 @@ class ModelFile:
 
     def _split(self) -> ModelProto | None:
         """Parse the model without its large values; None where the file has to be parsed whole."""
+        settle(self.path)
         try:
             file = self.path.open("rb")
         except OSError:
