@@ -214,9 +214,10 @@ class MXIndexedRecordIO(MXRecordIO):
 
     def close(self) -> None:
         """Close both files."""
-        if self.is_open and self.fidx is not None:
+        is_open = self.is_open
+        super().close()  # first, so that the index never says more than the records on the disk
+        if is_open and self.fidx is not None:
             self.fidx.close()
-        super().close()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "fidx": None}
@@ -238,10 +239,20 @@ class MXIndexedRecordIO(MXRecordIO):
         """Return where the next record will be written."""
         return self._ready(writable=True).tell()
 
-    def read_idx(self, idx: Any) -> bytes | None:
-        """Return the record of a key."""
+    def read_idx(self, idx: Any) -> bytes:
+        """Return the record of a key.
+
+        Raises:
+            FormatError: The index has the key, and the file ends before its record: a writer was stopped.
+        """
         self.seek(idx)
-        return self.read()
+        record = self.read()
+        if record is None:
+            raise FormatError(
+                f"{self.uri}: record {idx!r}: expected it at 0x{self.idx[idx]:x}, got the end of the file. Its writer "
+                f"was stopped: write {self.uri} and {self.idx_path} again."
+            )
+        return record
 
     def write_idx(self, idx: Any, buf: bytes) -> None:
         """Append a record and put its key and position into the index."""

@@ -110,7 +110,7 @@ class FileSet:
 
     def _publish(self) -> None:
         for target, staged in self._staged.items():
-            with _failing(target, "cannot be written"):
+            with failing(target, "cannot be written"):
                 staged.sync()
         folders = list(dict.fromkeys(target.parent for target in self._staged))
         with ExitStack() as locks:
@@ -128,16 +128,16 @@ class FileSet:
     def _rename_together(self, *, has_journal: bool) -> None:
         journal: Journal | None = None
         for target, staged in self._staged.items():
-            with _failing(target, "cannot be replaced"):
+            with failing(target, "cannot be replaced"):
                 staged.path = staged.path.replace(target.parent / random_name())
         if has_journal:
             folder = next(iter(self._staged)).parent
-            with _failing(folder, "cannot be read"):
+            with failing(folder, "cannot be read"):
                 sweep(folder, {staged.path for staged in self._staged.values()})
         published: list[tuple[Path, Path | None]] = []
         try:
             if has_journal:
-                with _failing(next(iter(self._staged)), "cannot be replaced"):
+                with failing(next(iter(self._staged)), "cannot be replaced"):
                     journal = Journal({target: staged.path for target, staged in self._staged.items()})
             self._rename(published)
         except BaseException:
@@ -154,7 +154,7 @@ class FileSet:
     def _rename(self, published: list[tuple[Path, Path | None]] | None) -> None:
         """Rename every file; keep the old content of those before in `published`, if it is given."""
         for target, staged in self._staged.items():
-            with _failing(target, "cannot be replaced"):
+            with failing(target, "cannot be replaced"):
                 if published is not None:
                     published.append((target, _keep_old(target)))
                 staged.path.replace(target)
@@ -201,7 +201,7 @@ def read_bytes(path: str | os.PathLike[str], limit: int) -> bytes:
         FormatError: The file is larger than `limit`.
     """
     settle(Path(path))
-    with _failing(Path(path), "cannot be read"), Path(path).open("rb", buffering=0) as file:
+    with failing(Path(path), "cannot be read"), Path(path).open("rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         chunks: list[bytes] = []
         if size <= limit:
@@ -222,7 +222,7 @@ class _CheckedFile(io.FileIO):
         self._target = target
 
     def write(self, data: object, /) -> int:
-        with _failing(self._target, "cannot be written"):
+        with failing(self._target, "cannot be written"):
             return super().write(data)  # type: ignore[arg-type]
 
 
@@ -263,7 +263,7 @@ def _target(path: Path) -> Path:
 
 def _open_beside(target: Path) -> _Staged:
     """Create a new hidden file in the folder of `target`, with the permissions `target` has or would get."""
-    with _failing(target, "cannot be written"):
+    with failing(target, "cannot be written"):
         settle(target)
         mode = _check_replaceable(target)
         path, descriptor, lock = _create(target)
@@ -283,7 +283,7 @@ def _check_replaceable(target: Path) -> int | None:
     Raises:
         FileAccessError: There is something that is no file, or a protected one.
     """
-    with _failing(target, "cannot be written"):
+    with failing(target, "cannot be written"):
         try:
             mode = target.stat().st_mode
         except FileNotFoundError:
@@ -351,7 +351,7 @@ def _put_back(target: Path, old: Path | None, *, is_new: bool) -> None:
 
 
 @contextmanager
-def _failing(path: Path, what: str) -> Iterator[None]:
+def failing(path: Path, what: str) -> Iterator[None]:
     """Turn an OSError into a FileAccessError that says which file and what to do."""
     try:
         yield

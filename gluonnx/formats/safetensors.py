@@ -23,6 +23,7 @@ from gluonnx.formats.files import atomic_write
 from gluonnx.formats.journal import settle
 from gluonnx.formats.memory import empty_array
 from gluonnx.formats.params import Dense
+from gluonnx.formats.progress import Steps, write_chunks
 from gluonnx.formats.signatures import HEAD_BYTES, describe_kind
 
 __all__ = ["read_safetensors", "serialize_safetensors", "write_safetensors"]
@@ -61,8 +62,7 @@ def write_safetensors(path: str | os.PathLike[str], arrays: Mapping[str, Dense])
     """
     chunks = serialize_safetensors(arrays)
     with atomic_write(path) as file:
-        for chunk in chunks:
-            file.write(chunk)
+        write_chunks(file, chunks, Steps(f"writing {path}", sum(a.nbytes for a in arrays.values())))
 
 
 def serialize_safetensors(arrays: Mapping[str, Dense]) -> Iterator[bytes | memoryview]:
@@ -135,7 +135,9 @@ def _read(file: BinaryIO, size: int, where: str) -> dict[str, Dense]:
             f"{where}: values: expected {expected} bytes at {start:#x}, got {size - start}. The file is {what}."
         )
     arrays: dict[str, Dense] = {}
-    for begin, _, name, dtype, shape in spans:
+    steps = Steps(f"reading {where}", expected)
+    for begin, end, name, dtype, shape in spans:
+        steps.add(end - begin)
         values = empty_array(shape, dtype)
         if values.size:
             raw = values.reshape(-1).view(np.uint8)

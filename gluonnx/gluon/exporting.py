@@ -9,6 +9,7 @@ import numpy.typing as npt
 from gluonnx.errors import FixedBatchError
 from gluonnx.formats.files import FileSet
 from gluonnx.formats.params import serialize_params
+from gluonnx.formats.progress import Steps, write_chunks
 from gluonnx.gluon.hybrid import HybridCall
 from gluonnx.ndarray.files import to_numpy
 from gluonnx.onnx.export import export_graph
@@ -49,8 +50,8 @@ def export(
     with FileSet() as files:
         files.create(symbol_path).write(output.tojson().encode())
         stream = files.create(params_path)
-        for chunk in serialize_params(named):
-            stream.write(chunk)
+        size = sum(a.nbytes for a in values.values())
+        write_chunks(stream, serialize_params(named), Steps(f"writing {params_path}", size))
         try:
             export_graph(
                 onnx_path,

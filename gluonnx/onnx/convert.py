@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from gluonnx.errors import EditedModelError, ExportError, FormatError, InputError
 from gluonnx.formats import FileSet, read_params, read_safetensors, serialize_params
+from gluonnx.formats.progress import Steps, write_chunks
 from gluonnx.onnx.arrays import Array
 from gluonnx.onnx.builder import BATCH
 from gluonnx.onnx.export import export_graph
@@ -173,8 +174,7 @@ def import_to_files(
     with FileSet() as files:
         files.create(symbol_path).write((graph.text or symbol.tojson()).encode())
         file = files.create(params_path)
-        for chunk in chunks:
-            file.write(chunk)
+        write_chunks(file, chunks, Steps(f"writing {params_path}", sum(a.nbytes for a in arrays.values())))
     return symbol_path, params_path
 
 

@@ -136,7 +136,9 @@ def _export(
     metadata = describe(model, dumps(heads), proof, input_names=[*given.names, *labels], external=external)
     model = model.with_metadata({**options.metadata, **metadata})
     staged = stage_model(files, path, model, external)
-    session = open_written(path, model, staged, None if external is None else files.staged_path(Path(path).with_name(external.location)))
+    session = open_written(
+        path, model, staged, None if external is None else files.staged_path(Path(path).with_name(external.location))
+    )
     drawn = drawn_heads(heads)
     prove(
         model,

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from gluonnx.formats import FileSet
+from gluonnx.formats.progress import Steps, write_chunks
 from gluonnx.onnx.model import MAX_MODEL_BYTES, ExternalData, LoweredModel, array_bytes
 
 EXTERNAL_SUFFIX = ".data"
@@ -42,11 +43,9 @@ def stage_model(
     """Write a model into a set of files that is published later; return where its bytes are until then."""
     file = files.create(path)
     name = re.escape(Path(path).name)
-    files.outdate(
-        Path(path).parent, re.compile(rf"{name}\.[0-9a-f]{{{DIGEST_DIGITS}}}{re.escape(EXTERNAL_SUFFIX)}")
-    )
-    for chunk in model.chunks(external):
-        file.write(chunk)
+    files.outdate(Path(path).parent, re.compile(rf"{name}\.[0-9a-f]{{{DIGEST_DIGITS}}}{re.escape(EXTERNAL_SUFFIX)}"))
+    inside = model.weight_bytes - (0 if external is None else external.size_bytes)
+    write_chunks(file, model.chunks(external), Steps(f"writing {path}", max(inside, 0)))
     return files.staged_path(path)
 
 
@@ -69,16 +68,15 @@ def stage_external(files: FileSet, path: str | os.PathLike[str], model: LoweredM
     target = Path(path).with_name(f".{Path(path).name}{EXTERNAL_SUFFIX}")
     file = files.create(target)
     digest = hashlib.sha256()
+    steps = Steps(f"writing the weights of {path}", sum(a.nbytes for a in outside.values()))
     offsets: dict[str, int] = {}
     size = 0
     for name, array in outside.items():
         alignment = ALIGNMENT_BYTES if array.nbytes >= ALIGNED_BYTES else SMALL_ALIGNMENT_BYTES
         gap = bytes(-size % alignment)
         offsets[name] = size + len(gap)
-        for chunk in (gap, array_bytes(array)):
-            file.write(chunk)
-            digest.update(chunk)
-            size += len(chunk)
+        write_chunks(file, (gap, array_bytes(array)), steps, digest.update)
+        size += len(gap) + array.nbytes
     name = f"{Path(path).name}.{digest.hexdigest()[:DIGEST_DIGITS]}{EXTERNAL_SUFFIX}"
     files.retarget(target, name)
     return ExternalData(name, offsets, size, digest.hexdigest())

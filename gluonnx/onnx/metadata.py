@@ -16,6 +16,7 @@ import base64
 import binascii
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -26,10 +27,11 @@ from onnx import GraphProto, ModelProto, TensorProto, numpy_helper
 from gluonnx._version import __version__
 from gluonnx.errors import EditedModelError, FormatError, MXNetError
 from gluonnx.formats import parse_symbol_json
+from gluonnx.formats.progress import Steps
 from gluonnx.onnx.arrays import Array, dtype_name
 from gluonnx.onnx.model import ExternalData, LoweredModel, array_bytes
 from gluonnx.onnx.proof import PROOF_KEY
-from gluonnx.ops.dtypes import BY_NAME
+from gluonnx.ops.dtypes import BY_NAME, BY_ONNX
 
 FORMAT = "1"
 _PREFIX = "gluonnx."
@@ -193,15 +195,24 @@ def _digest(
         _update(graph, f"{opset[0]} {opset[1]}".encode())
     tensors = hashlib.sha256()
     by_name = {i.name if isinstance(i, TensorProto) else i[0]: i for i in initializers}
+    steps = Steps("checking the weights", sum(map(_size_of, by_name.values())))
     for name in sorted(by_name):
         dims, code, data = _content(by_name[name], read_array)
         _update(tensors, f"{code} {','.join(map(str, dims))} {name}".encode())
         _update(tensors, data)
+        steps.add(_size_of(by_name[name]))
     texts = hashlib.sha256()
     for key in sorted(metadata):
         _update(texts, key.encode())
         _update(texts, metadata[key].encode())
     return _json({"graph": graph.hexdigest(), "initializers": tensors.hexdigest(), "metadata": texts.hexdigest()})
+
+
+def _size_of(initializer: TensorProto | tuple[str, Array]) -> int:
+    if not isinstance(initializer, TensorProto):
+        return initializer[1].nbytes
+    dtype = BY_ONNX.get(initializer.data_type)
+    return math.prod(initializer.dims) * dtype.numpy.itemsize if dtype is not None else 0
 
 
 def _update(digest: Any, data: bytes | memoryview) -> None:

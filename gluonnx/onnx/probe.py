@@ -12,6 +12,7 @@ from gluonnx_runtime import Session
 from onnx import ModelProto, TensorProto
 
 from gluonnx.errors import ExportError
+from gluonnx.formats.files import failing
 from gluonnx.onnx.arrays import Array
 from gluonnx.onnx.check import open_session
 from gluonnx.onnx.model import LoweredModel, array_bytes
@@ -55,7 +56,7 @@ def open_written(path: str | os.PathLike[str], model: LoweredModel, staged: Path
     probe = staged.with_suffix(".probe")
     probe.unlink(missing_ok=True)  # left by a process that was killed: this one holds the lock on `staged`
     try:
-        with probe.open("xb") as target:
+        with failing(Path(path), "cannot be written"), probe.open("xb") as target:
             target.write(proto.SerializeToString())
         return open_session(model, probe, initializers=given)
     finally:

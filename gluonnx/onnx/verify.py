@@ -10,6 +10,7 @@ from gluonnx_runtime import ModelFileError
 from onnx import ModelProto
 
 from gluonnx.errors import EditedModelError, FileAccessError, FormatError
+from gluonnx.formats.progress import Steps
 from gluonnx.onnx.metadata import DIGEST_KEY, EXTERNAL_KEY, FORMAT_KEY, VERSION_KEY, check_digests
 from gluonnx.onnx.proof import PROOF_KEY, replay
 from gluonnx.onnx.reading import ModelFile
@@ -94,8 +95,10 @@ def _external_digest(path: Path, model: ModelProto, metadata: dict[str, str]) ->
     try:
         with target.open("rb") as file:
             found = os.fstat(file.fileno()).st_size
+            steps = Steps(f"checking {target}", size)
             while found == size and (chunk := file.read(_CHUNK_BYTES)):
                 digest.update(chunk)
+                steps.add(len(chunk))
     except OSError as err:
         raise FileAccessError(
             f"{target}: cannot be read: the system says `{err.strerror or err}`. Keep it beside {path.name}.", err.errno

@@ -12,7 +12,16 @@ from .devices import CPU, Device
 from .dlpack import DLPACK_CPU, DLPACK_CUDA, DLPACK_CUDA_DEVICES, DLPACK_HOST_DEVICES, mark_bool, read_capsule
 from .errors import SessionInputError
 
-__all__ = ["ArrayLike", "Memory", "OutputTensor", "SupportsDLPack", "TensorInfo", "host_array", "initializer_value", "memory_of"]
+__all__ = [
+    "ArrayLike",
+    "Memory",
+    "OutputTensor",
+    "SupportsDLPack",
+    "TensorInfo",
+    "host_array",
+    "initializer_value",
+    "memory_of",
+]
 
 
 @runtime_checkable
