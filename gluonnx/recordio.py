@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gluonnx.errors import FileAccessError, FormatError, InputTypeError, MXNetError
+from gluonnx.formats.files import failing
 from gluonnx.formats.recordio import read_record, write_record
 from gluonnx.ops.opencv import opencv
 
@@ -103,10 +104,10 @@ class MXRecordIO:
 
     def close(self) -> None:
         """Close the file. A closed file may be closed again."""
-        if self.is_open and self._file is not None:
-            self._file.close()
-        self.is_open = False
-        self.pid = None
+        is_open, self.is_open, self.pid = self.is_open, False, None
+        if is_open and self._file is not None:
+            with failing(Path(self.uri), "cannot be written"):
+                self._file.close()
 
     def reset(self) -> None:
         """Go back to the first record; a file that is written becomes empty."""
@@ -124,7 +125,9 @@ class MXRecordIO:
             raise InputTypeError(
                 f"MXRecordIO.write: record of a wrong type: expected bytes, got {type(buf).__name__}. Encode text."
             )
-        write_record(self._ready(writable=True), bytes(buf))
+        file = self._ready(writable=True)
+        with failing(Path(self.uri), "cannot be written"):
+            write_record(file, bytes(buf))
 
     def read(self) -> bytes | None:
         """Return the next record, None at the end.
@@ -215,9 +218,12 @@ class MXIndexedRecordIO(MXRecordIO):
     def close(self) -> None:
         """Close both files."""
         is_open = self.is_open
-        super().close()  # first, so that the index never says more than the records on the disk
-        if is_open and self.fidx is not None:
-            self.fidx.close()
+        try:
+            super().close()  # first, so that the index never says more than the records on the disk
+        finally:
+            if is_open and self.fidx is not None:
+                with failing(Path(self.idx_path), "cannot be written"):
+                    self.fidx.close()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "fidx": None}

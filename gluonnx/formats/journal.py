@@ -62,14 +62,13 @@ class Journal:
         folder = next(iter(renames)).parent
         text = json.dumps({"renames": {target.name: staged.name for target, staged in renames.items()}})
         self._paths = [_journal_path(target) for target in renames]
-        first = folder / random_name()
+        first, copy = folder / random_name(), folder / random_name()
         try:
             with first.open("xb") as file:
                 file.write(text.encode())
                 file.flush()
                 os.fsync(file.fileno())
             for path in self._paths:
-                copy = folder / random_name()
                 try:
                     copy.hardlink_to(first)
                 except OSError:  # a file system without hard links
@@ -80,6 +79,7 @@ class Journal:
             raise
         finally:
             first.unlink(missing_ok=True)
+            copy.unlink(missing_ok=True)
         sync_folder(folder)
 
     def remove(self) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gluonnx_runtime import Session
-from onnx import ModelProto, TensorProto
+from onnx import ModelProto
 
 from gluonnx.errors import ExportError
 from gluonnx.formats.files import failing

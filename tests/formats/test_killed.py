@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 # One process makes the children by fork, so that the library is imported once. A child dies at one of the moments at
-# which it is about to open, rename, link, lock or remove a file: those are all between which files change. Its audit hook
+# which it is about to open, rename, link, lock or remove a file: files change only between those. Its audit hook
 # counts them. Written files get content by number; `read` says which number all of them have.
 CODE = """
 import json, os, signal, sys
@@ -35,11 +35,14 @@ def net_of(number):
     return net
 
 def one(values):
-    (number,) = set(np.unique(np.concatenate([np.ravel(v) for v in values])).tolist())
+    (number,) = np.unique(np.concatenate([np.ravel(v) for v in values])).tolist()
     return int(number)
 
 def arrays(number):
     return {{"w": mx.nd.full((UNITS,), number), "v": mx.nd.full((UNITS,), number)}}
+
+def loaded(path):
+    return one(a.asnumpy() for a in mx.nd.load(path).values())
 
 def write_set(number):
     with FileSet() as files:
@@ -76,9 +79,9 @@ def read_saved():
 
 CASES = {{
     "set": (write_set, read_set),
-    "nd.save": (lambda n: mx.nd.save("x.params", arrays(n)), lambda: one(a.asnumpy() for a in mx.nd.load("x.params").values())),
-    "safetensors": (lambda n: mx.nd.save("x.safetensors", arrays(n)), lambda: one(a.asnumpy() for a in mx.nd.load("x.safetensors").values())),
-    "save_parameters": (lambda n: net_of(n).save_parameters("p.params"), lambda: one(a.asnumpy() for a in mx.nd.load("p.params").values())),
+    "nd.save": (lambda n: mx.nd.save("x.params", arrays(n)), lambda: loaded("x.params")),
+    "safetensors": (lambda n: mx.nd.save("x.safetensors", arrays(n)), lambda: loaded("x.safetensors")),
+    "save_parameters": (lambda n: net_of(n).save_parameters("p.params"), lambda: loaded("p.params")),
     "export": (lambda n: net_of(n).export("net", external_data=True), read_export),
     "import": (write_import, read_import),
     "save": (lambda n: net_of(n).save("saved"), read_saved),
@@ -107,7 +110,8 @@ for name, (write, read) in CASES.items():
             left = moment
             def hook(event, args):
                 global left
-                if event in EVENTS and not (event == "open" and (not isinstance(args[2], int) or not args[2] & os.O_CREAT)):
+                is_read = event == "open" and not (isinstance(args[2], int) and args[2] & os.O_CREAT)
+                if event in EVENTS and not is_read:
                     left -= 1
                     if not left:
                         os.kill(os.getpid(), signal.SIGKILL)
