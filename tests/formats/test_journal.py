@@ -287,7 +287,7 @@ def test_two_processes_write_the_same_files(tmp_path):
     code = (
         f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'runtime')!r}]\n"
         "from gluonnx.formats import FileSet\n"
-        "for _ in range(60):\n"
+        "for _ in range(25):\n"
         "    with FileSet() as files:\n"
         "        for name in 'abc':\n"
         "            files.create(name).write(sys.argv[1].encode() * 1000)\n"
