@@ -218,7 +218,7 @@ class ParameterDict:
                     f"{param.name!r}. It may belong to a shared block; use Block.save_parameters instead."
                 )
             param._check_initialized()
-            arrays[param.name[len(strip_prefix) :]] = param._reduce()
+            arrays[param.name[len(strip_prefix) :]] = param._reduce(copy=False)
         save_arrays(filename, arrays)
 
     def load(
@@ -251,8 +251,16 @@ class ParameterDict:
                 f"{filename}: arrays have no names: expected a file of named parameters, got {len(loaded)} arrays. It "
                 f"was saved from a list, which mx.nd.load('{filename}') reads."
             )
-        self.load_dict(
-            loaded, ctx, allow_missing, ignore_extra, restore_prefix, str(filename), cast_dtype, dtype_source
+        self._take(
+            loaded,
+            ctx,
+            allow_missing,
+            ignore_extra,
+            restore_prefix,
+            str(filename),
+            cast_dtype,
+            dtype_source,
+            takes_over=True,
         )
 
     def load_dict(
@@ -286,16 +294,42 @@ class ParameterDict:
                 f"{filename or 'param_dict'}: arrays have no names: expected arrays by name, got "
                 f"a {type(param_dict).__name__}, which mx.nd.load gives for a file that was saved from a list."
             )
+        self._take(
+            param_dict,
+            ctx,
+            allow_missing,
+            ignore_extra,
+            restore_prefix,
+            filename or "param_dict",
+            cast_dtype,
+            dtype_source,
+            takes_over=False,
+        )
+
+    def _take(
+        self,
+        arrays: Mapping[str, NDArray],
+        ctx: Context | Sequence[Context] | None,
+        allow_missing: bool,
+        ignore_extra: bool,
+        restore_prefix: str,
+        where: str,
+        cast_dtype: bool,
+        dtype_source: str,
+        *,
+        takes_over: bool,
+    ) -> None:
         load_all(
             {p.name: p for p in self.values()},
-            {restore_prefix + without_scope(name): value for name, value in param_dict.items()},
-            filename or "param_dict",
+            {restore_prefix + without_scope(name): value for name, value in arrays.items()},
+            where,
             ctx,
             allow_missing,
             ignore_extra,
             cast_dtype,
             dtype_source,
-            names=list(param_dict),
+            names=list(arrays),
+            takes_over=takes_over,
         )
 
 
@@ -310,11 +344,13 @@ def load_all(
     dtype_source: str,
     *,
     names: Collection[str] | None = None,
+    takes_over: bool = False,
 ) -> None:
     """Load arrays into parameters of the same names; nothing is changed unless everything fits.
 
     The arrays are taken out of `arrays` as they are loaded, so that a large file is not held twice. `names` are those
-    in the file, where `arrays` has others.
+    in the file, where `arrays` has others. With `takes_over` nobody else has the arrays, and a parameter may keep the
+    memory of its array.
 
     Raises:
         ParameterFileError: Some parameters are missing, extra or do not fit; the message lists them all.
@@ -344,7 +380,7 @@ def load_all(
         raise ParameterFileError("\n".join([told, *problems] if told else problems))
     for name, param in params.items():
         if name in arrays:
-            param._load_init(arrays.pop(name), ctx, cast_dtype, dtype_source)
+            param._load_init(arrays.pop(name), ctx, cast_dtype, dtype_source, takes_over=takes_over)
 
 
 def misfit(param: Parameter, data: NDArray, cast_dtype: bool) -> str | None:
