@@ -6,11 +6,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from gluonnx.errors import InputError, InputTypeError
 from gluonnx.onnx.arrays import Array
+from gluonnx.ops.dtypes import BY_TORCH, torch_dtype
 from gluonnx.ops.table import Wiring
 from gluonnx.symbol.bodies import wired
 from gluonnx.symbol.executor import compiled, complete_shapes
 from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
+from gluonnx.symbol.inference import Inference, infer
 
 BLOCK_NUMBERS = 3 << 21
 """Elements of a weight that are widened at a time: 48 MiB of doubles, which malloc gives back to the system at once."""
@@ -22,6 +25,8 @@ weight."""
 
 def compute_exactly(heads: Sequence[Entry], values: Mapping[str, Any]) -> list[Array]:
     """Return the outputs of a graph, every operator computed in float64 whatever the dtype of its inputs.
+
+    An operator that has no such form (quantization takes float32 alone) is computed in its own dtypes.
 
     One operator's inputs are widened at a time, so the parameters are never held twice.
 
@@ -39,14 +44,21 @@ def _compute(heads: Sequence[Entry], values: Mapping[str, Any]) -> list[torch.Te
     done: dict[tuple[int, int], torch.Tensor] = {}
     nodes = topological(heads)
     readers = _reader_counts(nodes, heads)
-    shapes = complete_shapes(heads, {n: torch.as_tensor(v) for n, v in values.items()})
+    tensors = {n: torch.as_tensor(v).detach().cpu() for n, v in values.items()}
+    shapes = complete_shapes(heads, tensors)
+    own: Inference | None = None
     with torch.no_grad():
         for node in nodes:
             if node.op is None:
-                done[id(node), 0] = torch.as_tensor(values[node.name]).detach().cpu()
+                done[id(node), 0] = tensors[node.name]
                 continue
             given = [done[id(source), index] for source, index in node.inputs]
-            for index, value in enumerate(_run_exactly(node, given, shapes.get(id(node)))):
+            try:
+                outputs = _run_exactly(node, given, shapes.get(id(node)))
+            except (InputError, InputTypeError):
+                own = own or _infer(heads, tensors)
+                outputs = _run(node, [_narrow(v, own.dtype(e)) for v, e in zip(given, node.inputs, strict=True)])
+            for index, value in enumerate(outputs):
                 done[id(node), index] = value
             for source, index in node.inputs:
                 readers[id(source), index] -= 1
@@ -76,16 +88,19 @@ def _run_exactly(node: Node, inputs: Sequence[torch.Tensor], shape: tuple[int, .
     return (torch.cat(parts, dim=-1),)
 
 
-def _run(node: Node, inputs: Sequence[torch.Tensor], typed: Mapping[str, Any]) -> tuple[torch.Tensor, ...]:
+def _run(
+    node: Node, inputs: Sequence[torch.Tensor], typed: Mapping[str, Any] | None = None
+) -> tuple[torch.Tensor, ...]:
     op = node.op
     assert op is not None
+    attributes = node.typed if typed is None else typed
     available = {
         "training": False,
         "generator": torch.Generator().manual_seed(0),  # torch's own is left alone
         "device": torch.device("cpu"),
         "bodies": [_ExactBody(subgraph, wiring) for subgraph, wiring in wired(node)],
     }
-    result = op.forward(*inputs, **typed, **{k: v for k, v in available.items() if k in op.runtime})
+    result = op.forward(*inputs, **attributes, **{k: v for k, v in available.items() if k in op.runtime})
     return tuple(result[: node.output_count]) if isinstance(result, (tuple, list)) else (result,)
 
 
@@ -108,6 +123,17 @@ def _wide(tensor: torch.Tensor) -> torch.Tensor:
     if not isinstance(tensor, torch.Tensor):
         return tensor  # a sequence inside an imported graph
     return tensor.double() if tensor.is_floating_point() else tensor
+
+
+def _narrow(tensor: torch.Tensor, dtype: str | None) -> torch.Tensor:
+    """Give back the dtype that a value has in the graph."""
+    is_wide = isinstance(tensor, torch.Tensor) and tensor.dtype == torch.float64
+    return tensor.to(torch_dtype(dtype)) if is_wide and dtype is not None else tensor
+
+
+def _infer(heads: Sequence[Entry], tensors: Mapping[str, torch.Tensor]) -> Inference:
+    shapes = {n: tuple(t.shape) for n, t in tensors.items()}
+    return infer(heads, shapes, {n: BY_TORCH[t.dtype].name for n, t in tensors.items()})
 
 
 def _reader_counts(nodes: Sequence[Node], heads: Sequence[Entry]) -> dict[tuple[int, int], int]:
