@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from gluonnx_runtime import Session, SessionError
 
@@ -46,7 +45,7 @@ def prove(
     specs: Sequence[InputSpec],
     *,
     session: Session | None = None,
-    sample_inputs: Sequence[npt.ArrayLike] | None = None,
+    sample_inputs: Sequence[Array] | None = None,
     seed: int = 0,
     exact: Reference | None = None,
     drawn: Sequence[bool] = (),
@@ -61,7 +60,7 @@ def prove(
         reference: What the outputs must be.
         specs: The inputs, in the model's order.
         session: A session on the bytes that ship; `open_session(model)` if None.
-        sample_inputs: Inputs to use instead of seeded ones; rows are repeated to each batch size.
+        sample_inputs: Inputs to use instead of seeded ones; they are repeated to each size of the open axes.
         seed: Seed of the inputs.
         exact: The outputs in double precision, for any batch size.
         drawn: Which outputs depend on random draws: of those only dtype, shape and that they are finite is compared.
@@ -73,7 +72,7 @@ def prove(
     check_structure(model)
     session = session or open_session(model)
     batches = batch_sizes(model, specs)
-    scales = SCALES if model.open_axes and sample_inputs is None else (1,)
+    scales = SCALES if model.open_axes else (1,)
     saw_numbers = False
     for step in range(max(len(batches), len(scales))):
         batch, scale = batches[step % len(batches)], scales[step % len(scales)]
@@ -124,14 +123,14 @@ def batch_sizes(model: LoweredModel, specs: Sequence[InputSpec]) -> tuple[int, .
 def inputs_at(
     specs: Sequence[InputSpec],
     batch: int,
-    sample_inputs: Sequence[npt.ArrayLike] | None,
+    sample_inputs: Sequence[Array] | None,
     seed: int,
     scale: int = 1,
 ) -> list[Array]:
     """Return the inputs at a batch size: seeded ones, other open axes times `scale`, or a caller's samples."""
     if sample_inputs is None:
         return seeded_arrays(specs, seed, batch, scale)
-    return resized_samples(specs, sample_inputs, batch)
+    return resized_samples(specs, sample_inputs, batch, scale)
 
 
 def check_structure(model: LoweredModel) -> None:
@@ -167,7 +166,9 @@ def open_session(model: LoweredModel, source: Path | bytes | None = None, *, is_
     try:
         return Session(model.serialize() if source is None else source, device="cpu", prepacking=not is_large)
     except SessionError as err:
-        raise ExportError(f"{model.proto.graph.name}: ONNX Runtime refuses the model: {err}") from err
+        said = str(err).replace(str(source), "the file") if isinstance(source, Path) else str(err)
+        opset = next(o.version for o in model.proto.opset_import if not o.domain)
+        raise ExportError(f"{model.proto.graph.name}: ONNX Runtime refuses the model in opset {opset}: {said}") from err
 
 
 def difference(got: Array, expected: Array) -> str | None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy.typing as npt
 import torch
 
 from gluonnx.errors import FixedBatchError, InputError, LoweringError
@@ -25,7 +24,7 @@ from gluonnx.onnx.model import ExternalData, LoweredModel
 from gluonnx.onnx.opset import at_opset
 from gluonnx.onnx.options import HALF_DTYPES, ExportOptions, half_parameters, renamed
 from gluonnx.onnx.proof import check_record, make_record
-from gluonnx.onnx.samples import InputSpec, input_specs
+from gluonnx.onnx.samples import InputSpec, Samples, input_specs, listed_samples
 from gluonnx.ops.dtypes import torch_dtype
 from gluonnx.symbol.executor import GraphFunction
 from gluonnx.symbol.graph import Entry, topological
@@ -45,7 +44,7 @@ def export_graph(
     output_names: Sequence[str] | None = None,
     options: ExportOptions | None = None,
     name: str = "net",
-    sample_inputs: Sequence[npt.ArrayLike] | None = None,
+    sample_inputs: Samples | None = None,
     files: FileSet | None = None,
 ) -> LoweredModel:
     """Write a graph as an ONNX file that is shown to compute what the graph computes, or raise and leave nothing.
@@ -63,7 +62,8 @@ def export_graph(
         output_names: As `lower`; where there are no `options`.
         options: What else to choose.
         name: As `lower`.
-        sample_inputs: Inputs for the proof, for graphs that take only certain values. Without them, seeded numbers.
+        sample_inputs: Inputs for the proof, for graphs that take only certain values: those of the file in order, or
+            by name. Without them, seeded numbers.
         files: The set to publish the file with; it is published at once without.
 
     Returns:
@@ -84,7 +84,8 @@ def export_graph(
         given = dataclasses.replace(
             given, parameters=halves, dtypes=["float16" if d == "float32" else d for d in given.dtypes]
         )
-    axes = {names.get(n, n): named for n, named in chosen.axes().items()}
+    shapes = dict(zip(input_names, input_shapes, strict=True))
+    axes = {names.get(n, n): named for n, named in chosen.axes(shapes).items()}
     if files is not None:
         return _export(path, given, axes, chosen, name, sample_inputs, files)
     with FileSet() as own:
@@ -108,7 +109,7 @@ def _export(
     axes: dict[str, dict[int, str]],
     options: ExportOptions,
     name: str,
-    sample_inputs: Sequence[npt.ArrayLike] | None,
+    sample_inputs: Samples | None,
     files: FileSet,
 ) -> LoweredModel:
     heads = given.heads
@@ -129,7 +130,8 @@ def _export(
     kinds = {n: (s, d) for n, s, d in zip(given.names, given.shapes, given.dtypes, strict=True)}
     kept = [kinds[n] for n in model.input_names]
     graph = ReferenceGraph(heads, model, [s for s, _ in kept], [d for _, d in kept])
-    record = None if sample_inputs is not None else graph.record()
+    samples = None if sample_inputs is None else listed_samples(model.input_names, sample_inputs)
+    record = None if samples is not None else graph.record()
     proof, seed = record or (None, 0)
     is_external = needs_external_data(model) if options.external_data is None else options.external_data
     external = stage_external(files, path, model) if is_external else None
@@ -144,7 +146,7 @@ def _export(
         graph.reference,
         graph.specs,
         session=session,
-        sample_inputs=sample_inputs,
+        sample_inputs=samples,
         seed=seed,
         exact=graph.exact,
         drawn=drawn,
@@ -169,7 +171,7 @@ def _export(
             heads,
             lowered,
             graph.reference_of,
-            lambda batch: inputs_at(graph.specs, batch, sample_inputs, seed),
+            lambda batch: inputs_at(graph.specs, batch, samples, seed),
             batch_sizes(model, graph.specs),
             name,
         )
