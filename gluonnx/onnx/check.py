@@ -31,12 +31,13 @@ TOLERANCE = {"float64": 1e-10, "float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-
 About a hundred rounding errors of float32 and ten of the half floats (whose intermediate results are rounded by torch
 and kept in float32 by ONNX Runtime).
 """
-ROUNDING_FACTOR = 4
-"""How many times the reference's own rounding error the model's may be: it adds up in another order."""
-LARGEST_ROUNDING = 10
-"""How many tolerances the reference may be off and still be taken to be rounding."""
-SMALLEST_SCALE = 1e-3
-"""Magnitude below which an output counts as this large: there the rounding of its inputs shows."""
+LARGEST_BOUND = 0.05
+"""Rounding that moves an output by more than this part of its largest magnitude is no excuse: nothing could be told."""
+SMALLEST_SCALE = 1e-37
+"""Magnitude below which an output counts as this large: there float32 has no more digits."""
+
+Exactly: TypeAlias = Callable[[list[Array]], tuple[list[Array], list[float]]]
+"""From input arrays to the outputs in double precision, and how far rounding may move each; see `measure_rounding`."""
 
 
 def prove(
@@ -47,13 +48,14 @@ def prove(
     session: Session | None = None,
     sample_inputs: Sequence[Array] | None = None,
     seed: int = 0,
-    exact: Reference | None = None,
+    exact: Exactly | None = None,
     drawn: Sequence[bool] = (),
 ) -> None:
     """Raise unless the model is sound and computes what the reference computes.
 
-    A deep net may magnify the rounding of its operators beyond the tolerance. Where `exact` tells the true outputs, a
-    model that is about as close to them as the reference is passes too.
+    A deep net may magnify the rounding of its operators beyond the tolerance. Where `exact` tells the true outputs and
+    how far rounding moves them, the model passes too if it and the reference both lie within that distance of them;
+    see `allowed_difference`.
 
     Args:
         model: The lowered model, with frozen parameters.
@@ -62,7 +64,7 @@ def prove(
         session: A session on the bytes that ship; `open_session(model)` if None.
         sample_inputs: Inputs to use instead of seeded ones; they are repeated to each size of the open axes.
         seed: Seed of the inputs.
-        exact: The outputs in double precision, for any batch size.
+        exact: The outputs in double precision and how far rounding moves them, for any batch size.
         drawn: Which outputs depend on random draws: of those only dtype, shape and that they are finite is compared.
 
     Raises:
@@ -78,6 +80,7 @@ def prove(
         batch, scale = batches[step % len(batches)], scales[step % len(scales)]
         inputs = inputs_at(specs, batch, sample_inputs, seed, scale)
         expected = reference(inputs)
+        truth: tuple[list[Array], list[float]] | None = None
         try:
             got = session.run(dict(zip(model.input_names, inputs, strict=True)))
         except SessionError as err:
@@ -88,7 +91,8 @@ def prove(
         for position, (name, wanted, is_drawn) in enumerate(zip(model.output_names, expected, kinds, strict=True)):
             fault = (difference_in_form if is_drawn else difference)(got[name], wanted)
             if fault is not None and not is_drawn and exact is not None:
-                fault = None if _is_as_close(got[name], wanted, exact(inputs)[position]) else fault
+                truth = truth or exact(inputs)
+                fault = _fault_of_both(got[name], wanted, truth[0][position], truth[1][position]) and fault
             if fault is not None:
                 raise ExportError(
                     f"{model.proto.graph.name}: the ONNX model computes something else: output `{name}` at batch size "
@@ -102,17 +106,45 @@ def prove(
         )
 
 
-def _is_as_close(got: Array, wanted: Array, exact: Array) -> bool:
-    """Whether an output is about as close to the exact one as the reference's output is."""
-    if got.dtype != wanted.dtype or got.shape != wanted.shape or wanted.dtype.name not in TOLERANCE:
-        return False
-    a, b, true = (x.astype(np.float64) for x in (got, wanted, exact))
-    if not (np.isfinite(a).all() and np.isfinite(b).all() and np.isfinite(true).all()):
-        return False
-    error = float(np.abs(b - true).max(initial=0))
-    scale = max(float(np.abs(true).max(initial=0)), SMALLEST_SCALE)
-    is_rounding = error <= LARGEST_ROUNDING * TOLERANCE[wanted.dtype.name] * scale
-    return is_rounding and bool(np.abs(a - true).max(initial=0) <= ROUNDING_FACTOR * error)
+def _fault_of_both(got: Array, wanted: Array, exact: Array, rounding: float) -> str | None:
+    """Say how the model's output, or the reference's, lies farther from the exact one than rounding can move it."""
+    if got.dtype != wanted.dtype or wanted.dtype.name not in TOLERANCE:
+        return difference(got, wanted)
+    allowed = allowed_difference(wanted.dtype.name, exact, rounding)
+    return distance(got, exact, allowed) or distance(wanted, exact, allowed)
+
+
+def allowed_difference(dtype: str, exact: Array, rounding: float) -> float:
+    """Return how far an output may lie from its exact value.
+
+    That is the tolerance of its dtype, or what rounding was measured to do to it if that is more: then no two ways to
+    compute the net can be expected to agree better. Rounding beyond `LARGEST_BOUND` does not count.
+
+    Args:
+        dtype: Name of the output's dtype, a float.
+        exact: The output in double precision.
+        rounding: How far rounding moves it.
+    """
+    scale = _scale(exact)
+    tolerance = TOLERANCE[dtype] * scale
+    return max(tolerance, rounding) if rounding <= LARGEST_BOUND * scale else tolerance
+
+
+def distance(got: Array, exact: Array, allowed: float) -> str | None:
+    """Return in words how an output lies farther from its exact value than is allowed, None if it does not."""
+    if got.shape != exact.shape:
+        return f"expected {exact.shape}, got {got.shape}"
+    a = got.astype(np.float64)
+    finite = np.isfinite(exact)
+    if not np.array_equal(a[~finite], exact[~finite], equal_nan=True):
+        return "expected NaN and infinity in the same places, got them elsewhere"
+    largest = float(np.abs(a[finite] - exact[finite]).max(initial=0))
+    return None if largest <= allowed else f"largest distance {largest:.3g}, allowed {allowed:.3g}"  # false for NaN too
+
+
+def _scale(array: Array) -> float:
+    finite = np.abs(array[np.isfinite(array)])
+    return max(float(finite.max(initial=0)), SMALLEST_SCALE)
 
 
 def batch_sizes(model: LoweredModel, specs: Sequence[InputSpec]) -> tuple[int, ...]:
@@ -185,7 +217,7 @@ def difference(got: Array, expected: Array) -> str | None:
         return "expected NaN and infinity in the same places, got them elsewhere"
     if not finite.any():
         return None
-    scale = max(float(np.abs(b[finite]).max()), SMALLEST_SCALE)
+    scale = _scale(b)
     largest = float(np.abs(a[finite] - b[finite]).max())
     if largest <= tolerance * scale:  # false for NaN too
         return None

@@ -15,7 +15,7 @@ from gluonnx.formats import FileSet
 from gluonnx.onnx.arrays import Array, as_array, as_tensor, dtype_name
 from gluonnx.onnx.check import Reference, batch_sizes, inputs_at, open_session, prove
 from gluonnx.onnx.draws import drawn_heads, prove_draws
-from gluonnx.onnx.exact import compute_exactly
+from gluonnx.onnx.exact import compute_exactly, measure_rounding
 from gluonnx.onnx.files import needs_external_data, stage_external, stage_model, staged_external_name
 from gluonnx.onnx.labels import label_names, without_labels
 from gluonnx.onnx.lowering import lower
@@ -266,9 +266,11 @@ class ReferenceGraph:
             ) from err
         return [as_array("output", o) for o in outputs]
 
-    def exact(self, inputs: list[Array]) -> list[Array]:
-        """Compute the outputs in double precision."""
-        return compute_exactly(self._heads, self._values(inputs))
+    def exact(self, inputs: list[Array]) -> tuple[list[Array], list[float]]:
+        """Compute the outputs in double precision, and how far rounding moves them."""
+        values = self._values(inputs)
+        exact = compute_exactly(self._heads, values)
+        return exact, measure_rounding(self._heads, values, exact)
 
     def record(self) -> tuple[str, int] | None:
         """Make the proof that travels with the model, and its seed; see `make_record`."""

@@ -220,6 +220,11 @@ def resized_samples(specs: Sequence[InputSpec], samples: Sequence[Array], batch:
     return resized
 
 
+def signs_of(state: int, count: int) -> npt.NDArray[np.float64]:
+    """Return a fixed sequence of -1 and 1."""
+    return 1.0 - 2.0 * (_bits(state << 32, count) >> np.uint64(63)).astype(np.float64)
+
+
 def _bits(state: int, count: int) -> npt.NDArray[np.uint64]:
     steps = np.arange(1, count + 1, dtype=np.uint64)
     z = steps * np.uint64(_GAMMA) + np.array(state & _WORD, dtype=np.uint64)
