@@ -32,7 +32,9 @@ About a hundred rounding errors of float32 and ten of the half floats (whose int
 and kept in float32 by ONNX Runtime).
 """
 LARGEST_BOUND = 0.05
-"""Rounding that moves an output by more than this part of its largest magnitude is no excuse: nothing could be told."""
+"""Rounding that moves an output by more than this part of its range is no excuse: nothing could be told."""
+NOTHING = 1e-5
+"""An output below it, that rounding moves by more than its own size, is 0 up to rounding: a number less itself."""
 SMALLEST_SCALE = 1e-37
 """Magnitude below which an output counts as this large: there float32 has no more digits."""
 
@@ -92,7 +94,7 @@ def prove(
             fault = (difference_in_form if is_drawn else difference)(got[name], wanted)
             if fault is not None and not is_drawn and exact is not None:
                 truth = truth or exact(inputs)
-                fault = _fault_of_both(got[name], wanted, truth[0][position], truth[1][position]) and fault
+                fault = _fault_of_both(got[name], wanted, truth[0][position], truth[1][position])
             if fault is not None:
                 raise ExportError(
                     f"{model.proto.graph.name}: the ONNX model computes something else: output `{name}` at batch size "
@@ -111,23 +113,33 @@ def _fault_of_both(got: Array, wanted: Array, exact: Array, rounding: float) -> 
     if got.dtype != wanted.dtype or wanted.dtype.name not in TOLERANCE:
         return difference(got, wanted)
     allowed = allowed_difference(wanted.dtype.name, exact, rounding)
-    return distance(got, exact, allowed) or distance(wanted, exact, allowed)
+    fault = distance(got, exact, allowed) or distance(wanted, exact, allowed)
+    if fault is not None and rounding > allowed:
+        fault += (
+            f"; rounding alone moves it by {rounding:.3g}, which is more than {LARGEST_BOUND:g} of its range, so that "
+            "the check shows nothing: pass `sample_inputs` for which the net gives larger numbers"
+        )
+    return fault
 
 
 def allowed_difference(dtype: str, exact: Array, rounding: float) -> float:
     """Return how far an output may lie from its exact value.
 
     That is the tolerance of its dtype, or what rounding was measured to do to it if that is more: then no two ways to
-    compute the net can be expected to agree better. Rounding beyond `LARGEST_BOUND` does not count.
+    compute the net can be expected to agree better. Rounding beyond `LARGEST_BOUND` of the output's range, from its
+    least to its largest number (of the number, where there is one), does not count, unless all is `NOTHING`.
 
     Args:
         dtype: Name of the output's dtype, a float.
         exact: The output in double precision.
         rounding: How far rounding moves it.
     """
+    numbers = exact[np.isfinite(exact)]
     scale = _scale(exact)
     tolerance = TOLERANCE[dtype] * scale
-    return max(tolerance, rounding) if rounding <= LARGEST_BOUND * scale else tolerance
+    extent = float(np.ptp(numbers)) if numbers.size > 1 else scale
+    is_told = rounding <= LARGEST_BOUND * extent or scale <= rounding <= NOTHING
+    return max(tolerance, rounding) if is_told else tolerance
 
 
 def distance(got: Array, exact: Array, allowed: float) -> str | None:
@@ -139,7 +151,9 @@ def distance(got: Array, exact: Array, allowed: float) -> str | None:
     if not np.array_equal(a[~finite], exact[~finite], equal_nan=True):
         return "expected NaN and infinity in the same places, got them elsewhere"
     largest = float(np.abs(a[finite] - exact[finite]).max(initial=0))
-    return None if largest <= allowed else f"largest distance {largest:.3g}, allowed {allowed:.3g}"  # false for NaN too
+    return (
+        None if largest <= allowed else f"largest difference {largest:.3g}, tolerance {allowed:.3g}"
+    )  # false for NaN too
 
 
 def _scale(array: Array) -> float:

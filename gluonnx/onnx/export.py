@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from gluonnx.errors import FixedBatchError, InputError, LoweringError
+from gluonnx.errors import ExportError, FixedBatchError, InputError, LoweringError
 from gluonnx.formats import FileSet
 from gluonnx.onnx.arrays import Array, as_array, as_tensor, dtype_name
 from gluonnx.onnx.check import Reference, batch_sizes, inputs_at, open_session, prove
@@ -251,6 +252,7 @@ class ReferenceGraph:
                 outputs, _ = function([values[n] for n in self._names], generator=lambda _: generator)
         except InputError as err:
             sizes = [len(a) for a, s in zip(inputs, self.specs, strict=True) if s.is_batched]
+            self._check_values(inputs, err)
             if not sizes and not self._model.open_axes:
                 raise
             if any(a.shape[1:] != s.shape[1:] for a, s in zip(inputs, self.specs, strict=True)):
@@ -265,6 +267,30 @@ class ReferenceGraph:
                 "batch size."
             ) from err
         return [as_array("output", o) for o in outputs]
+
+    def _check_values(self, inputs: list[Array], err: InputError) -> None:
+        """Raise if the graph does not take such values at the sizes either that it was lowered for.
+
+        Raises:
+            ExportError: It does not; says how to choose the values.
+        """
+        given = [s.shape for s in self.specs]
+        if [a.shape for a in inputs] != given:
+            values = self._values([np.resize(a, shape) for a, shape in zip(inputs, given, strict=True)])
+            generator = torch.Generator().manual_seed(0)
+            try:
+                with torch.no_grad():
+                    GraphFunction(self._heads, self._names)(
+                        [values[n] for n in self._names], generator=lambda _: generator
+                    )
+            except InputError:
+                pass
+            else:
+                return
+        raise ExportError(
+            f"{self._model.proto.graph.name}: the net does not take the inputs of the check: expected values that its "
+            f"operators take, got {err} Pass `sample_inputs` that it takes."
+        ) from err
 
     def exact(self, inputs: list[Array]) -> tuple[list[Array], list[float]]:
         """Compute the outputs in double precision, and how far rounding moves them."""

@@ -148,11 +148,12 @@ def _names(option: str, given: object) -> Sequence[str] | Mapping[str, str] | No
     """Return names as a list or by name; one name may stand alone."""
     if given is None:
         return None
-    found = [given] if isinstance(given, str) else given
-    listed = list(found.values() if isinstance(found, Mapping) else found) if isinstance(found, Iterable) else [None]
-    if not all(_is_text(n) and n for n in listed):
+    by_name = dict(given) if isinstance(given, Mapping) else None
+    listed = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else []
+    names = listed if by_name is None else list(by_name.values())
+    if not isinstance(given, Iterable) or not all(_is_text(n) and n for n in names):
         raise ExportError(f"export: wrong {option}: expected names, got {option}={given!r}.")
-    return found if isinstance(found, Mapping) else listed
+    return names if by_name is None else by_name
 
 
 def _is_text(given: object) -> TypeGuard[str]:

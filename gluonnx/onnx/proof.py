@@ -6,8 +6,8 @@ the last digits of a double write the same record. Anyone who can run the model 
 A record is JSON: `seed`; `inputs` (name, dtype, shape, range of whole numbers or null; made as `gluonnx.onnx.samples`
 tells, and SHA-256 of the bytes that this gives); `outputs` (name, dtype, shape, the values at the flat positions `at`;
 for floats also the `largest` magnitude and the `mean`, values and mean then in millionths of `largest`, null for NaN
-and infinity, and the `bound`: how far an answer may lie from them; see `gluonnx.onnx.check.allowed_difference`). An output that depends on random draws has neither values nor measures, but `drawn`: whether all of it is
-finite.
+and infinity, and the `bound`: how far an answer may lie from them; see `gluonnx.onnx.check.allowed_difference`). An
+output that depends on random draws has neither values nor measures, but `drawn`: whether all of it is finite.
 """
 
 import hashlib
@@ -108,7 +108,10 @@ def replay(model: str | os.PathLike[str] | bytes, *, device: str = "cpu") -> Non
     session = Session(model, device=device)
     text = session.metadata.get(PROOF_KEY)
     if text is None:
-        raise FormatError(f"{where}: no proof in the model: expected metadata `{PROOF_KEY}`, got none.")
+        raise FormatError(
+            f"{where}: no proof in the model: expected metadata `{PROOF_KEY}`, got none. Models that were checked on "
+            "`sample_inputs`, or that jump for every seeded input, carry none; compare their outputs by hand."
+        )
     check_record(text, session.run, where)
 
 

@@ -38,6 +38,11 @@ _INDEXED: Mapping[str, tuple[int, Callable[[Mapping[str, Any], Sequence[Shape]],
     "take": (1, lambda attrs, shapes: shapes[0][attrs["axis"]]),
     "pick": (1, lambda attrs, shapes: shapes[0][-1 if attrs["axis"] is None else attrs["axis"]]),
     "batch_take": (1, lambda attrs, shapes: shapes[0][1]),
+    "gather_nd": (1, lambda attrs, shapes: min(shapes[0][: shapes[1][0]])),
+    "scatter_nd": (1, lambda attrs, shapes: min(attrs["shape"][: shapes[1][0]])),
+    "_contrib_index_copy": (1, lambda attrs, shapes: shapes[0][0]),
+    "_contrib_hawkesll": (5, lambda attrs, shapes: shapes[0][1]),
+    "_sparse_retain": (1, lambda attrs, shapes: shapes[0][0]),
     "CTCLoss": (1, lambda attrs, shapes: shapes[0][2] - (attrs["blank_label"] == "last")),
 }
 # Operators with inputs of which they take whole numbers above 0, though not every number: positions and ranges.
