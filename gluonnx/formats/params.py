@@ -71,8 +71,8 @@ _FLAG_OF_DTYPE = {dtype: flag for flag, dtype in _DTYPE_OF_FLAG.items() if flag 
 _REMEDIES = {
     SAFETENSORS: "Give it a name that ends in `.safetensors`; then net.load_parameters, SymbolBlock.imports and "
     "mx.nd.load read it",
-    JSON: "A graph is read by mx.sym.load('...-symbol.json') or SymbolBlock.imports; its parameters are in the `.params` "
-    "file beside it",
+    JSON: "A graph is read by mx.sym.load('...-symbol.json') or SymbolBlock.imports; its parameters are in the "
+    "`.params` file beside it",
     PICKLE: "An optimizer's `.states` file is one and holds no parameters; pass the `.params` file beside it",
     ONNX: "It holds its parameters: read it with SymbolBlock.imports('model.onnx')",
 }
