@@ -7,6 +7,7 @@ changes old graphs need.
 """
 
 from gluonnx.formats.files import FileSet, atomic_write, publish, read_bytes, write_bytes_atomic
+from gluonnx.formats.memory import empty_array
 from gluonnx.formats.params import (
     Array,
     ArrayFile,
@@ -38,6 +39,7 @@ __all__ = [
     "NodeRecord",
     "RowSparse",
     "atomic_write",
+    "empty_array",
     "parse_params",
     "parse_symbol_json",
     "publish",

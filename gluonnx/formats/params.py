@@ -34,6 +34,9 @@ import numpy.typing as npt
 
 from gluonnx.errors import FormatError, InputError
 from gluonnx.formats.files import CANNOT_READ, atomic_write, failing
+from gluonnx.formats.journal import settle
+from gluonnx.formats.memory import empty_array
+from gluonnx.formats.progress import Steps, write_chunks
 from gluonnx.formats.signatures import HEAD_BYTES, describe_kind, remedy_for
 
 __all__ = [
@@ -199,6 +202,7 @@ def read_params(path: str | os.PathLike[str]) -> ArrayFile:
         FileAccessError: The file is missing or not readable.
         FormatError: Not a .params file, truncated, or damaged; carries the path and byte offset.
     """
+    settle(Path(path))
     with failing(Path(path), CANNOT_READ), Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if file.seekable():
@@ -232,8 +236,20 @@ def write_params(
     """
     chunks = serialize_params(arrays, np_shape=np_shape)
     with atomic_write(path) as file:
-        for chunk in chunks:
-            file.write(chunk)
+        write_chunks(file, chunks, Steps(f"writing {path}", size_of(arrays)))
+
+
+def size_of(arrays: Mapping[str, Array] | Sequence[Array]) -> int:
+    """Return the size of the values of arrays in a file."""
+    size = 0
+    for value in arrays.values() if isinstance(arrays, Mapping) else arrays:
+        if isinstance(value, RowSparse):
+            size += value.data.nbytes + value.indices.nbytes
+        elif isinstance(value, Csr):
+            size += value.data.nbytes + value.indices.nbytes + value.indptr.nbytes
+        else:
+            size += value.nbytes
+    return size
 
 
 def serialize_params(
@@ -262,7 +278,7 @@ def serialize_params(
 class _Source:
     """Bytes read in order, none beyond the end: every length is checked before anything is allocated."""
 
-    __slots__ = ("_stream", "item", "offset", "size", "where")
+    __slots__ = ("_steps", "_stream", "item", "offset", "size", "where")
 
     def __init__(self, stream: BinaryIO, size: int, where: str) -> None:
         self._stream = stream
@@ -270,6 +286,7 @@ class _Source:
         self.where = where
         self.offset = 0
         self.item = "header"
+        self._steps = Steps(f"reading {where}", size)
 
     @property
     def left(self) -> int:
@@ -302,9 +319,10 @@ class _Source:
             raise self.error(f"expected a shape of fewer than 2**62 bytes, got shape={shape}")
         size = math.prod(shape) * dtype.itemsize
         self.need(size)
-        values = np.empty(shape, dtype)
+        values = empty_array(shape, dtype)
         if size:
             raw = values.reshape(-1).view(np.uint8)
+            self._steps.add(size)
             self._advance(size, self._stream.readinto(raw.data))  # type: ignore[attr-defined]
             if dtype == np.bool_ and raw.max() > 1:
                 raise self.error(f"expected booleans of 0 or 1, got {raw.max()}", back=size)

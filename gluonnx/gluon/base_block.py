@@ -259,8 +259,17 @@ class Block:
                     "the one that was exported."
                 )
             if fitted is not None or style_of(params) == "paths":
-                arrays = arrays if fitted is None else fitted
-                load_all(by_name, arrays, str(filename), ctx, allow_missing, ignore_extra, cast_dtype, dtype_source)
+                load_all(
+                    by_name,
+                    arrays if fitted is None else fitted,
+                    str(filename),
+                    ctx,
+                    allow_missing,
+                    ignore_extra,
+                    cast_dtype,
+                    dtype_source,
+                    takes_over=True,
+                )
                 return
         aliases: dict[int, list[str]] = {}
         for name, param in params.items():
@@ -270,7 +279,17 @@ class Block:
             if present is not None:
                 for name in names:
                     arrays.setdefault(name, arrays[present])
-        load_all(params, arrays, str(filename), ctx, allow_missing, ignore_extra, cast_dtype, dtype_source)
+        load_all(
+            params,
+            arrays,
+            str(filename),
+            ctx,
+            allow_missing,
+            ignore_extra,
+            cast_dtype,
+            dtype_source,
+            takes_over=True,
+        )
 
     def save(self, prefix: str | os.PathLike[str]) -> None:
         """Write `PREFIX-model.params` with the parameters and `PREFIX-model.json` with the graphs and the names.
@@ -370,7 +389,7 @@ def named_arrays(block: Block, deduplicate: bool) -> dict[str, NDArray]:
     arrays = {}
     for name, param in params.items():
         param._check_initialized()
-        arrays[name] = param._reduce()
+        arrays[name] = param._reduce(copy=False)
     return arrays
 
 

@@ -92,7 +92,7 @@ def _block(
             f"{where}: the graph ends in a loss that reads {', '.join(labels)}: expected it among the inputs. Pass "
             f"input_names={[*names, *labels]}, or cut the loss off with `get_internals()`."
         )
-    load_all(params, arrays, where, ctx, allow_missing, ignore_extra, True, "saved")
+    load_all(params, arrays, where, ctx, allow_missing, ignore_extra, True, "saved", takes_over=True)
     return block
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,16 +13,14 @@ from gluonnx.errors import (
     ParameterFileError,
     ParameterMismatchError,
 )
+from gluonnx.formats.saved_names import hint, without_scope
+from gluonnx.gluon.constant import Constant
+from gluonnx.gluon.parameter_description import as_shape
+from gluonnx.gluon.parameter_value import Parameter
 from gluonnx.ndarray.files import load as load_arrays
 from gluonnx.ndarray.files import save as save_arrays
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ops.dtypes import as_dtype
-
-if TYPE_CHECKING:
-    pass
-
-from gluonnx.formats.saved_names import hint, without_scope
-from gluonnx.gluon.parameter_value import Constant, Parameter, _as_shape
 
 __all__ = ["ParameterDict"]
 
@@ -134,7 +132,7 @@ class ParameterDict:
                 setattr(param, key, value)
             return
         if key == "shape" and value is not None:
-            wanted = _as_shape(value)
+            wanted = as_shape(value)
             assert wanted is not None
             if len(wanted) == len(existing) and all(
                 a == b or a in (0, -1) or b in (0, -1) for a, b in zip(wanted, existing, strict=True)
@@ -220,7 +218,7 @@ class ParameterDict:
                     f"{param.name!r}. It may belong to a shared block; use Block.save_parameters instead."
                 )
             param._check_initialized()
-            arrays[param.name[len(strip_prefix) :]] = param._reduce()
+            arrays[param.name[len(strip_prefix) :]] = param._reduce(copy=False)
         save_arrays(filename, arrays)
 
     def load(
@@ -253,8 +251,16 @@ class ParameterDict:
                 f"{filename}: arrays have no names: expected a file of named parameters, got {len(loaded)} arrays. It "
                 f"was saved from a list, which mx.nd.load('{filename}') reads."
             )
-        self.load_dict(
-            loaded, ctx, allow_missing, ignore_extra, restore_prefix, str(filename), cast_dtype, dtype_source
+        self._take(
+            loaded,
+            ctx,
+            allow_missing,
+            ignore_extra,
+            restore_prefix,
+            str(filename),
+            cast_dtype,
+            dtype_source,
+            takes_over=True,
         )
 
     def load_dict(
@@ -288,16 +294,42 @@ class ParameterDict:
                 f"{filename or 'param_dict'}: arrays have no names: expected arrays by name, got "
                 f"a {type(param_dict).__name__}, which mx.nd.load gives for a file that was saved from a list."
             )
+        self._take(
+            param_dict,
+            ctx,
+            allow_missing,
+            ignore_extra,
+            restore_prefix,
+            filename or "param_dict",
+            cast_dtype,
+            dtype_source,
+            takes_over=False,
+        )
+
+    def _take(
+        self,
+        arrays: Mapping[str, NDArray],
+        ctx: Context | Sequence[Context] | None,
+        allow_missing: bool,
+        ignore_extra: bool,
+        restore_prefix: str,
+        where: str,
+        cast_dtype: bool,
+        dtype_source: str,
+        *,
+        takes_over: bool,
+    ) -> None:
         load_all(
             {p.name: p for p in self.values()},
-            {restore_prefix + without_scope(name): value for name, value in param_dict.items()},
-            filename or "param_dict",
+            {restore_prefix + without_scope(name): value for name, value in arrays.items()},
+            where,
             ctx,
             allow_missing,
             ignore_extra,
             cast_dtype,
             dtype_source,
-            names=list(param_dict),
+            names=list(arrays),
+            takes_over=takes_over,
         )
 
 
@@ -312,11 +344,13 @@ def load_all(
     dtype_source: str,
     *,
     names: Collection[str] | None = None,
+    takes_over: bool = False,
 ) -> None:
     """Load arrays into parameters of the same names; nothing is changed unless everything fits.
 
     The arrays are taken out of `arrays` as they are loaded, so that a large file is not held twice. `names` are those
-    in the file, where `arrays` has others.
+    in the file, where `arrays` has others. With `takes_over` nobody else has the arrays, and a parameter may keep the
+    memory of its array.
 
     Raises:
         ParameterFileError: Some parameters are missing, extra or do not fit; the message lists them all.
@@ -346,7 +380,7 @@ def load_all(
         raise ParameterFileError("\n".join([told, *problems] if told else problems))
     for name, param in params.items():
         if name in arrays:
-            param._load_init(arrays.pop(name), ctx, cast_dtype, dtype_source)
+            param._load_init(arrays.pop(name), ctx, cast_dtype, dtype_source, takes_over=takes_over)
 
 
 def misfit(param: Parameter, data: NDArray, cast_dtype: bool) -> str | None:
