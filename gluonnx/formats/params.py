@@ -6,9 +6,9 @@ A file is, all little-endian:
 
 and an array, by the era of MXNet that wrote it:
 
-    before 0.12  u32 rank, u32 dims...                                                     then context, flag, values
-    V1 (0.12)    u32 0xF993FAC8, i32 rank, i64 dims...                                     then context, flag, values
-    V2 (1.x)     u32 0xF993FAC9, i32 storage, [storage shape], shape                       then context, flag, ...
+    before 0.11  u32 rank, u32 dims...                                                     then context, flag, values
+    V1 (0.11)    u32 0xF993FAC8, i32 rank, i64 dims...                                     then context, flag, values
+    V2 (0.12+)   u32 0xF993FAC9, i32 storage, [storage shape], shape                       then context, flag, ...
     V3 (1.5+)    as V2 with 0xF993FACA: a scalar or a size of 0 means what it says (numpy shape semantics)
 
 where a shape is i32 rank and i64 dims, the context two i32 (ignored: the arrays are always numpy), the flag an i32
@@ -16,7 +16,8 @@ dtype. Storage is 0 dense, 1 row_sparse, 2 csr; the sparse ones put, after the f
 array, then the values (of the storage shape), then the index arrays. In all but V3 a rank of 0 is an array that was
 never allocated, and nothing follows it.
 
-Source: the bytes MXNet 1.9.1 writes and accepts (tests/golden/make_files.py); its src/ndarray/ndarray.cc defines them.
+Source: the bytes MXNet 1.9.1 writes and accepts (tests/golden/make_files.py), and those that 0.9.5 to 1.8.0 wrote
+(tests/golden/make_eras.py); its src/ndarray/ndarray.cc defines them.
 """
 
 import io

@@ -3,7 +3,7 @@
 The text is one object: `nodes`, `arg_nodes` (the variables' ids), `heads` (the outputs), and since 0.9 `node_row_ptr`
 (the id of each node's first output, and the number of outputs) and `attrs`. A node has `op` ("null" for a variable),
 `name`, `inputs` ([node id, output index, version]; before 0.9 without the version), optional `control_deps` and
-`subgraphs`, and its attributes as strings: in `attrs` since 1.3, in `attr` before, and up to 0.8 split into `param`
+`subgraphs`, and its attributes as strings: in `attrs` since 1.0, in `attr` before, and up to 0.8 split into `param`
 (the operator's own) and `attr` (the user's; it wins over `param`).
 
 Parsing changes nothing but that spelling; `symbol_upgrade` does what an old graph needs beyond it.
