@@ -190,13 +190,13 @@ def test_batches_of_none_and_one(shape):
 
 
 def test_float16_and_float64_nets():
-    for dtype, tolerance in (("float16", 1e-2), ("float64", 1e-6)):
+    for dtype, tolerance in (("float16", 1e-3), ("float64", 1e-12)):
         net = mlp()
         net.cast(dtype)
         x = rows().astype(dtype)
         expected = net(x)
         net.hybridize()
-        near(net(x), expected, tolerance)
+        near(net(x), expected, tolerance, tolerance)
 
 
 # Sessions -------------------------------------------------------------------------------------------------------------
