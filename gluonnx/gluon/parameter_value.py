@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from gluonnx import initializer
 from gluonnx.context import Context, cpu, current_context
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["Parameter"]
 
 DTYPE_SOURCES = ("current", "saved")
+UNTOUCHED_BYTES = 1 << 20
+"""Size from which on zeros come from the system untouched; smaller ones are faster from torch's allocator."""
 
 
 class Replacements:
@@ -214,14 +217,23 @@ class Parameter(Description):
         self._deferred = None
         self._place(value, deferred.contexts)
 
-    def _place(self, value: NDArray, contexts: Sequence[Context]) -> None:
+    def _place(self, value: NDArray, contexts: Sequence[Context], *, takes_over: bool = False) -> None:
+        """Put copies of a value on contexts; with `takes_over`, its own memory becomes the parameter's where it can."""
         self._contexts = list(contexts)
         if isinstance(value, BaseSparseNDArray):
             value = value.tostype("default")
-        self._arrays = [self._stored(make_array(value, ctx=c, dtype=self._dtype)) for c in contexts]
+        if takes_over and type(value) is NDArray and contexts == [value.context] and self._is_of(value):
+            copies = [NDArray(value._plain())]
+        else:
+            copies = [make_array(value, ctx=c, dtype=self._dtype) for c in contexts]
+        self._arrays = [self._stored(copy) for copy in copies]
         for array in self._arrays:
             self._attach(array)
         REPLACEMENTS.note()
+
+    def _is_of(self, value: NDArray) -> bool:
+        """Whether a value has the parameter's element type."""
+        return self._dtype is None or as_dtype(self._dtype) == as_dtype(value.dtype)
 
     def _stored(self, array: NDArray) -> NDArray:
         """A dense array in the parameter's storage type; a row_sparse one holds every row."""
@@ -254,8 +266,10 @@ class Parameter(Description):
         ctx: Context | Sequence[Context] | None,
         cast_dtype: bool = False,
         dtype_source: str = "current",
+        *,
+        takes_over: bool = False,
     ) -> None:
-        """Take values from a file.
+        """Take values from a file; with `takes_over`, with the memory they are in.
 
         Raises:
             ParameterMismatchError: Shape, dtype or context do not fit.
@@ -283,12 +297,12 @@ class Parameter(Description):
                     raise self._wrong_context(self._deferred.contexts, wanted)
                 wanted = self._deferred.contexts
             self._deferred = None
-            self._place(data, wanted or [cpu()])
+            self._place(data, wanted or [cpu()], takes_over=takes_over)
             return
         if wanted is not None and set(wanted) != set(self._contexts):
             raise self._wrong_context(self._contexts, wanted)
         if any(a.dtype != data.dtype for a in self._arrays):
-            self._place(data, self._contexts)
+            self._place(data, self._contexts, takes_over=takes_over)
         else:
             self.set_data(data)
 
@@ -479,13 +493,16 @@ class Parameter(Description):
 
     # Internals -------------------------------------------------------------------------------------------------------
 
-    def _reduce(self) -> NDArray:
-        """The mean over the contexts, on the cpu; of a row_sparse parameter what its Trainer holds."""
+    def _reduce(self, *, copy: bool = True) -> NDArray:
+        """The mean over the contexts, on the cpu; of a row_sparse parameter what its Trainer holds.
+
+        Without `copy` it is the parameter's own memory where there is one copy, on the cpu: only to be read.
+        """
         if self._is_sparse and self._trainer is not None and self._arrays:
             held = zeros(self._arrays[0].shape, cpu(), self._arrays[0].dtype, stype=self._stype)
             self._trainer._row_sparse_pull(self, [held], arange(held.shape[0], dtype="int64"))
             return held.tostype("default")
-        copies = [a._plain().to("cpu", copy=True) for a in self._arrays]
+        copies = [a._plain().to("cpu", copy=copy) for a in self._arrays]
         return NDArray(
             copies[0] if len(copies) == 1 else (sum(copies[1:], copies[0]) / len(copies)).to(copies[0].dtype)
         )
@@ -551,7 +568,14 @@ class _Deferred:
 
 
 def zeros_like(array: NDArray) -> NDArray:
-    """Return zeros of an array's shape, dtype and context."""
+    """Return zeros of an array's shape, dtype and context.
+
+    Large ones on the cpu take no memory before they are written to: the system gives out pages of zeros when they are.
+    """
+    tensor = array._plain()
+    if type(array) is NDArray and tensor.is_cpu and tensor.nbytes >= UNTOUCHED_BYTES:
+        blank = torch.from_numpy(np.zeros(tensor.nbytes, np.uint8))
+        return NDArray(blank.view(tensor.dtype).view(tensor.shape))
     return zeros(array.shape, ctx=array.context, dtype=as_dtype(array.dtype).name)
 
 
