@@ -190,6 +190,13 @@ def test_retarget_and_outdate(tmp_path):
             files.retarget(tmp_path / ".x.data", "x.4.data")
 
 
+def test_a_path_without_a_name():
+    with pytest.raises(FileAccessError, match="Is a directory"):
+        read_bytes("/", 10)
+    with pytest.raises(FileAccessError, match="/: cannot be replaced: expected a file, got a folder"):
+        write_bytes_atomic("/", b"x")
+
+
 def test_a_pipe_is_not_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(FileAccessError, match="pipe: cannot be replaced: expected a file, got a device or pipe"):
