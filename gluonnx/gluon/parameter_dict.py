@@ -21,7 +21,9 @@ from gluonnx.ops.dtypes import as_dtype
 if TYPE_CHECKING:
     pass
 
-from gluonnx.gluon.parameter_value import Constant, Parameter, _as_shape
+from gluonnx.gluon.constant import Constant
+from gluonnx.gluon.parameter_description import as_shape
+from gluonnx.gluon.parameter_value import Parameter
 
 __all__ = ["ParameterDict"]
 
@@ -133,7 +135,7 @@ class ParameterDict:
                 setattr(param, key, value)
             return
         if key == "shape" and value is not None:
-            wanted = _as_shape(value)
+            wanted = as_shape(value)
             assert wanted is not None
             if len(wanted) == len(existing) and all(
                 a == b or a in (0, -1) or b in (0, -1) for a, b in zip(wanted, existing, strict=True)
