@@ -42,6 +42,8 @@ def verify(
         typer.echo(f"{part:<{LABEL_WIDTH}} ok, sha256 {digest}")
     inputs, outputs = _text(found.inputs), _text(found.outputs)
     typer.echo(f"{'proof':<{LABEL_WIDTH}} ok, {inputs} -> {outputs} on {found.device}")
+    for name, bound in found.bounds.items():
+        typer.echo(f"{'':<{LABEL_WIDTH}} {name} within {bound:.3g}")
 
 
 def _text(tensors: tuple[tuple[str, str, tuple[int, ...]], ...]) -> str:

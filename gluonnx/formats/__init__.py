@@ -1,6 +1,7 @@
 """File formats: bytes on one side, plain objects on the other. No tensor math, no operator knowledge, no torch.
 
-`files` owns how bytes reach the disk (all or nothing); `signatures` tells kinds of files apart; `params` owns MXNet's
+`files` owns how bytes reach the disk (all or nothing); `signatures` tells kinds of files apart, `saved_names` the calls
+that wrote files of parameters, by the names in them; `params` owns MXNet's
 array files, `safetensors` the files of that name; `symbol_json` owns the text of graphs, and `symbol_upgrade` the
 changes old graphs need.
 """

@@ -37,7 +37,7 @@ from gluonnx.formats.files import atomic_write
 from gluonnx.formats.journal import settle
 from gluonnx.formats.memory import empty_array
 from gluonnx.formats.progress import Steps, write_chunks
-from gluonnx.formats.signatures import HEAD_BYTES, describe_kind
+from gluonnx.formats.signatures import HEAD_BYTES, JSON, ONNX, PICKLE, SAFETENSORS, describe_kind
 
 __all__ = [
     "Array",
@@ -68,6 +68,15 @@ _DTYPE_OF_FLAG: dict[int, np.dtype[Any]] = {
     )
 }
 _FLAG_OF_DTYPE = {dtype: flag for flag, dtype in _DTYPE_OF_FLAG.items() if flag <= 7 or flag == 12}
+_REMEDIES = {
+    SAFETENSORS: "Give it a name that ends in `.safetensors`; then net.load_parameters, SymbolBlock.imports and "
+    "mx.nd.load read it",
+    JSON: "A graph is read by mx.sym.load('...-symbol.json') or SymbolBlock.imports; its parameters are in the "
+    "`.params` file beside it",
+    PICKLE: "An optimizer's `.states` file is one and holds no parameters; pass the `.params` file beside it",
+    ONNX: "It holds its parameters: read it with SymbolBlock.imports('model.onnx')",
+}
+"""What to do with another kind of file."""
 _CPU_CONTEXT = struct.pack("<ii", 1, 0)
 
 Dense: TypeAlias = npt.NDArray[Any]
@@ -350,9 +359,9 @@ def _parse(source: _Source) -> ArrayFile:
     if head[:8] != struct.pack("<Q", LIST_MAGIC):
         kind = describe_kind(head)
         got = kind if kind else f"first bytes {head[:8].hex(' ')}"
+        remedy = _REMEDIES.get(kind or "", "Pass the file that `save_parameters`, `export` or `mx.nd.save` wrote")
         raise FormatError(
-            f"{source.where}: not an MXNet .params file: expected list magic 0x112 at 0x0, got {got}. "
-            f"Pass the file that `save_parameters`, `export` or `mx.nd.save` wrote."
+            f"{source.where}: not an MXNet .params file: expected list magic 0x112 at 0x0, got {got}. {remedy}."
         )
     _, _, count = source.unpack("<QQQ")
     source.item = f"list of {count} arrays"

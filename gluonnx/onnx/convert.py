@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from gluonnx.errors import EditedModelError, ExportError, FormatError, InputError
 from gluonnx.formats import FileSet, read_params, read_safetensors, serialize_params
@@ -21,6 +20,7 @@ from gluonnx.onnx.lift import lift
 from gluonnx.onnx.metadata import Restored, restore
 from gluonnx.onnx.options import ExportOptions
 from gluonnx.onnx.reading import ModelFile
+from gluonnx.onnx.samples import Samples
 from gluonnx.ops.dtypes import as_dtype
 from gluonnx.symbol.symbol import Symbol
 from gluonnx.symbol.text import load, load_json
@@ -50,7 +50,7 @@ def export_model(
     output_names: Sequence[str] | None = None,
     metadata: Mapping[str, str] | None = None,
     external_data: bool | None = None,
-    sample_inputs: Sequence[npt.ArrayLike] | None = None,
+    sample_inputs: Samples | None = None,
 ) -> str:
     """Convert a symbol and its parameters to an ONNX file that is shown to compute the same.
 

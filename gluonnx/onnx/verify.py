@@ -28,6 +28,7 @@ class Verified:
         inputs: The inputs of the proof: name, dtype, shape.
         outputs: The outputs that were compared, in the same form.
         device: Where the proof was replayed.
+        bounds: How far numbers may lie from the recorded ones, by output; none for integers and drawn outputs.
     """
 
     version: str
@@ -35,6 +36,7 @@ class Verified:
     inputs: tuple[tuple[str, str, tuple[int, ...]], ...]
     outputs: tuple[tuple[str, str, tuple[int, ...]], ...]
     device: str
+    bounds: dict[str, float]
 
 
 def verify(path: str | os.PathLike[str], *, device: str = "cpu") -> Verified:
@@ -72,6 +74,7 @@ def verify(path: str | os.PathLike[str], *, device: str = "cpu") -> Verified:
         tuple((i["name"], i["dtype"], tuple(i["shape"])) for i in record["inputs"]),
         tuple((o["name"], o["dtype"], tuple(o["shape"])) for o in record["outputs"]),
         device,
+        {o["name"]: o["bound"] for o in record["outputs"] if "bound" in o},
     )
 
 

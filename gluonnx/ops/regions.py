@@ -81,7 +81,7 @@ def bins(start: Tensor, step: Tensor, count: int, size: int, offset: Tensor | fl
     return first.clamp(0, size).long(), end.clamp(0, size).long()
 
 
-@operator("ROIPooling", "_npx_roi_pooling", source="MXNet 1.9.1 src/operator/roi_pooling.cc")
+@operator("ROIPooling", "_npx_roi_pooling", unread=1, source="MXNet 1.9.1 src/operator/roi_pooling.cc")
 def roi_pooling(data: Tensor, rois: Tensor, *, pooled_size: Shape, spatial_scale: float) -> Tensor:
     """Maxima (R, C, height, width) over the bins of regions of `data` (N, C, H, W).
 
@@ -205,13 +205,18 @@ def _best(maxima: Tensor, windows: _Windows, chosen: Tensor, tall: int, wide: in
     return functools.reduce(lambda best, other: torch.maximum(best, other, out=best), others, first)
 
 
+def lower_image_of(g: GraphBuilder, data: Value, image: Value) -> tuple[Value, Value]:
+    """The form of `image_of` for floats: an image that there is, and whether it is the one that was asked for."""
+    last = g.op("Sub", g.cast(g.op("Squeeze", g.op("Shape", data, end=1)), g.dtype(image)), g.scalar(1, image))
+    whole = g.cast(g.cast(image, "int64"), g.dtype(image))  # towards zero
+    kept = g.op("Clip", whole, g.scalar(0, image), last)
+    return kept, g.op("Equal", kept, whole)
+
+
 def _lower_images(g: GraphBuilder, data: Value, rois: Value) -> tuple[Value, Value]:
-    """The image (R, 1) of each region, an image that there is, and whether it is the one that was asked for."""
-    image = g.op("Slice", rois, g.ints([0]), g.ints([1]), g.ints([1]))
-    last = g.op("Sub", g.cast(g.op("Squeeze", g.op("Shape", data, end=1)), g.dtype(rois)), g.scalar(1, rois))
-    whole = g.op("Floor", image)
-    kept = g.op("Clip", whole, g.scalar(0, rois), last)
-    return kept, g.op("Unsqueeze", g.op("Equal", kept, whole), g.ints([2, 3]))
+    """The image (R, 1) of each region, and whether there is such an image (R, 1, 1, 1)."""
+    image, is_there = lower_image_of(g, data, g.op("Slice", rois, g.ints([0]), g.ints([1]), g.ints([1])))
+    return image, g.op("Unsqueeze", is_there, g.ints([2, 3]))
 
 
 @roi_pooling.onnx
@@ -452,7 +457,8 @@ def _(
     across, on_x, count_x = _lower_grid(g, g.op("Max", wide, one), pooled_size[1], sampling_ratio, 1)
     point_y = g.op("Add", g.op("Sub", g.op("Mul", up, cosine), g.op("Mul", across, sine)), y)
     point_x = g.op("Add", g.op("Add", g.op("Mul", across, cosine), g.op("Mul", up, sine)), x)
-    counted = g.op("And", on_y, on_x)
+    image, is_there = lower_image_of(g, data, image)
+    counted = g.op("And", is_there, g.op("And", on_y, on_x))
     for point, size in ((point_y, height), (point_x, width)):
         counted = g.op("And", counted, g.op("GreaterOrEqual", point, g.const(-1.0)))
         counted = g.op("And", counted, g.op("LessOrEqual", point, g.const(float(size))))

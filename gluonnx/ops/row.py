@@ -466,9 +466,8 @@ class Operator:
 
 
 def _positional(rule: Callable[..., Any]) -> tuple[str, ...]:
-    return tuple(
-        p.name for p in inspect.signature(rule).parameters.values() if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)
-    )
+    named = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+    return tuple(p.name for p in inspect.signature(rule).parameters.values() if p.kind not in named)
 
 
 def _keywords(rule: Callable[..., Any], op: Operator) -> frozenset[str]:

@@ -25,13 +25,16 @@ def exported(tmp_path, monkeypatch):
 def test_a_file_as_it_was_written(gluonnx, exported):
     result = gluonnx("verify", "net-0000.onnx")
     assert (result.exit_code, result.stderr) == (0, "")
-    first, graph, initializers, metadata, proof = result.stdout.splitlines()
+    first, graph, initializers, metadata, proof, bound = result.stdout.splitlines()
     assert first.startswith("net-0000.onnx: as gluonnx ")
     for line, part in ((graph, "graph"), (initializers, "initializers"), (metadata, "metadata")):
         assert line.startswith(f"{part:<14} ok, sha256 ")
         assert len(line.split()[-1]) == 64
     assert proof.startswith("proof          ok, data float32(2, 1, 8, 8) -> ")
     assert proof.endswith(" on cpu")
+    name, _, allowed = bound.strip().partition(" within ")
+    assert name in proof
+    assert 0 < float(allowed) < 1e-3
 
 
 def test_external_data_and_json(gluonnx, exported):
@@ -40,6 +43,7 @@ def test_external_data_and_json(gluonnx, exported):
     assert found["ok"] is True
     assert list(found["digests"]) == ["graph", "initializers", "metadata", data_file().name]
     assert found["inputs"] == [["data", "float32", [2, 1, 8, 8]]]
+    assert list(found["bounds"]) == [found["outputs"][0][0]]
 
 
 def data_file():

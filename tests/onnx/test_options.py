@@ -81,7 +81,7 @@ def test_open_axes(axes, tmp_path):
     assert names == (
         ["batch", 1, "height", "width"]
         if 2 in axes["data"] and isinstance(axes["data"], dict)
-        else ["batch", 1, "data_2", "data_-1"]
+        else ["batch", 1, "data_2", "data_3"]
     )
     other = numbers(1, x=(5, 1, 13, 30))["x"]
     near(run(path, data=other)[0], net(nd.array(other)).asnumpy())
