@@ -11,6 +11,7 @@ from gluonnx.gluon.parameter import load_all
 from gluonnx.ndarray.files import from_numpy_values
 from gluonnx.ndarray.files import load as load_arrays
 from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.onnx.labels import label_names
 from gluonnx.symbol.symbol import Symbol, var
 from gluonnx.symbol.text import load
 
@@ -82,7 +83,8 @@ def _block(
         saved = {key: param.name for key, param in block._reg_params.items()}
         arrays = {saved.get(n, n): a for n, a in arrays.items()}
     missing = [n for n in params if n not in arrays]
-    labels = [n for n in missing if n.endswith("label")]
+    known = label_names(graph._heads)
+    labels = [n for n in missing if n in known or n.endswith("label")]
     if labels == missing and labels and not allow_missing:
         raise ParameterFileError(
             f"{where}: the graph ends in a loss that reads {', '.join(labels)}: expected it among the inputs. Pass "
