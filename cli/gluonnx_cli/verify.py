@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .arguments import AsJson, ModelArgument
+from .progress import shown_progress
 
 __all__ = ["register"]
 
@@ -31,7 +32,8 @@ def verify(
 ) -> None:
     """Check a model's digests and replay the proof that it carries; exit 1 if anything differs."""
     onnx = importlib.import_module("gluonnx.onnx")
-    found = onnx.verify(model, device=device)
+    with shown_progress():
+        found = onnx.verify(model, device=device)
     if as_json:
         typer.echo(json.dumps({"model": str(model), "ok": True, **dataclasses.asdict(found)}, indent=2))
         return

@@ -6,6 +6,7 @@ import os
 from gluonnx.errors import ArgumentError, FixedBatchError
 from gluonnx.formats.files import FileSet
 from gluonnx.formats.params import serialize_params
+from gluonnx.formats.progress import Steps, write_chunks
 from gluonnx.gluon.hybrid import HybridCall
 from gluonnx.ndarray.files import to_numpy
 from gluonnx.onnx.export import export_graph
@@ -43,7 +44,7 @@ def export(
     auxiliary = set(output.list_auxiliary_states())
     params = call.parameters
     ordered = [n for n in output.list_inputs() if n in params]
-    values = {n: to_numpy(params[n]._reduce()) for n in ordered}
+    values = {n: to_numpy(params[n]._reduce(copy=False)) for n in ordered}
     named = {f"{'aux' if n in auxiliary else 'arg'}:{n}": values[n] for n in ordered}
     start = os.fspath(path)
     symbol_path = f"{start}-symbol.json"
@@ -52,8 +53,8 @@ def export(
     with FileSet() as files:
         files.create(symbol_path).write(output.tojson().encode())
         stream = files.create(params_path)
-        for chunk in serialize_params(named):
-            stream.write(chunk)
+        size = sum(a.nbytes for a in values.values())
+        write_chunks(stream, serialize_params(named), Steps(f"writing {params_path}", size))
         try:
             export_graph(
                 onnx_path,

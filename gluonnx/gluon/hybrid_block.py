@@ -475,8 +475,8 @@ class HybridBlock(Block):
             input_names: Names of the inputs in the ONNX file, in order or by their names in the block.
             output_names: Names of the outputs in the ONNX file, in order.
             metadata: Texts to store in the ONNX file; no key begins with `gluonnx.`.
-            external_data: Keep the ONNX model's parameters in `path-0000.onnx.data`. None: only if they are beyond the
-                2 GB that one ONNX file holds.
+            external_data: Keep the ONNX model's parameters in `path-0000.onnx.DIGEST.data`, which takes the place of
+                an earlier one. None: only if they are beyond the 2 GB that one ONNX file holds.
             sample_inputs: An array for each input of the ONNX model, in order or by name, to compare it with the block
                 on; for blocks that mean something for certain values only. None: seeded numbers, which the file can be
                 verified with later.

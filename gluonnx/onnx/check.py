@@ -4,7 +4,7 @@ The structure is checked first (onnx.checker, strict shape inference), then ONNX
 optimization level that ships, against a reference at several batch sizes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -198,19 +198,26 @@ def check_structure(model: LoweredModel) -> None:
         ) from err
 
 
-def open_session(model: LoweredModel, source: Path | bytes | None = None, *, is_large: bool = False) -> Session:
+def open_session(
+    model: LoweredModel, source: Path | None = None, *, initializers: Mapping[str, Array] | None = None
+) -> Session:
     """Return a session on the CPU, at the optimization level that ships.
 
     Args:
         model: Names the model in messages.
-        source: A file, or its bytes; the model itself if None.
-        is_large: Run the weights as they lie in their file, without a second, packed copy.
+        source: A file; the model itself if None.
+        initializers: Weights that are read where they are, without a second, packed copy.
 
     Raises:
         ExportError: ONNX Runtime refuses the model.
     """
     try:
-        return Session(model.serialize() if source is None else source, device="cpu", prepacking=not is_large)
+        return Session(
+            model.serialize() if source is None else source,
+            device="cpu",
+            prepacking=initializers is None,
+            initializers=initializers,
+        )
     except SessionError as err:
         said = str(err).replace(str(source), "the file") if isinstance(source, Path) else str(err)
         opset = next(o.version for o in model.proto.opset_import if not o.domain)

@@ -2,8 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,16 +13,17 @@ import torch
 from gluonnx.errors import ExportError, FixedBatchError, InputError, LoweringError
 from gluonnx.formats import FileSet
 from gluonnx.onnx.arrays import Array, as_array, as_tensor, dtype_name
-from gluonnx.onnx.check import Reference, batch_sizes, inputs_at, open_session, prove
+from gluonnx.onnx.check import Reference, batch_sizes, inputs_at, prove
 from gluonnx.onnx.draws import drawn_heads, prove_draws
 from gluonnx.onnx.exact import compute_exactly, measure_rounding
-from gluonnx.onnx.files import needs_external_data, stage_external, stage_model, staged_external_name
+from gluonnx.onnx.files import needs_external_data, stage_external, stage_model
 from gluonnx.onnx.labels import label_names, without_labels
 from gluonnx.onnx.lowering import lower
 from gluonnx.onnx.metadata import describe
-from gluonnx.onnx.model import ExternalData, LoweredModel
+from gluonnx.onnx.model import LoweredModel
 from gluonnx.onnx.opset import at_opset
 from gluonnx.onnx.options import HALF_DTYPES, ExportOptions, half_parameters, renamed
+from gluonnx.onnx.probe import open_written
 from gluonnx.onnx.proof import check_record, make_record
 from gluonnx.onnx.samples import InputSpec, Samples, input_specs, listed_samples
 from gluonnx.ops.dtypes import torch_dtype
@@ -139,8 +139,9 @@ def _export(
     metadata = describe(model, dumps(heads), proof, input_names=[*given.names, *labels], external=external)
     model = model.with_metadata({**options.metadata, **metadata})
     staged = stage_model(files, path, model, external)
-    with _probe_file(files, path, staged, model, external) as source:
-        session = open_session(model, source, is_large=external is not None)
+    session = open_written(
+        path, model, staged, None if external is None else files.staged_path(Path(path).with_name(external.location))
+    )
     drawn = drawn_heads(heads)
     prove(
         model,
@@ -179,30 +180,6 @@ def _export(
     if proof is not None:
         check_record(proof, session.run, str(path))
     return model
-
-
-@contextmanager
-def _probe_file(
-    files: FileSet,
-    path: str | os.PathLike[str],
-    staged: Path,
-    model: LoweredModel,
-    external: ExternalData | None,
-) -> Iterator[Path]:
-    """Give a file to open a session on: the one that ships; where it has a file of weights beside it, the same model
-    with the name that file has as yet.
-    """
-    if external is None:
-        yield staged
-        return
-    probe = staged.with_suffix(".probe")
-    try:
-        with probe.open("xb") as file:
-            for chunk in model.chunks(dataclasses.replace(external, location=staged_external_name(files, path))):
-                file.write(chunk)
-        yield probe
-    finally:
-        probe.unlink(missing_ok=True)
 
 
 class ReferenceGraph:

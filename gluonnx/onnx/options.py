@@ -29,7 +29,8 @@ class ExportOptions:
         input_names: Names of the inputs in the file, in order or by their names in the graph; one may stand alone.
         output_names: Names of the outputs in the file, in order.
         metadata: Texts to store with the model.
-        external_data: Keep the parameters in a file of their own, `NAME.onnx.data`. None: if one file cannot hold them.
+        external_data: Keep the parameters in a file of their own, `NAME.onnx.DIGEST.data`. None: if one file cannot
+            hold them.
     """
 
     dynamic_batch: bool = True
