@@ -131,7 +131,7 @@ def test_what_means_the_same_is_mxnets():
 
 NET = (
     "g (float[N,3,8,8] x) => (float[N,4] y) "
-    "{ c = Conv<pads=[1,1,1,1]>(x, w) a = HardSwish(c) s = Shape<start=0, end=1>(a) "
+    "{ c = Conv<pads=[1,1,1,1]>(x, w) a = Shrink(c) s = Shape<start=0, end=1>(a) "
     "m = Constant<value_ints=[-1]>() t = Concat<axis=0>(s, m) f = Reshape(a, t) y = MatMul(f, u) }"
 )
 
@@ -173,7 +173,7 @@ def test_an_imported_net_runs_trains_is_cut_and_exported(tmp_path):
 
 
 def test_files_of_mxnets_kind_are_written_with_a_warning(tmp_path):
-    told = r"MXNet cannot read .*net-symbol\.json: .* got .*HardSwish \(1\).* kept from ONNX"
+    told = r"MXNet cannot read .*net-symbol\.json: .* got .*Shrink \(1\).* kept from ONNX"
     with pytest.warns(UserWarning, match=told):
         symbol_path, params_path = import_to_files(saved_net(tmp_path), tmp_path / "net")
     with warnings.catch_warnings():
