@@ -5,6 +5,7 @@ dimensions that are open as symbols, puts constants where a value does not depen
 follow. Nothing is guessed: a value that could depend on anything else stays open.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -149,7 +150,7 @@ class _Fold:
             self.types[info.name] = info.type.tensor_type.elem_type
 
     def learnt(self) -> dict[str, Sizes]:
-        """Return what shape inference is to be told: shapes that follow from values, and where their sizes come from."""
+        """Return what shape inference is to be told: shapes of values, and where their sizes come from."""
         shapes = self.found.shapes
         told = {n: shapes[n] for n in self.derived}
         wanted = {d for s in told.values() for d in s if isinstance(d, Size)}
@@ -166,7 +167,13 @@ class _Fold:
         for tensor in self.graph.initializer:
             self._constant(tensor.name, tensor)
         nodes: list[NodeProto] = []
-        for node in self.graph.node:
+        pending = deque(self.graph.node)
+        while pending:
+            node = pending.popleft()
+            chosen = self._chosen(node) if node.op_type == "If" else None
+            if chosen is not None:
+                pending.extendleft(reversed(_inlined(node, chosen)))
+                continue
             if node.op_type == "Constant":
                 value = next((a.t for a in node.attribute if a.name == "value"), None)
                 if value is not None:
@@ -175,10 +182,31 @@ class _Fold:
                     self._listed(node)
                 nodes.append(node)
                 continue
+            if node.op_type == "Range":
+                nodes += self._scalars(node)
             self._follow(node)
             nodes += self._folded(node) or [node]
         del self.graph.node[:]
         self.graph.node.extend(nodes)
+
+    def _chosen(self, node: NodeProto) -> GraphProto | None:
+        """The branch that an If always takes."""
+        condition = self.found.values.get(node.input[0])
+        if condition is None or condition.size != 1 or not isinstance(condition.reshape(-1)[0], (int, bool)):
+            return None
+        wanted = "then_branch" if condition.reshape(-1)[0] else "else_branch"
+        return next(a.g for a in node.attribute if a.name == wanted)
+
+    def _scalars(self, node: NodeProto) -> list[NodeProto]:
+        """Nodes that make scalars of the bounds of a Range that are lists of one, which runtimes refuse."""
+        made = []
+        for i, name in enumerate(node.input):
+            if self.found.shapes.get(name) == (1,):
+                scalar = f"{node.output[0]}/bound{i}"
+                made.append(helper.make_node("Squeeze", [name], [scalar]))
+                node.input[i] = scalar
+                self._follow(made[-1])
+        return made
 
     def _constant(self, name: str, tensor: TensorProto) -> None:
         self.found.shapes[name] = tuple(tensor.dims)
@@ -216,8 +244,21 @@ class _Fold:
             if value is not None and value.size <= MAX_VALUE:
                 self.found.values[name] = value
                 self.found.shapes[name] = value.shape
+        if node.op_type == "Split":
+            self._follow_split(node)
         self._follow_shape(node)
         self._follow_fill(node)
+
+    def _follow_split(self, node: NodeProto) -> None:
+        """The parts of a list."""
+        data, parts = self.value(node, 0), self.value(node, 1)
+        count = len(node.output)
+        if data is None or data.ndim != 1 or (parts is None and (len(node.input) > 1 or data.size % count)):
+            return
+        sizes = [data.size // count] * count if parts is None else [int(p) for p in parts]
+        for output, end, size in zip(node.output, np.cumsum(sizes).tolist(), sizes, strict=False):
+            self.found.values[output] = data[end - size : end]
+            self.found.shapes[output] = (size,)
 
     def _follow_fill(self, node: NodeProto) -> None:
         """The one number that an array of open shape is full of."""
@@ -254,11 +295,11 @@ class _Fold:
 
     def _folded(self, node: NodeProto) -> list[NodeProto] | None:
         """Constants that stand for a node, None if it is not constant."""
-        value = self.found.values.get(node.output[0])
-        dtype = self.types.get(node.output[0], 0)
-        if value is not None and len(node.output) == 1 and dtype in BY_ONNX:
-            if all(isinstance(v, (int, bool)) for v in value.reshape(-1).tolist()):
-                return [self._constant_node(node.output[0], value.astype(BY_ONNX[dtype].numpy))]
+        values = [(o, self.found.values.get(o), self.types.get(o, 0)) for o in node.output if o]
+        known = [(o, v, d) for o, v, d in values if v is not None and d in BY_ONNX]
+        if known and len(known) == len(values):
+            if all(isinstance(x, (int, bool)) for _, v, _ in known for x in v.reshape(-1).tolist()):
+                return [self._constant_node(o, v.astype(BY_ONNX[d].numpy)) for o, v, d in known]
             return None
         row = ROWS.get(node.op_type)
         given = [self.constants.get(n) if n else None for n in node.input]
@@ -307,6 +348,37 @@ class _Fold:
     def _constant_node(self, name: str, array: Array) -> NodeProto:
         self._know(name, array)
         return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(np.asarray(array), name))
+
+
+def _inlined(node: NodeProto, branch: GraphProto) -> list[NodeProto]:
+    """Return the nodes of a branch with names of their own, and what gives the outputs of the If."""
+    made = [t.name for t in branch.initializer] + [o for n in branch.node for o in n.output if o]
+    names = {name: f"{node.output[0]}/{name}" for name in made}
+    nodes = [helper.make_node("Constant", [], [names[t.name]], value=t) for t in branch.initializer]
+    for inner in branch.node:
+        copy = NodeProto()
+        copy.CopyFrom(inner)
+        copy.output[:] = [names.get(o, o) for o in inner.output]
+        _renamed(copy, names)
+        nodes.append(copy)
+    for output, given in zip(node.output, branch.output, strict=False):
+        if output:
+            nodes.append(helper.make_node("Identity", [names.get(given.name, given.name)], [output]))
+    return nodes
+
+
+def _renamed(node: NodeProto, names: Mapping[str, str]) -> None:
+    """Change the names that a node, and the graphs nested in it, read."""
+    node.input[:] = [names.get(i, i) for i in node.input]
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            own = {i.name for i in attribute.g.input} | {t.name for t in attribute.g.initializer}
+            own |= {o for n in attribute.g.node for o in n.output}
+            rest = {a: b for a, b in names.items() if a not in own}
+            for inner in attribute.g.node:
+                _renamed(inner, rest)
+            for given in attribute.g.output:
+                given.name = rest.get(given.name, given.name)
 
 
 def _reshaped(data: Sizes, listed: Sequence[Dim]) -> Sizes | None:

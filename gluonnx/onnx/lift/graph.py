@@ -108,6 +108,7 @@ class _Lifter:
         self.folded = Folded()
         self.names: set[str] = set()
         self.used: set[str] = set()
+        self.outputs: set[str] = set()
         self.held: set[str] = set()
 
     def run(self, graph: GraphProto, folded: Folded) -> LiftedModel:
@@ -115,6 +116,7 @@ class _Lifter:
         self.folded = folded
         self.used = {n for g in graphs_of(graph) for node in g.node for n in node.input}
         self.used |= {o.name for g in graphs_of(graph) for o in g.output}
+        self.outputs = {o.name for o in graph.output}
         self._describe(graph, scope)
         for name, sizes in folded.shapes.items():
             scope.sizes[name] = sizes
@@ -526,6 +528,10 @@ class Call:
         """Add an MXNet operator of several outputs."""
         node, _ = self.make(op, inputs, attrs)
         return [(node, i) for i in range(count)]
+
+    def same(self, entry: Entry) -> Entry:
+        """Return an array as it is; what the model gives has a node of its own."""
+        return self.make("_copy", [entry], {}) if self.proto.output[0] in self._lifter.outputs else entry
 
     def make(self, op: str, inputs: Sequence[Entry], attrs: Mapping[str, Any], label: str = "") -> Entry:
         """Add an MXNet operator, named after the output."""

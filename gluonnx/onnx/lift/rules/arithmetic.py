@@ -2,7 +2,17 @@
 
 import numpy as np
 
-from gluonnx.onnx.lift.rules.table import Call, Lifted, broadcast, is_same, number, of_rank, rank_of, rule
+from gluonnx.onnx.lift.rules.table import (
+    Call,
+    Lifted,
+    broadcast,
+    is_operand,
+    is_same,
+    number,
+    of_rank,
+    rank_of,
+    rule,
+)
 from gluonnx.symbol.graph import Entry
 
 _ARITHMETIC = {
@@ -49,7 +59,8 @@ def _many(c: Call) -> Lifted:
     count = len(c.inputs)
     ranks = [rank_of(c, i) for i in range(count)]
     known = [r for r in ranks if r is not None]
-    if not c.is_plain() or len(known) != count:
+    output = c.output_shape()
+    if len(known) != count or not output or 0 in output or not all(is_operand(c, i) for i in range(count)):
         return None
     if op == "broadcast_add" and all(is_same(c.sizes(0), c.sizes(i)) for i in range(count)):
         total = c.make("add_n", [c.entry(i) for i in range(count)], {"num_args": count}, "_sum" * (c.op_type == "Mean"))
@@ -95,7 +106,7 @@ def _where(c: Call) -> Lifted:
     known = [r for r in ranks if r is not None]
     if sizes is None or len(known) != 3 or not c.is_array(0, dtypes=("bool",)):
         return None
-    if any(c.dtype(i) not in ("float32", "float16") or 0 in (c.shape(i) or ()) for i in (1, 2)):
+    if not is_operand(c, 1) or not is_operand(c, 2):
         return None
     whole = [i for i in range(3) if is_same(c.sizes(i), sizes)]
     if not whole:

@@ -51,7 +51,7 @@ _simple("Softplus", "Activation", act_type="softrelu")
 
 @rule("Identity")
 def _identity(c: Call) -> Lifted:
-    return c.make("_copy", [c.entry(0)], {}) if c.is_array(0) else None
+    return c.same(c.entry(0)) if c.is_array(0) else None
 
 
 @rule("LeakyRelu", "Elu")
@@ -166,7 +166,7 @@ def _clip(c: Call) -> Lifted:
         return c.make("_maximum_scalar", [c.entry(0)], {"scalar": low})
     if high is not None:
         return c.make("_minimum_scalar", [c.entry(0)], {"scalar": high})
-    return c.make("_copy", [c.entry(0)], {})
+    return c.same(c.entry(0))
 
 
 @rule("Softmax", "LogSoftmax")
@@ -190,7 +190,7 @@ def _cast(c: Call) -> Lifted:
     if not c.is_array(0, dtypes=_CAST) or dtype not in _CAST:
         return None
     if dtype == c.dtype(0):
-        return c.make("_copy", [c.entry(0)], {})
+        return c.same(c.entry(0))
     return c.make("Cast", [c.entry(0)], {"dtype": dtype})
 
 

@@ -1,6 +1,6 @@
 """Products of matrices."""
 
-from gluonnx.onnx.lift.rules.table import Call, Lifted, is_same, of_rank, rank_of, rule
+from gluonnx.onnx.lift.rules.table import Call, Lifted, is_operand, is_same, of_rank, rank_of, rule
 
 
 @rule("Gemm")
@@ -14,7 +14,7 @@ def _gemm(c: Call) -> Lifted:
         inputs = [c.entry(i) for i in range(3 if c.has(2) else 2)]
         return c.make("FullyConnected", inputs, {"num_hidden": weight[0], "no_bias": not c.has(2), "flatten": False})
     turned = {"transpose_a": bool(c.attr("transA", 0)), "transpose_b": bool(c.attr("transB", 0))}
-    if bias is not None and (0 in bias or len(bias) > 2):
+    if c.has(2) and (bias is None or len(bias) > 2 or not is_operand(c, 2)):
         return None
     out = c.make("dot", [c.entry(0), c.entry(1)], turned, "_dot" * (c.has(2) or alpha != 1))
     if alpha != 1:

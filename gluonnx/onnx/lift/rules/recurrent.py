@@ -1,7 +1,7 @@
 """Recurrent networks: ONNX's LSTM, GRU and RNN as MXNet's RNN of one layer.
 
-MXNet has the parameters of a layer in one vector: for each direction the weights of the input and of the state, then for
-each direction the two biases. Its gates are in an order of their own (`gluonnx.ops.recurrent`).
+MXNet has the parameters of a layer in one vector: for each direction the weights of the input and of the state, then
+for each direction the two biases. Its gates are in an order of their own (`gluonnx.ops.recurrent`).
 """
 
 from collections.abc import Sequence

@@ -18,6 +18,8 @@ def _concat(c: Call) -> Lifted:
     if not c.is_array():
         return None
     count = len(c.inputs)
+    if count == 1:
+        return c.same(c.entry(0))
     attrs = {"dim": c.attr("axis"), "num_args": count}
     return c.make("Concat", [c.entry(i) for i in range(count)], attrs)
 
@@ -37,7 +39,7 @@ def _flatten(c: Call) -> Lifted:
     steps = [(-3, -2)] * (axis - 1) + [(0, -3, -2)] * (len(sizes) - axis - 1)  # -3 joins two axes, -2 takes the rest
     for i, shape in enumerate(steps):
         entry = c.make("Reshape", [entry], {"shape": shape}, "" if i == len(steps) - 1 else "_joined")
-    return entry if steps else c.make("_copy", [entry], {})
+    return entry if steps else c.same(entry)
 
 
 @rule("Reshape")
@@ -75,7 +77,7 @@ def _squeeze(c: Call) -> Lifted:
             return None
         axes = np.flatnonzero(np.array(shape) == 1)
     if not axes.size:
-        return c.make("_copy", [c.entry(0)], {})
+        return c.same(c.entry(0))
     return c.make("squeeze", [c.entry(0)], {"axis": tuple(int(a) for a in axes.reshape(-1))})
 
 
@@ -219,7 +221,7 @@ def _expand(c: Call) -> Lifted:
         return None
     entry = of_rank(c, 0, rank)
     if not any(isinstance(w, Size) or w for w in wanted):
-        return c.make("_copy", [entry], {})
+        return c.same(entry)
     if not any(isinstance(w, Size) for w in wanted):
         return c.make("broadcast_to", [entry], {"shape": tuple(wanted)})
     model = c.alike(1)

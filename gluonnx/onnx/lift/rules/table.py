@@ -41,6 +41,7 @@ class Call(Protocol):
     def hold(self, names: Sequence[str]) -> bool: ...
     def parameter(self, label: str, array: Array) -> Entry: ...
     def full(self, shape: Sequence[int], value: float, dtype: str) -> Entry: ...
+    def same(self, entry: Entry) -> Entry: ...
     def make(self, op: str, inputs: Sequence[Entry], attrs: dict[str, Any], label: str = "") -> Entry: ...
     def make_many(self, op: str, inputs: Sequence[Entry], attrs: dict[str, Any], count: int) -> list[Entry]: ...
 
@@ -73,6 +74,14 @@ def number(c: Call, index: int) -> float | None:
     """Return the value of an input that is one constant number, None for any other."""
     array = c.constant(index)
     return None if array is None or array.size != 1 else float(array.reshape(-1)[0])
+
+
+def is_operand(c: Call, index: int) -> bool:
+    """Whether an input of a floating dtype has axes, none of them empty, or is one constant number."""
+    shape = c.shape(index)
+    return c.dtype(index) in ("float32", "float16") and (
+        bool(shape and 0 not in shape) or (shape == () and number(c, index) is not None)
+    )
 
 
 def rank_of(c: Call, index: int) -> int | None:
