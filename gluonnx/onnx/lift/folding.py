@@ -5,6 +5,7 @@ dimensions that are open as symbols, puts constants where a value does not depen
 follow. Nothing is guessed: a value that could depend on anything else stays open.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ ROUNDS = 6
 Sizes = tuple[Dim, ...]
 _MOVES = frozenset({"Expand", "Slice", "Reshape", "Unsqueeze", "Squeeze", "Transpose", "Identity", "Tile"})
 """Operators that give nothing but elements of their input."""
+_FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
 _NOT_FOLDED = frozenset({"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Constant", *SUBGRAPHS})
 """Quantized weights stay as small as they are; subgraphs and random operators are not run."""
 
@@ -44,12 +46,14 @@ class Folded:
         values: Elements of small integer arrays that follow from shapes, by name.
         sources: What has exactly the shape that such an array lists, by the array's name.
         fills: The one number of arrays all of whose elements are the same, by name.
+        types: ONNX element types, by name.
     """
 
     shapes: dict[str, Sizes] = field(default_factory=dict)
     values: dict[str, "np.ndarray[Any, Any]"] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
     fills: dict[str, float] = field(default_factory=dict)
+    types: dict[str, int] = field(default_factory=dict)
 
 
 def fold(model: ModelProto) -> Folded:
@@ -67,9 +71,10 @@ def fold(model: ModelProto) -> Folded:
         work = _Fold(model, _shapes(inferred.graph, symbols), types)
         work.run()
         new = work.learnt()
-        if all(told.get(n) == s for n, s in new.items()):
+        if all(told.get(n) == s for n, s in new.items()) and not work.has_inlined:
             break
         told = new
+    work.found.types = work.types
     return work.found
 
 
@@ -136,15 +141,21 @@ class _Fold:
 
     Attributes:
         found: What is known so far.
-        constants: Arrays by name.
+        constants: Arrays by name; large ones as they are in the model.
+        weights: Names of what trains; it stays a parameter of its own name.
+        packed: Names of what the lifting reads as arrays, weights or not.
         derived: Names of shapes that follow from values, which shape inference does not know.
+        has_inlined: Whether nodes of a branch have taken the place of an If, of which shape inference is to tell.
     """
 
     def __init__(self, model: ModelProto, shapes: dict[str, Sizes], types: Mapping[str, int]) -> None:
         self.graph = model.graph
         self.found = Folded(shapes)
-        self.constants: dict[str, Array] = {}
+        self.constants: dict[str, Array | TensorProto] = {}
+        self.weights: set[str] = set()
+        self.packed = _packed(model.graph)
         self.derived: dict[str, None] = {}
+        self.has_inlined = False
         self.types = dict(types)
         for info in self.graph.input:
             self.types[info.name] = info.type.tensor_type.elem_type
@@ -172,6 +183,7 @@ class _Fold:
             node = pending.popleft()
             chosen = self._chosen(node) if node.op_type == "If" else None
             if chosen is not None:
+                self.has_inlined = True
                 pending.extendleft(reversed(_inlined(node, chosen)))
                 continue
             if node.op_type == "Constant":
@@ -185,6 +197,7 @@ class _Fold:
             if node.op_type == "Range":
                 nodes += self._scalars(node)
             self._follow(node)
+            node = self._cast(node)
             nodes += self._folded(node) or [node]
         del self.graph.node[:]
         self.graph.node.extend(nodes)
@@ -195,7 +208,13 @@ class _Fold:
         if condition is None or condition.size != 1 or not isinstance(condition.reshape(-1)[0], (int, bool)):
             return None
         wanted = "then_branch" if condition.reshape(-1)[0] else "else_branch"
-        return next(a.g for a in node.attribute if a.name == wanted)
+        branch: GraphProto = next(a.g for a in node.attribute if a.name == wanted)
+        return branch
+
+    def _cast(self, node: NodeProto) -> NodeProto:
+        """The same node; a cast to the dtype of another value, where that is known, names the dtype."""
+        dtype = self.types.get(node.input[1], 0) if node.op_type == "CastLike" else 0
+        return helper.make_node("Cast", node.input[:1], node.output, to=dtype) if dtype else node
 
     def _scalars(self, node: NodeProto) -> list[NodeProto]:
         """Nodes that make scalars of the bounds of a Range that are lists of one, which runtimes refuse."""
@@ -212,8 +231,13 @@ class _Fold:
         self.found.shapes[name] = tuple(tensor.dims)
         if tensor.data_type not in BY_ONNX or tensor.data_location == TensorProto.EXTERNAL:
             return
-        array = numpy_helper.to_array(tensor)
-        self._know(name, array)
+        size = int(np.prod(tensor.dims))
+        if tensor.data_type in _FLOATS and size > 1:
+            self.weights.add(name)
+        if size > MAX_FOLDED:
+            self.constants[name] = tensor
+        else:
+            self._know(name, numpy_helper.to_array(tensor))
 
     def _know(self, name: str, array: Array) -> None:
         self.constants[name] = array
@@ -303,19 +327,22 @@ class _Fold:
             return None
         row = ROWS.get(node.op_type)
         given = [self.constants.get(n) if n else None for n in node.input]
+        if self.weights & set(node.input) and not self.packed & set(node.output):
+            return None
         if row is None or node.op_type in _NOT_FOLDED or "generator" in row.asks or not any(node.input):
             return None
         if any(n and a is None for n, a in zip(node.input, given, strict=True)):
             return None
-        largest = 2 * sum(a.size for a in given if a is not None)
+        arrays = [numpy_helper.to_array(a) if isinstance(a, TensorProto) else a for a in given]
+        largest = 2 * sum(a.size for a in arrays if a is not None)
         shapes = [self.found.shapes.get(o) for o in node.output if o]
         for shape in shapes:
             if shape is None or any(isinstance(d, Size) for d in shape):
                 if node.op_type in ("ConstantOfShape", "Expand", "Tile", "Range", "OneHot"):
                     return None
-            elif int(np.prod(shape)) > max(MAX_FOLDED, largest):
+            elif math.prod(d for d in shape if isinstance(d, int)) > max(MAX_FOLDED, largest):
                 return None
-        results = self._run(node, given)
+        results = self._run(node, arrays)
         if results is None:
             return None
         return [self._constant_node(o, r) for o, r in zip(node.output, results, strict=False) if o]
@@ -348,6 +375,19 @@ class _Fold:
     def _constant_node(self, name: str, array: Array) -> NodeProto:
         self._know(name, array)
         return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(np.asarray(array), name))
+
+
+def _packed(graph: GraphProto) -> set[str]:
+    """Names of the weights that recurrent networks pack into one, and of what they are computed from."""
+    found: set[str] = set()
+    for node in reversed(graph.node):
+        if node.op_type in ("LSTM", "GRU", "RNN"):
+            found.update(node.input[1:4])
+        elif node.op_type == "BatchNormalization":
+            found.update(node.input[1:5])
+        elif found & set(node.output):
+            found.update(node.input)
+    return found
 
 
 def _inlined(node: NodeProto, branch: GraphProto) -> list[NodeProto]:

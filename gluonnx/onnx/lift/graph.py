@@ -121,6 +121,9 @@ class _Lifter:
         for name, sizes in folded.shapes.items():
             scope.sizes[name] = sizes
             scope.shapes[name] = tuple(d if isinstance(d, int) else None for d in sizes)
+        for name, number in folded.types.items():
+            if number in BY_ONNX:
+                scope.dtypes.setdefault(name, BY_ONNX[number].name)
         inputs = [i for i in graph.input if i.name not in scope.constants]
         for info in inputs:
             self._check_type(info.name, info.type)
@@ -430,7 +433,11 @@ class Call:
             return value.decode()
         if isinstance(value, TensorProto):
             return numpy_helper.to_array(value)
-        return value if isinstance(value, (int, float, str)) else tuple(value)
+        return (
+            value
+            if isinstance(value, (int, float))
+            else tuple(v.decode() if isinstance(v, bytes) else v for v in value)
+        )
 
     @property
     def inputs(self) -> list[str]:

@@ -215,7 +215,7 @@ def _expand(c: Call) -> Lifted:
         return None
     rank = max(len(shape), listed.size)
     target: list[Dim] = [1] * (rank - listed.size) + listed.tolist()
-    sizes: list[Dim] = [1] * (rank - len(shape)) + list(c.sizes(0) or ())
+    sizes: list[Dim] = [*(1 for _ in range(rank - len(shape))), *(c.sizes(0) or ())]
     wanted = [0 if t in (1, s) else t for t, s in zip(target, sizes, strict=True)]
     if any(s != 1 and w != 0 for s, w in zip(sizes, wanted, strict=True)) or len(sizes) != rank:
         return None

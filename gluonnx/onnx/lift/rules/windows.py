@@ -156,12 +156,13 @@ def _resize(c: Call) -> Lifted:
         return None
     if c.attr("mode", "nearest") == "nearest":
         return _repeated(c, by, place)
-    out = [None if d is None else d * s for d, s in zip(shape, by, strict=True)]
-    is_half = place == "half_pixel" or (place == "pytorch_half_pixel" and None not in out and min(out[2:]) > 1)  # type: ignore[type-var]
+    if shape[2] is None or shape[3] is None or min(by) < 1:
+        return None
+    height, width = shape[2] * by[2], shape[3] * by[3]
+    is_half = place == "half_pixel" or (place == "pytorch_half_pixel" and min(height, width) > 1)
     if c.attr("mode") != "linear" or not (is_half or place == "align_corners"):
         return None
-    height, width = out[2:]
-    if height is None or width is None or height != int(height) or width != int(width) or min(by) < 1:
+    if height != int(height) or width != int(width):
         return None
     attrs = {"height": int(height), "width": int(width), "mode": "size", "align_corners": place == "align_corners"}
     return c.make("_contrib_BilinearResize2D", [c.entry(0)], attrs)
