@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from foreign_models import MODELS
+from foreign_models import MODELS, inputs_of
 from gluonnx_runtime import Session
 from google.protobuf.message import DecodeError
 from hypothesis import given, settings
@@ -32,24 +32,6 @@ def model_of(text, opset=20, **initializers):
     model = parser.parse_model(f'<ir_version: 8, opset_import: ["" : {opset}]>\n{text}')
     model.graph.initializer.extend(numpy_helper.from_array(a, n) for n, a in initializers.items())
     return model
-
-
-def inputs_of(model, seed=0):
-    """Numbers for every input of a model; an open dimension is 2."""
-    random = np.random.default_rng(seed)
-    found = {}
-    for info in model.graph.input:
-        if info.name in {t.name for t in model.graph.initializer}:
-            continue
-        dtype = helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type)
-        shape = [d.dim_value or 2 for d in info.type.tensor_type.shape.dim]
-        if dtype == np.bool_:
-            found[info.name] = random.random(shape) < 0.5
-        elif dtype.kind == "f":
-            found[info.name] = np.asarray(random.standard_normal(shape), dtype=dtype)
-        else:
-            found[info.name] = np.asarray(random.integers(0, 3, shape), dtype=dtype)
-    return found
 
 
 def run_on_torch(lifted, inputs):

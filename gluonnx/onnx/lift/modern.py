@@ -213,8 +213,22 @@ def _resize_by_corner(r: _Rewriter) -> None:
 
 @_before(9, "BatchNormalization")
 def _batch_norm_spatial(r: _Rewriter) -> None:
-    if not r.take("spatial", 1):
-        raise r.refuse("normalizes each element by itself: expected spatial=1, got spatial=0")
+    """Without `spatial`, each element of a sample is normalized by statistics of its own."""
+    if r.take("spatial", 1):
+        return
+    label, (data, gamma, beta, mean, variance) = r.node.output[0], r.node.input
+    epsilon = r.typed("epsilon", r.take("epsilon", 1e-5))
+    r.take("momentum")
+    for op, given, name in (
+        ("Sub", [data, mean], "centered"),
+        ("Add", [variance, epsilon], "variance"),
+        ("Sqrt", [f"{label}/variance"], "deviation"),
+        ("Div", [f"{label}/centered", f"{label}/deviation"], "normal"),
+        ("Mul", [f"{label}/normal", gamma], "scaled"),
+    ):
+        r.made.append(helper.make_node(op, given, [f"{label}/{name}"]))
+    r.node.op_type = "Add"
+    r.inputs(f"{label}/scaled", beta)
 
 
 @_before(14, "BatchNormalization")

@@ -24,7 +24,7 @@ def image_decoder(encoded: Tensor, *, pixel_format: str = "RGB") -> Tensor:
     cv2 = opencv()
     is_gray = pixel_format == "Grayscale"
     buffer = np.ascontiguousarray(encoded.detach().cpu().numpy())
-    flags = (cv2.IMREAD_GRAYSCALE if is_gray else cv2.IMREAD_COLOR) | cv2.IMREAD_IGNORE_ORIENTATION
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(buffer, flags) if buffer.size else None
     except cv2.error:
@@ -32,7 +32,8 @@ def image_decoder(encoded: Tensor, *, pixel_format: str = "RGB") -> Tensor:
     if image is None:
         return torch.empty((0, 0, 1 if is_gray else 3), dtype=torch.uint8, device=encoded.device)
     if is_gray:
-        image = image[:, :, None]
+        # The gray of the decoded colors; a decoder that is asked for gray gives the luminance before they are clamped.
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[:, :, None]
     elif pixel_format == "RGB":
         image = np.ascontiguousarray(image[:, :, ::-1])
     return torch.from_numpy(image).to(encoded.device)

@@ -1,5 +1,7 @@
 """ONNX operators on sequences of tokens: TfIdfVectorizer."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 
@@ -41,10 +43,10 @@ def tf_idf_vectorizer(
         pool = torch.tensor(pool_int64s, dtype=torch.int64, device=data.device)
         bounds = [*ngram_counts, len(pool_int64s)]
         first = 0
-        for length, (begin, end) in enumerate(zip(bounds, bounds[1:], strict=False), start=1):
+        for length, (begin, end) in enumerate(pairwise(bounds), start=1):
             if not 0 <= begin <= end <= len(pool_int64s) or (end - begin) % length:
                 raise InputError(
-                    f"TfIdfVectorizer: wrong ngram_counts: expected places in a pool of {len(pool_int64s)} that part it "
+                    f"TfIdfVectorizer: wrong ngram_counts: expected places that part a pool of {len(pool_int64s)} "
                     f"in n-grams, got ngram_counts={ngram_counts}."
                 )
             grams = pool[begin:end].reshape(-1, length)
@@ -55,7 +57,8 @@ def tf_idf_vectorizer(
                     _count(counts, rows.to(torch.int64), grams, own, step, size)
     found = counts.reshape(rows.shape[0], size)
     if mode != "TF" and weights is not None:
-        scale = torch.tensor(weights, dtype=torch.float32, device=data.device)
+        scale = torch.zeros(size, dtype=torch.float32, device=data.device)
+        scale[ngram_indexes] = torch.tensor(weights, dtype=torch.float32, device=data.device)
         found = (found if mode == "TFIDF" else (found > 0).to(torch.float32)) * scale
     elif mode == "IDF":
         found = (found > 0).to(torch.float32)

@@ -23,26 +23,21 @@ def dft(
     inverse: int = 0,
     onesided: int = 0,
 ) -> Tensor:
-    """The discrete Fourier transform along an axis; the last axis holds real or complex numbers.
-
-    It is computed in float64, as that of ONNX's reference is.
-    """
-    dtype = data.dtype
-    data = data.to(torch.float64)
+    """The discrete Fourier transform along an axis; the last axis holds real or complex numbers."""
     place = (-2 if axis is None else int(axis)) % data.dim()
     length = None if dft_length is None else int(dft_length)
     given = _complex(data)
     if inverse and onesided:
         size = length if length is not None else 2 * (given.shape[place] - 1)
         real: Tensor = torch.fft.irfft(given, size, place)
-        return real.unsqueeze(-1).to(dtype)
+        return real.unsqueeze(-1)
     if inverse:
         result = torch.fft.ifft(given, length, place)
     elif onesided:
         result = torch.fft.rfft(given.real if given.is_complex() else given, length, place)
     else:
         result = torch.fft.fft(given, length, place)
-    return torch.view_as_real(result).to(dtype)
+    return torch.view_as_real(result)
 
 
 @onnx_operator("STFT", values="frame_step frame_length")
