@@ -39,7 +39,7 @@ def _beside(c: Call, index: int) -> float | None:
     return number(c, index)
 
 
-@rule(*_ARITHMETIC)
+@rule(*_ARITHMETIC, stays="dtypes other than float32 and float16")
 def _arithmetic(c: Call) -> Lifted:
     same, spread, scalar, reversed_scalar = _ARITHMETIC[c.op_type]
     for index, op in ((1, scalar), (0, reversed_scalar)):
@@ -53,7 +53,7 @@ def _arithmetic(c: Call) -> Lifted:
     return broadcast(c, spread, same)
 
 
-@rule("Max", "Min", "Sum", "Mean")
+@rule("Max", "Min", "Sum", "Mean", stays="dtypes other than float32 and float16")
 def _many(c: Call) -> Lifted:
     op = {"Max": "broadcast_maximum", "Min": "broadcast_minimum"}.get(c.op_type, "broadcast_add")
     count = len(c.inputs)
@@ -100,7 +100,7 @@ def _logical(c: Call) -> Lifted:
     return c.make("Cast", [found], {"dtype": "bool"})
 
 
-@rule("Where")
+@rule("Where", stays="no input of the shape of the output; dtypes other than float32 and float16")
 def _where(c: Call) -> Lifted:
     sizes, ranks = c.output_sizes(), [rank_of(c, i) for i in range(3)]
     known = [r for r in ranks if r is not None]
@@ -128,7 +128,15 @@ def _where(c: Call) -> Lifted:
 _REDUCTIONS = {"ReduceMean": "mean", "ReduceSum": "sum", "ReduceMax": "max", "ReduceMin": "min", "ReduceProd": "prod"}
 
 
-@rule(*_REDUCTIONS, "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp")
+@rule(
+    *_REDUCTIONS,
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceSumSquare",
+    "ReduceLogSum",
+    "ReduceLogSumExp",
+    stays="computed axes; a result without axes; dtypes other than float32 and float16",
+)
 def _reduce(c: Call) -> Lifted:
     axes, shape = c.constant(1), c.shape(0)
     if shape is None or (c.has(1) and axes is None) or not c.is_plain(0):
@@ -158,7 +166,7 @@ def _reduce(c: Call) -> Lifted:
     return c.make(_REDUCTIONS[c.op_type], [data], attrs)
 
 
-@rule("ArgMax", "ArgMin")
+@rule("ArgMax", "ArgMin", stays="the last of equal ones; an axis of open size")
 def _extreme_index(c: Call) -> Lifted:
     shape = c.shape(0)
     axis = c.attr("axis", 0)

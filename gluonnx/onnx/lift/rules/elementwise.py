@@ -62,7 +62,7 @@ def _leaky(c: Call) -> Lifted:
     return c.make("LeakyReLU", [c.entry(0)], {"act_type": kind, "slope": c.attr("alpha", default)})
 
 
-@rule("Selu")
+@rule("Selu", stays="other constants than the usual")
 def _selu(c: Call) -> Lifted:
     given = (c.attr("alpha", _SELU[0]), c.attr("gamma", _SELU[1]))
     if not c.is_plain(0) or not all(math.isclose(a, b, rel_tol=1e-7) for a, b in zip(given, _SELU, strict=True)):
@@ -82,7 +82,7 @@ def _celu(c: Call) -> Lifted:
     return c.make("_mul_scalar", [bent], {"scalar": alpha})
 
 
-@rule("PRelu")
+@rule("PRelu", stays="slopes that are no number and not one for each channel")
 def _prelu(c: Call) -> Lifted:
     data, slope = c.shape(0), c.shape(1)
     if not c.is_plain() or data is None or slope is None or None in slope or len(data) < 2:
@@ -155,7 +155,7 @@ def _thresholded(c: Call) -> Lifted:
     return c.make("where", [above, c.entry(0), zero], {})
 
 
-@rule("Clip")
+@rule("Clip", stays="computed bounds")
 def _clip(c: Call) -> Lifted:
     low, high = number(c, 1), number(c, 2)
     if not c.is_plain(0) or (c.has(1) and low is None) or (c.has(2) and high is None):
@@ -176,7 +176,7 @@ def _softmax(c: Call) -> Lifted:
     return c.make("softmax" if c.op_type == "Softmax" else "log_softmax", [c.entry(0)], {"axis": c.attr("axis", -1)})
 
 
-@rule("CumSum")
+@rule("CumSum", stays="exclusive, in reverse")
 def _cumulated(c: Call) -> Lifted:
     axis, rank = number(c, 1), rank_of(c, 0)
     if not c.is_plain(0) or axis is None or rank is None or c.attr("exclusive", 0) or c.attr("reverse", 0):
@@ -184,7 +184,7 @@ def _cumulated(c: Call) -> Lifted:
     return c.make("_np_cumsum", [c.entry(0)], {"axis": int(axis) % rank})
 
 
-@rule("Cast", "CastLike")
+@rule("Cast", "CastLike", stays="dtypes that MXNet has not")
 def _cast(c: Call) -> Lifted:
     dtype = c.output_dtype()
     if not c.is_array(0, dtypes=_CAST) or dtype not in _CAST:

@@ -3,7 +3,7 @@
 from gluonnx.onnx.lift.rules.table import Call, Lifted, is_operand, is_same, of_rank, rank_of, rule
 
 
-@rule("Gemm")
+@rule("Gemm", stays="a computed bias without axes")
 def _gemm(c: Call) -> Lifted:
     weight, bias = c.shape(1), c.shape(2) if c.has(2) else None
     if not c.is_plain(0, 1) or weight is None or (c.has(2) and c.dtype(2) != c.dtype(0)):
@@ -27,7 +27,7 @@ def _gemm(c: Call) -> Lifted:
     return c.make("broadcast_add", [out, added], {})
 
 
-@rule("MatMul")
+@rule("MatMul", stays="vectors; batches of different shapes, in float16 of more than one axis")
 def _matmul(c: Call) -> Lifted:
     a, b = rank_of(c, 0), rank_of(c, 1)
     left, right = c.sizes(0), c.sizes(1)

@@ -5,7 +5,7 @@ import numpy as np
 from gluonnx.onnx.lift.rules.table import Call, Lifted, number, rule
 
 
-@rule("BatchNormalization")
+@rule("BatchNormalization", stays="training mode, computed statistics")
 def _batch_norm(c: Call) -> Lifted:
     shape, constants = c.shape(0), [c.constant(i) for i in range(1, 5)]
     if any(a is None for a in constants) or not c.is_plain() or c.attr("training_mode", 0):
@@ -21,14 +21,14 @@ def _batch_norm(c: Call) -> Lifted:
     return c.make("BatchNorm", entries, attrs)
 
 
-@rule("InstanceNormalization")
+@rule("InstanceNormalization", stays="rank 2")
 def _instance_norm(c: Call) -> Lifted:
     if not c.is_plain() or len(c.shape(0) or ()) < 3:
         return None
     return c.make("InstanceNorm", [c.entry(i) for i in range(3)], {"eps": c.attr("epsilon", 1e-5)})
 
 
-@rule("LayerNormalization")
+@rule("LayerNormalization", stays="more axes than the last, statistics as outputs, float16")
 def _layer_norm(c: Call) -> Lifted:
     shape = c.shape(0)
     axis = c.attr("axis", -1)
@@ -46,7 +46,7 @@ def _layer_norm(c: Call) -> Lifted:
     return c.make("LayerNorm", [c.entry(0), c.entry(1), beta], {"axis": -1, "eps": c.attr("epsilon", 1e-5)})
 
 
-@rule("GroupNormalization")
+@rule("GroupNormalization", stays="rank 2, float16")
 def _group_norm(c: Call) -> Lifted:
     shape, groups = c.shape(0), c.attr("num_groups")
     if shape is None or len(shape) < 3 or not c.is_plain() or c.dtype(0) != "float32":
@@ -60,7 +60,7 @@ def _group_norm(c: Call) -> Lifted:
     return c.make("broadcast_add", [c.make("broadcast_mul", [out, gamma], {}, "_scaled"), beta], {})
 
 
-@rule("Dropout")
+@rule("Dropout", stays="training mode, a mask as output, a computed ratio")
 def _dropout(c: Call) -> Lifted:
     ratio, training = c.constant(1), c.constant(2)
     if not c.is_plain(0) or (c.has(1) and ratio is None) or any(map(c.is_used, range(1, c.count))):

@@ -18,7 +18,13 @@ Source: ONNX operator schemas LSTM-22, GRU-22; MXNet 1.9.1 src/operator/rnn-inl.
 _ACTIVATIONS = {"RNN": ("Tanh",), "LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh")}
 
 
-@rule("RNN", "LSTM", "GRU")
+@rule(
+    "RNN",
+    "LSTM",
+    "GRU",
+    stays="sequences of different lengths, peepholes, clipping, other activations, batches first; GRU whose reset "
+    "gate comes before the product; computed weights",
+)
 def _recurrent(c: Call) -> Lifted:
     mode, weight, recurrence = _mode(c), c.constant(1), c.constant(2)
     shape = c.shape(0)

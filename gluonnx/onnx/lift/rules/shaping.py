@@ -13,7 +13,7 @@ _END = 1 << 30
 """Bounds of a slice from here on mean the end of the axis, whatever its size."""
 
 
-@rule("Concat")
+@rule("Concat", stays="dtypes that MXNet has not")
 def _concat(c: Call) -> Lifted:
     if not c.is_array():
         return None
@@ -42,7 +42,7 @@ def _flatten(c: Call) -> Lifted:
     return entry if steps else c.same(entry)
 
 
-@rule("Reshape")
+@rule("Reshape", stays="a shape that follows from values; `allowzero`; several sizes that nothing in the graph has")
 def _reshape(c: Call) -> Lifted:
     wanted, sizes = c.value(1), c.sizes(0)
     if wanted is None or not wanted.size or not c.is_array(0) or c.attr("allowzero", 0):
@@ -67,7 +67,7 @@ def _transpose(c: Call) -> Lifted:
     return c.make("transpose", [c.entry(0)], {"axes": c.attr("perm", tuple(range(len(shape)))[::-1])})
 
 
-@rule("Squeeze")
+@rule("Squeeze", stays="computed axes")
 def _squeeze(c: Call) -> Lifted:
     axes, shape = c.constant(1), c.shape(0)
     if not c.is_array(0) or shape is None or (c.has(1) and axes is None):
@@ -81,7 +81,7 @@ def _squeeze(c: Call) -> Lifted:
     return c.make("squeeze", [c.entry(0)], {"axis": tuple(int(a) for a in axes.reshape(-1))})
 
 
-@rule("Unsqueeze")
+@rule("Unsqueeze", stays="computed axes")
 def _unsqueeze(c: Call) -> Lifted:
     axes, rank = c.constant(1), rank_of(c, 0)
     if axes is None or rank is None or not axes.size or not c.is_array(0):
@@ -93,7 +93,7 @@ def _unsqueeze(c: Call) -> Lifted:
     return entry
 
 
-@rule("DepthToSpace", "SpaceToDepth")
+@rule("DepthToSpace", "SpaceToDepth", stays="SpaceToDepth in mode CRD")
 def _depth_to_space(c: Call) -> Lifted:
     shape, block = c.shape(0), c.attr("blocksize")
     if not c.is_plain(0) or shape is None or len(shape) != 4:
@@ -112,7 +112,7 @@ def _depth_to_space(c: Call) -> Lifted:
 # Parts ----------------------------------------------------------------------------------------------------------------
 
 
-@rule("Split")
+@rule("Split", stays="computed sizes, parts of size 0")
 def _split(c: Call) -> Lifted:
     sizes, shape = c.value(1), c.shape(0)
     if shape is None or not c.is_array(0):
@@ -136,7 +136,7 @@ def _split(c: Call) -> Lifted:
     ]
 
 
-@rule("Slice")
+@rule("Slice", stays="computed bounds; a begin before the array's where its size is open")
 def _slice(c: Call) -> Lifted:
     shape, sizes = c.shape(0), c.sizes(0)
     starts, ends, axes, steps = (c.value(i) for i in range(1, 5))
@@ -180,7 +180,7 @@ def _bounds(size: Dim, start: Dim, end: Dim, step: Any) -> tuple[int | None, int
     return (start or None, last_) if isinstance(start, int) and start >= -1 else None
 
 
-@rule("Gather")
+@rule("Gather", stays="computed indices without axes; a negative one where the size is open")
 def _gather(c: Call) -> Lifted:
     shape, index = c.shape(0), c.constant(1)
     if shape is None or not c.is_array(0) or c.dtype(1) not in ("int32", "int64"):
@@ -200,7 +200,7 @@ def _gather(c: Call) -> Lifted:
     return c.make("take", [c.entry(0), c.entry(1)], {"axis": axis, "mode": "wrap"})
 
 
-@rule("Tile")
+@rule("Tile", stays="computed repeats")
 def _tile(c: Call) -> Lifted:
     repeats, rank = c.constant(1), rank_of(c, 0)
     if repeats is None or rank is None or not c.is_array(0) or min(repeats, default=0) < 1:
@@ -208,7 +208,7 @@ def _tile(c: Call) -> Lifted:
     return c.make("tile", [c.entry(0)], {"reps": tuple(int(r) for r in repeats)})
 
 
-@rule("Expand")
+@rule("Expand", stays="a shape that follows from values")
 def _expand(c: Call) -> Lifted:
     listed, shape = c.value(1), c.shape(0)
     if listed is None or shape is None or not c.is_array(0):
@@ -230,7 +230,7 @@ def _expand(c: Call) -> Lifted:
     return c.make("broadcast_like", [entry, model], {})
 
 
-@rule("ConstantOfShape")
+@rule("ConstantOfShape", stays="an open shape, unless it is the first state of a recurrent network")
 def _filled(c: Call) -> Lifted:
     shape, dtype = c.output_shape(), c.output_dtype()
     value = c.attr("value")
@@ -240,7 +240,7 @@ def _filled(c: Call) -> Lifted:
     return c.make("_full", [], {"shape": shape, "value": number, "dtype": dtype})
 
 
-@rule("Pad")
+@rule("Pad", stays="negative, computed or cyclic padding; the first two axes of arrays of four and more")
 def _pad(c: Call) -> Lifted:
     mode, shape = c.attr("mode", "constant"), c.shape(0)
     pads, axes, value = c.constant(1), c.constant(3), c.constant(2)

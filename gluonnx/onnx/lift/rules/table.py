@@ -51,10 +51,16 @@ Lifted = Entry | Sequence[Entry] | None
 Rule = Callable[[Call], Lifted]
 RULES: dict[str, Rule] = {}
 """By ONNX operator."""
+STAYS: dict[str, str] = {}
+"""Which forms of an operator stay ONNX's, in words, beside arrays without axes or with empty ones."""
 
 
-def rule(*op_types: str) -> Callable[[Rule], Rule]:
+def rule(*op_types: str, stays: str = "") -> Callable[[Rule], Rule]:
     """Decorator: the rule of ONNX operators.
+
+    Args:
+        op_types: Their names.
+        stays: Which forms stay ONNX's, for the documentation.
 
     Raises:
         ValueError: One has a rule already.
@@ -65,6 +71,7 @@ def rule(*op_types: str) -> Callable[[Rule], Rule]:
             if op_type in RULES:
                 raise ValueError(f"{op_type}: has a rule already")
             RULES[op_type] = function
+            STAYS[op_type] = stays
         return function
 
     return declare

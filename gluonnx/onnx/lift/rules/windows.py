@@ -49,7 +49,7 @@ def _symmetric(c: Call, pads: Pads | None, value: float = 0.0) -> tuple[Entry, t
     return None if wider is None else (wider, (0,) * len(pads[0]))
 
 
-@rule("Conv")
+@rule("Conv", stays="padding that is negative, or uneven where the shape is open")
 def _convolution(c: Call) -> Lifted:
     weight = c.shape(1)
     if weight is None or None in weight or len(weight) not in (3, 4, 5) or not c.is_plain():
@@ -68,7 +68,7 @@ def _window_attrs(c: Call, kernel: tuple[int, ...], pad: tuple[int, ...]) -> dic
     return {"kernel": kernel, "stride": c.attr("strides", one), "dilate": c.attr("dilations", one), "pad": pad}
 
 
-@rule("ConvTranspose")
+@rule("ConvTranspose", stays="uneven padding, `output_shape`, `auto_pad` other than VALID")
 def _deconvolution(c: Call) -> Lifted:
     weight = c.shape(1)
     if weight is None or None in weight or len(weight) not in (3, 4, 5) or not c.is_plain():
@@ -90,7 +90,12 @@ def _deconvolution(c: Call) -> Lifted:
     return c.make("Deconvolution", [c.entry(i) for i in range(3 if c.has(2) else 2)], attrs)
 
 
-@rule("MaxPool", "AveragePool")
+@rule(
+    "MaxPool",
+    "AveragePool",
+    stays="dilations; `ceil_mode` with padding or with strides beyond the window; means that do not count uneven "
+    "padding; a second output",
+)
 def _pooling(c: Call) -> Lifted:
     kernel = c.attr("kernel_shape")
     rank = len(kernel)
@@ -124,7 +129,7 @@ def _pooling(c: Call) -> Lifted:
     return c.make("Pooling", [entry], attrs)
 
 
-@rule("GlobalMaxPool", "GlobalAveragePool")
+@rule("GlobalMaxPool", "GlobalAveragePool", stays="more than 3 spatial axes")
 def _global_pooling(c: Call) -> Lifted:
     shape = c.shape(0)
     if shape is None or not 3 <= len(shape) <= 5 or not c.is_plain(0):
@@ -137,7 +142,7 @@ def _global_pooling(c: Call) -> Lifted:
     return c.make("Pooling", [c.entry(0)], attrs)
 
 
-@rule("Resize")
+@rule("Resize", stays="scales that are no whole numbers, cubic, antialiased or cropped; ranks other than 4")
 def _resize(c: Call) -> Lifted:
     shape = c.shape(0)
     if shape is None or len(shape) != 4 or not c.is_plain(0) or c.attr("antialias", 0) or c.attr("axes") is not None:
@@ -189,7 +194,7 @@ def _repeated(c: Call, by: Sequence[float], place: str) -> Lifted:
     return entry
 
 
-@rule("LRN")
+@rule("LRN", stays="even sizes, ranks other than 4")
 def _local_response(c: Call) -> Lifted:
     shape = c.shape(0)
     if shape is None or len(shape) != 4 or not c.is_plain(0) or c.attr("size") % 2 == 0:
