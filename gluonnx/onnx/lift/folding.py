@@ -113,7 +113,7 @@ def _skeleton(model: ModelProto, told: dict[str, Sizes], types: dict[str, int], 
 
 def _text(size: Dim, symbols: dict[str, Dim]) -> int | str:
     if isinstance(size, Size):
-        text = repr(size)
+        text = repr(size) if size == Size.named(repr(size)) else f"={size!r}"  # apart from names that models have
         symbols[text] = size
         return text
     return size
