@@ -56,11 +56,12 @@ class Folded:
     types: dict[str, int] = field(default_factory=dict)
 
 
-def fold(model: ModelProto) -> Folded:
+def fold(model: ModelProto, arrays: Mapping[str, Array] | None = None) -> Folded:
     """Put constants in place of the nodes of a model's graph that only shapes and constants decide.
 
     Args:
         model: A prepared model; nodes that are constants become Constant nodes.
+        arrays: Values of initializers that are not inside, by name; in the model they are inputs.
     """
     symbols: dict[str, Dim] = {}
     told: dict[str, Sizes] = {}
@@ -68,7 +69,7 @@ def fold(model: ModelProto) -> Folded:
     for _ in range(ROUNDS):
         inferred = onnx.shape_inference.infer_shapes(_skeleton(model, told, types, symbols), data_prop=True)
         types |= {i.name: i.type.tensor_type.elem_type for i in inferred.graph.value_info}
-        work = _Fold(model, _shapes(inferred.graph, symbols), types)
+        work = _Fold(model, _shapes(inferred.graph, symbols), types, arrays or {})
         work.run()
         new = work.learnt()
         if all(told.get(n) == s for n, s in new.items()) and not work.has_inlined:
@@ -148,11 +149,13 @@ class _Fold:
         has_inlined: Whether nodes of a branch have taken the place of an If, of which shape inference is to tell.
     """
 
-    def __init__(self, model: ModelProto, shapes: dict[str, Sizes], types: Mapping[str, int]) -> None:
+    def __init__(
+        self, model: ModelProto, shapes: dict[str, Sizes], types: Mapping[str, int], arrays: Mapping[str, Array]
+    ) -> None:
         self.graph = model.graph
         self.found = Folded(shapes)
-        self.constants: dict[str, Array | TensorProto] = {}
-        self.weights: set[str] = set()
+        self.constants: dict[str, Array | TensorProto] = dict(arrays)
+        self.weights: set[str] = {n for n, a in arrays.items() if a.dtype.kind not in "iub"}
         self.packed = _packed(model.graph)
         self.derived: dict[str, None] = {}
         self.has_inlined = False

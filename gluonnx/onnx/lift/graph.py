@@ -52,21 +52,24 @@ class LiftedModel:
     kept: dict[str, int]
 
 
-def lift(model: ModelProto, where: str = "model", *, keep_all: bool = False) -> LiftedModel:
+def lift(
+    model: ModelProto, where: str = "model", *, keep_all: bool = False, arrays: Mapping[str, Array] | None = None
+) -> LiftedModel:
     """Make a graph of a foreign ONNX model.
 
     Args:
-        model: The model, its tensors inside; it is changed.
+        model: The model; it is changed.
         where: Names the model in messages.
+        arrays: Values of initializers that are not inside, by name; in the model they are inputs.
         keep_all: Keep every operator as ONNX's, also where an MXNet operator means the same.
 
     Raises:
         FormatError: Not valid ONNX, or with operators or types that there is nothing for.
     """
     model = prepare(model, where)
-    lifter = _Lifter(where, keep_all)
+    lifter = _Lifter(where, keep_all, arrays or {})
     try:
-        return lifter.run(model.graph, Folded() if keep_all else fold(model))
+        return lifter.run(model.graph, Folded() if keep_all else fold(model, arrays or {}))
     except MXNetError as err:
         if isinstance(err, FormatError):
             raise
@@ -101,9 +104,10 @@ class Scope:
 
 
 class _Lifter:
-    def __init__(self, where: str, keep_all: bool) -> None:
+    def __init__(self, where: str, keep_all: bool, arrays: Mapping[str, Array]) -> None:
         self.where = where
         self.keep_all = keep_all
+        self.arrays = arrays
         self.parameters: dict[str, Array] = {}
         self.folded = Folded()
         self.names: set[str] = set()
@@ -118,6 +122,8 @@ class _Lifter:
         self.used |= {o.name for g in graphs_of(graph) for o in g.output}
         self.outputs = {o.name for o in graph.output}
         self._describe(graph, scope)
+        for name, array in self.arrays.items():
+            self._constant(scope, name, array)
         for name, sizes in folded.shapes.items():
             scope.sizes[name] = sizes
             scope.shapes[name] = tuple(d if isinstance(d, int) else None for d in sizes)
