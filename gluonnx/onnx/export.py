@@ -223,7 +223,9 @@ class ReferenceGraph:
         self._dtypes = dict(zip(model.input_names, input_dtypes, strict=True))
         self._names = [*model.input_names, *self._parameters, *self._unread]
         specs = [
-            InputSpec(name, dtype, tuple(shape), model.is_batched(name), None, model.open_axes.get(name, ()))
+            InputSpec(
+                name, dtype, tuple(shape), model.batch_axes.get(name, ()), None, model.open_axes.get(name, ())
+            )
             for name, shape, dtype in zip(model.input_names, input_shapes, input_dtypes, strict=True)
         ]
         self.reference = self.reference_of(heads)
@@ -248,10 +250,12 @@ class ReferenceGraph:
             with torch.no_grad():
                 outputs, _ = function([values[n] for n in self._names], generator=lambda _: generator)
         except InputError as err:
-            sizes = [len(a) for a, s in zip(inputs, self.specs, strict=True) if s.is_batched]
+            sizes = [
+                a.shape[s.batch_axes[0]] for a, s in zip(inputs, self.specs, strict=True) if s.batch_axes
+            ]
             if not sizes and not self._model.open_axes:
                 raise
-            if any(a.shape[1:] != s.shape[1:] for a, s in zip(inputs, self.specs, strict=True)):
+            if any(a.shape[k] != s.shape[k] for a, s in zip(inputs, self.specs, strict=True) for k in s.open_axes):
                 raise LoweringError(
                     f"{self._model.proto.graph.name}: the open axes are not free: expected a graph for any size of "
                     f"them, got one that does not take inputs of {', '.join(str(a.shape) for a in inputs)}: {err} "

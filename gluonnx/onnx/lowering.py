@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 from onnx import ModelProto, helper
 
@@ -11,7 +11,8 @@ from gluonnx._version import __version__
 from gluonnx.attribute import SUBGRAPH_MARK
 from gluonnx.errors import FixedBatchError, GraphError, InputError, LoweringError, ParameterError
 from gluonnx.onnx.arrays import Array, as_array, dtype_name
-from gluonnx.onnx.builder import BATCH, IR_VERSION, Call, GraphValue, ModelBuilder, Shapes, live_calls
+from gluonnx.onnx.axes import Axes, declared_axes, open_axes
+from gluonnx.onnx.builder import IR_VERSION, Call, GraphValue, ModelBuilder, Shapes, live_calls
 from gluonnx.onnx.model import LoweredModel
 from gluonnx.ops.builder import Value
 from gluonnx.ops.table import Wiring
@@ -24,9 +25,6 @@ PRODUCER = "gluonnx"
 _PROBES = (11, 13, 17, 19, 23, 29, 31, 37)
 """Batch sizes to try; one that is no other dimension of the inputs."""
 _FIXED_BATCH = "{}: the batch axis is fixed"
-
-Axes: TypeAlias = Mapping[str, Mapping[int, str]]
-"""Names of axes, by input and axis."""
 
 
 def lower(
@@ -45,8 +43,8 @@ def lower(
 ) -> LoweredModel:
     """Lower a graph to ONNX, at inference.
 
-    The batch axis is axis 0 of the first input, and of every other input that has the same size there; a graph whose
-    first input is a scalar has none. Variables that are neither inputs nor parameters may be there as long as the
+    The batch axis is axis 0 of the first input; `gluonnx.onnx.axes.open_axes` tells which axes of other inputs are. A
+    graph whose first input is a scalar has none. Variables that are neither inputs nor parameters may be there as long as the
     outputs do not depend on them (labels of losses).
 
     Args:
@@ -137,7 +135,9 @@ class _Lowering:
         }
         _check_names(name, input_names, self.parameters, output_names, len(self.heads))
         self.output_names = output_names
-        self.axes, self.batch_name = open_axes(name, self.shapes, dynamic_batch, dynamic_axes)
+        self.axes, self.batch_name = open_axes(
+            name, self.shapes, dynamic_batch, dynamic_axes, declared_axes(heads)
+        )
         self.probes = _probes(self.shapes, self.parameters, self.axes, self.batch_name)
         self.batch = self.probes.get(self.batch_name)
         self.scope = _Scope(self._infer())
@@ -192,7 +192,11 @@ class _Lowering:
             drawn_names=tuple(v.final_name for v in self.drawn),
             output_names=tuple(v.final_name for v in outputs),
             is_batch_dynamic=self.batch is not None,
-            batched=frozenset(n for n, axes in self.axes.items() if self.batch and axes.get(0) == self.batch_name),
+            batch_axes={
+                n: found
+                for n, axes in self.axes.items()
+                if self.batch and (found := tuple(a for a, axis in sorted(axes.items()) if axis == self.batch_name))
+            },
             open_axes={
                 n: opened
                 for n, axes in self.axes.items()
@@ -484,44 +488,6 @@ def _check_names(
         raise GraphError(f"{where}: wrong number of output names: expected {heads}, got {len(outputs)}.")
     if clash := [n for n in outputs if n in inputs or n in parameters or list(outputs).count(n) > 1]:
         raise GraphError(f"{where}: output names clash: expected names of their own, got {', '.join(clash)}.")
-
-
-def open_axes(
-    where: str, shapes: Mapping[str, Shape], dynamic_batch: bool, requested: Axes
-) -> tuple[dict[str, dict[int, str]], str]:
-    """Return the names of the open axes by input and axis, and the name of the batch axis.
-
-    Raises:
-        GraphError: A requested axis is none of an input, or axes of one name have several sizes.
-    """
-    first = next(iter(shapes), "")
-    batch_name = requested.get(first, {}).get(0, BATCH)
-    axes: dict[str, dict[int, str]] = {n: {} for n in shapes}
-    if dynamic_batch and shapes.get(first):
-        for name, shape in shapes.items():
-            if shape and shape[0] == shapes[first][0]:
-                axes[name][0] = batch_name
-    sizes: dict[str, tuple[str, int]] = {}
-    for name, wanted in requested.items():
-        if name not in shapes:
-            raise GraphError(
-                f"{where}: dynamic_axes of another input: expected one of {', '.join(shapes)}, got {name!r}."
-            )
-        for axis, axis_name in wanted.items():
-            if not -len(shapes[name]) <= axis < len(shapes[name]):
-                raise GraphError(
-                    f"{where}: dynamic_axes of `{name}`: expected an axis of {shapes[name]}, got axis={axis}."
-                )
-            axes[name][axis % len(shapes[name])] = axis_name
-    for name, named in axes.items():
-        for axis, axis_name in named.items():
-            other, size = sizes.setdefault(axis_name, (name, shapes[name][axis]))
-            if size != shapes[name][axis]:
-                raise GraphError(
-                    f"{where}: dynamic axis `{axis_name}` has two sizes: expected one, got {size} in `{other}` and "
-                    f"{shapes[name][axis]} in `{name}`. Give them different names."
-                )
-    return axes, batch_name
 
 
 def _probes(

@@ -104,7 +104,7 @@ def check_record(text: str, run: Callable[[Mapping[str, Array]], Mapping[str, Ar
     try:
         record = json.loads(text)
         specs = [
-            InputSpec(i["name"], BY_NAME[i["dtype"]].name, tuple(i["shape"]), False, i["values"] and tuple(i["values"]))
+            InputSpec(i["name"], BY_NAME[i["dtype"]].name, tuple(i["shape"]), (), i["values"] and tuple(i["values"]))
             for i in record["inputs"]
         ]
         feeds = {s.name: a for s, a in zip(specs, seeded_arrays(specs, int(record["seed"]), 1), strict=True)}

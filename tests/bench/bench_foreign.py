@@ -225,7 +225,13 @@ def _cut(net: Any, data: list[Any]) -> float:
     candidates = [
         k for k, (node, _) in enumerate(internals._heads) if node.op is not None and node.op.name != "_onnx.Constant"
     ]
-    part = mx.gluon.SymbolBlock(internals[candidates[len(candidates) // 2]], net._graph_inputs, net.collect_params())
+    head = internals[candidates[len(candidates) // 2]]
+    read = set(head.list_inputs())
+    kept = [k for k, s in enumerate(net._graph_inputs) if s.name in read]
+    if not kept:
+        return 0.0  # of constants alone
+    part = mx.gluon.SymbolBlock(head, [net._graph_inputs[k] for k in kept], net.collect_params())
+    data = [data[k] for k in kept]
     plain = _arrays(part(*data))
     part.hybridize()
     return _difference(_arrays(part(*data)), plain)

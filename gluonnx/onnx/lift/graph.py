@@ -9,6 +9,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 
 from gluonnx.errors import FormatError, MXNetError
 from gluonnx.onnx.arrays import Array
+from gluonnx.onnx.axes import KEY, encode_axes
 from gluonnx.onnx.lift.reading import prepare
 from gluonnx.onnx.lift.rules import RULES
 from gluonnx.ops.dtypes import BY_NAME, BY_NUMPY, BY_ONNX
@@ -105,7 +106,12 @@ class _Lifter:
         for info in inputs:
             self._check_type(info.name, info.type)
             dtype = scope.dtypes[info.name]
-            node = Node(None, info.name, annotations={"__dtype__": str(BY_NAME[dtype].flag)})
+            notes = {"__dtype__": str(BY_NAME[dtype].flag)}
+            if info.type.tensor_type.HasField("shape"):
+                notes[KEY] = encode_axes(
+                    [None if d.dim_value > 0 else d.dim_param for d in info.type.tensor_type.shape.dim]
+                )
+            node = Node(None, info.name, annotations=notes)
             self.names.add(info.name)
             scope.entries[info.name] = (node, 0)
         for output in graph.output:
