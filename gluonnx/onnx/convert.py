@@ -16,7 +16,7 @@ from gluonnx.formats import FileSet, read_params, read_safetensors, serialize_pa
 from gluonnx.onnx.arrays import Array
 from gluonnx.onnx.builder import BATCH
 from gluonnx.onnx.export import export_graph
-from gluonnx.onnx.files import read_external, read_model
+from gluonnx.onnx.files import load_nested, read_external, read_model
 from gluonnx.onnx.lift import lift
 from gluonnx.onnx.metadata import Restored, restore
 from gluonnx.onnx.options import ExportOptions
@@ -215,7 +215,7 @@ def read_graph(path: str | os.PathLike[str]) -> ReadGraph:
         return ReadGraph(
             load_json(restored.symbol_json), restored.input_names, restored.parameters, restored.symbol_json
         )
-    lifted = lift(read_model(path), str(path))
+    lifted = lift(load_nested(path, model), str(path), read=lambda tensor: read_external(path, tensor))
     return ReadGraph(Symbol(lifted.heads), lifted.input_names, lifted.parameters, kept=lifted.kept)
 
 

@@ -120,17 +120,38 @@ def read_model(path: str | os.PathLike[str], *, load_external: bool = True) -> M
         raise FormatError(f"{path}: not an ONNX model: expected one, got {got}. Check where it came from.")
     if (field := _undecoded(model)) is not None:
         raise FormatError(f"{path}: damaged: expected UTF-8 text in field `{field}`, got other bytes. Copy it again.")
-    functions = (tensor for function in model.functions for tensor in _tensors_of(function.node))
-    for tensor in itertools.chain(_tensors(model.graph), functions):
-        if load_external and tensor.data_location == TensorProto.EXTERNAL:
+    if load_external:
+        _load(path, itertools.chain(model.graph.initializer, _nested(model)))
+    return model
+
+
+def load_nested(path: str | os.PathLike[str], model: ModelProto) -> ModelProto:
+    """Put the tensors that lie in other files into a model, all but the graph's initializers, and return it.
+
+    Raises:
+        FormatError: As `read_model`.
+        FileAccessError: As `read_model`.
+    """
+    _load(Path(path), _nested(model))
+    return model
+
+
+def _load(path: Path, tensors: Iterable[TensorProto]) -> None:
+    for tensor in tensors:
+        if tensor.data_location == TensorProto.EXTERNAL:
             tensor.raw_data = _external_array(path, tensor, np.dtype(np.uint8), None).tobytes()
             tensor.ClearField("external_data")
             tensor.data_location = TensorProto.DEFAULT
-    return model
 
 
 def _undecoded(message: Message) -> str | None:
     """Name a text field that is no UTF-8; protobuf gives bytes for it."""
+    if isinstance(message, TensorProto):
+        # Listing its fields would copy its values.
+        if isinstance(message.name, bytes) or isinstance(message.doc_string, bytes):
+            return TensorProto.DESCRIPTOR.full_name
+        inner: Iterable[Message] = (*message.external_data, *message.metadata_props)
+        return next((found for item in inner if (found := _undecoded(item)) is not None), None)
     for field, value in message.ListFields():
         for item in value if field.is_repeated else (value,):
             if field.type == field.TYPE_STRING and isinstance(item, bytes):
@@ -138,6 +159,15 @@ def _undecoded(message: Message) -> str | None:
             if field.type == field.TYPE_MESSAGE and (found := _undecoded(item)) is not None:
                 return found
     return None
+
+
+def _nested(model: ModelProto) -> Iterator[TensorProto]:
+    """Give every tensor of a model but the graph's dense initializers."""
+    for sparse in model.graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    yield from _tensors_of(model.graph.node)
+    for function in model.functions:
+        yield from _tensors_of(function.node)
 
 
 def _tensors(graph: GraphProto) -> Iterator[TensorProto]:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, helper, numpy_helper
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, helper
 
 from gluonnx.errors import FormatError, MXNetError
 from gluonnx.onnx.arrays import Array
 from gluonnx.onnx.axes import KEY, encode_axes
 from gluonnx.onnx.lift.reading import prepare
 from gluonnx.onnx.lift.rules import RULES
+from gluonnx.onnx.lift.weights import Read, take_large, to_array
 from gluonnx.ops.dtypes import BY_NAME, BY_NUMPY, BY_ONNX
 from gluonnx.ops.foreign import foreign_operator
 from gluonnx.ops.foreign.table import COUNT_KEY, MASK_KEY, SUBGRAPHS, TYPES_KEY, WIRING_KEY, encode
@@ -46,21 +47,25 @@ class LiftedModel:
     kept: dict[str, int]
 
 
-def lift(model: ModelProto, where: str = "model", *, keep_all: bool = False) -> LiftedModel:
+def lift(
+    model: ModelProto, where: str = "model", *, keep_all: bool = False, read: Read | None = None
+) -> LiftedModel:
     """Make a graph of a foreign ONNX model.
 
     Args:
-        model: The model, its tensors inside; it is changed.
+        model: The model; it is changed.
         where: Names the model in messages.
         keep_all: Keep every operator as ONNX's, also where an MXNet operator means the same.
+        read: Reads an initializer that lies in another file.
 
     Raises:
         FormatError: Not valid ONNX, or with operators or types that there is nothing for.
     """
+    weights = take_large(model.graph, where, read)
     model = prepare(model, where)
     lifter = _Lifter(where, keep_all)
     try:
-        return lifter.run(model.graph)
+        return lifter.run(model.graph, weights)
     except MXNetError as err:
         if isinstance(err, FormatError):
             raise
@@ -79,6 +84,7 @@ class Scope:
         dtypes: Canonical dtype names by name.
         outer: The scope around it.
         captured: Variables that stand for values of the scope around it, by name.
+        aliases: Constants that are another constant under a second name, such as weights that layers share.
     """
 
     def __init__(self, outer: "Scope | None" = None) -> None:
@@ -88,6 +94,11 @@ class Scope:
         self.dtypes: dict[str, str] = dict(outer.dtypes) if outer else {}
         self.outer = outer
         self.captured: dict[str, Node] = {}
+        self.aliases: dict[str, str] = dict(outer.aliases) if outer else {}
+
+    def source_of(self, name: str) -> str:
+        """Return the first name of a constant."""
+        return self.aliases.get(name, name)
 
 
 class _Lifter:
@@ -99,9 +110,11 @@ class _Lifter:
         self.names: set[str] = set()
         self.held: set[str] = set()
 
-    def run(self, graph: GraphProto) -> LiftedModel:
+    def run(self, graph: GraphProto, weights: Mapping[str, Array]) -> LiftedModel:
         scope = Scope()
         self._describe(graph, scope)
+        for name, array in weights.items():
+            self._constant(scope, name, array)
         inputs = [i for i in graph.input if i.name not in scope.constants]
         for info in inputs:
             self._check_type(info.name, info.type)
@@ -146,24 +159,7 @@ class _Lifter:
                         d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else None for d in tensor.shape.dim
                     )
         for tensor in graph.initializer:
-            self._constant(scope, tensor.name, self._array(tensor, tensor.name))
-
-    def _array(self, tensor: TensorProto, name: str) -> Array:
-        if tensor.data_type not in BY_ONNX:
-            kind = (
-                TensorProto.DataType.Name(tensor.data_type)
-                if tensor.data_type in TensorProto.DataType.values()
-                else "?"
-            )
-            raise FormatError(
-                f"{self.where}: `{name}` is no array of numbers: expected one of {', '.join(BY_NAME)}, got {kind}."
-            )
-        if tensor.data_location == TensorProto.EXTERNAL:
-            raise FormatError(
-                f"{self.where}: `{name}` lies in another file: expected its values in the model, got external data. "
-                "Read the model with gluonnx.onnx.read_model."
-            )
-        return np.asarray(numpy_helper.to_array(tensor))
+            self._constant(scope, tensor.name, to_array(tensor, self.where))
 
     def _constant(self, scope: Scope, name: str, array: Array) -> None:
         scope.constants[name] = array
@@ -176,6 +172,7 @@ class _Lifter:
                 self._constant(scope, node.output[0], self._constant_of(node))
             elif node.op_type == "Identity" and node.input[0] in scope.constants:
                 self._constant(scope, node.output[0], scope.constants[node.input[0]])
+                scope.aliases[node.output[0]] = scope.source_of(node.input[0])
             else:
                 call = Call(self, scope, node)
                 found = None if self.keep_all or scope.outer is not None else self._rule(call)
@@ -189,7 +186,7 @@ class _Lifter:
         value = helper.get_attribute_value(attribute)
         match attribute.name:
             case "value":
-                return self._array(value, node.output[0])
+                return to_array(value, self.where, name=node.output[0])
             case "value_float" | "value_floats":
                 return np.array(value, dtype=np.float32)
             case "value_int" | "value_ints":
@@ -210,6 +207,7 @@ class _Lifter:
             name: The ONNX value.
             as_value: Whether its values decide shapes, so that it is part of the graph.
         """
+        name = scope.source_of(name)
         found = scope.entries.get(name)
         if found is not None:
             return found
@@ -318,7 +316,7 @@ class _Lifter:
         value = helper.get_attribute_value(attribute)
         match attribute.type:
             case AttributeProto.TENSOR:
-                return encode(self._array(value, node.output[0]))
+                return encode(to_array(value, self.where, name=node.output[0]))
             case AttributeProto.STRING:
                 return encode(value.decode())
             case AttributeProto.STRINGS:
@@ -418,9 +416,10 @@ class Call:
 
     def hold(self, names: Sequence[str]) -> bool:
         """Take constants as the state of this node; False if another node holds one of them."""
-        if self._lifter.held & set(names):
+        sources = {self.scope.source_of(n) for n in names}
+        if self._lifter.held & sources or len(sources) < len(names):
             return False
-        self._lifter.held.update(names)
+        self._lifter.held.update(sources)
         return True
 
     def make(self, op: str, inputs: Sequence[Entry], attrs: Mapping[str, Any], label: str = "") -> Entry:
