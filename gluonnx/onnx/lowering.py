@@ -3,8 +3,9 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
+import torch
 from onnx import ModelProto, helper
 
 from gluonnx._version import __version__
@@ -18,7 +19,7 @@ from gluonnx.ops.builder import Value
 from gluonnx.ops.table import Wiring
 from gluonnx.symbol.bodies import wired
 from gluonnx.symbol.graph import Entry, Node, Subgraph, draws, topological
-from gluonnx.symbol.inference import Inference, Shape, infer, wanted_shape
+from gluonnx.symbol.inference import Inference, Shape, chosen_branch, infer, wanted_shape
 from gluonnx.symbol.partial import UNKNOWN
 
 PRODUCER = "gluonnx"
@@ -86,6 +87,10 @@ def lower(
     ).run()
 
 
+_Known: TypeAlias = tuple[torch.Tensor | None, torch.Tensor | None]
+"""The small array that a value is at each of the two probes, as far as it follows from shapes."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Scope:
     """What is known of the nodes of one graph: the model's, or a subgraph's.
@@ -103,6 +108,11 @@ class _Scope:
         first, second = self.inferences
         a, b, dtype = first.shape(entry), second.shape(entry), first.dtype(entry)
         return None if a is None or b is None or dtype is None else (dtype, (a, b))
+
+    def values_of(self, entry: Entry) -> _Known:
+        """The array that an entry is known to be at each probe, None if unknown."""
+        first, second = (inference.values.get((id(entry[0]), entry[1])) for inference in self.inferences)
+        return first, second
 
 
 class _Lowering:
@@ -288,10 +298,14 @@ class _Lowering:
             refused = self.builder.refuse(inputs, node.output_count)
             given: tuple[GraphValue, ...] = ()
             try:
-                bodies = [_Body(self, *pair) for pair in wired(node)]
-                given = self._lower_open(node, scope) or node.op.lower(
-                    self.builder, inputs, {**node.typed, "bodies": bodies}
-                )
+                known = [scope.values_of(entry) for entry in node.inputs]
+                bodies = [_Body(self, *pair, known) for pair in wired(node)]
+                if bodies and (branch := self._only_branch(node, scope)) is not None:
+                    given = bodies[branch]([inputs[p] for p in bodies[branch].wiring.inputs])
+                else:
+                    given = self._lower_open(node, scope) or node.op.lower(
+                        self.builder, inputs, {**node.typed, "bodies": bodies}
+                    )
                 for index, value in enumerate(given):
                     self._bind(node, index, value, scope)
             except LoweringError as err:
@@ -311,6 +325,11 @@ class _Lowering:
             found = scope.found((node, index))
             if found is not None:
                 value.settle(*found)
+
+    def _only_branch(self, node: Node, scope: _Scope) -> int | None:
+        """Return which subgraph of a branching operator runs whatever the open axes are, None if that is not known."""
+        first, second = ((chosen_branch(node, v)) for v in scope.values_of(node.inputs[0]))
+        return first if first == second else None
 
     def _lower_open(self, node: Node, scope: _Scope) -> tuple[GraphValue, ...]:
         """Lower an operator whose `shape` the operators after it decide; () if it is not one.
@@ -368,8 +387,15 @@ class _Lowering:
     def _refuse(self, node: Node, call: Call | None, reason: str) -> None:
         self.errors[id(call)] = f"{_label(node)}: {reason}"
 
-    def lower_subgraph(self, subgraph: Subgraph, inputs: Sequence[GraphValue]) -> tuple[GraphValue, ...]:
+    def lower_subgraph(
+        self, subgraph: Subgraph, inputs: Sequence[GraphValue], known: Sequence[_Known]
+    ) -> tuple[GraphValue, ...]:
         """Add the nodes of a subgraph, which reads these values, and return its outputs.
+
+        Args:
+            subgraph: The graph.
+            inputs: What its variables are.
+            known: The arrays that they are known to be, at each probe.
 
         Raises:
             LoweringError: The outputs need operators that ONNX cannot express; names them.
@@ -381,8 +407,16 @@ class _Lowering:
             {name: tuple(UNKNOWN if d is None else d for d in value.shapes[probe]) for name, value in told.items()}
             for probe in (0, 1)
         ]
-        first = infer(subgraph.heads, shapes[0], dtypes)
-        scope = _Scope((first, first if shapes[0] == shapes[1] else infer(subgraph.heads, shapes[1], dtypes)))
+        found: list[Inference] = []
+        for probe in (0, 1):
+            arrays = {n: k[probe] for n, k in zip(subgraph.input_names, known, strict=True)}
+            values = {n: a for n, a in arrays.items() if a is not None}
+            try:
+                found.append(infer(subgraph.heads, shapes[probe], dtypes, values=values))
+            except InputError:
+                # A branch for other inputs than these, which does not run.
+                found.append(infer(subgraph.heads, {}, dtypes))
+        scope = _Scope((found[0], found[1]))
         for node in topological(subgraph.heads):
             if node.is_variable:
                 scope.values[id(node), 0] = given[node.name]
@@ -454,13 +488,14 @@ class _Lowering:
 class _Body:
     """A subgraph as its operator's lowering calls it (`gluonnx.ops.builder.LoweredBody`)."""
 
-    def __init__(self, lowering: _Lowering, subgraph: Subgraph, wiring: Wiring) -> None:
+    def __init__(self, lowering: _Lowering, subgraph: Subgraph, wiring: Wiring, known: Sequence[_Known]) -> None:
         self.wiring = wiring
         self._lowering = lowering
         self._subgraph = subgraph
+        self._known = [known[p] if p >= 0 else (None, None) for p in wiring.inputs]
 
     def __call__(self, values: Sequence[GraphValue]) -> tuple[GraphValue, ...]:
-        return self._lowering.lower_subgraph(self._subgraph, values)
+        return self._lowering.lower_subgraph(self._subgraph, values, self._known)
 
 
 def _variables(where: str, nodes: Sequence[Node]) -> list[str]:
