@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import torch
-from onnx import ModelProto, helper
+from onnx import GraphProto, ModelProto, helper
 
 from gluonnx._version import __version__
 from gluonnx.attribute import SUBGRAPH_MARK
@@ -145,9 +145,8 @@ class _Lowering:
         }
         _check_names(name, input_names, self.parameters, output_names, len(self.heads))
         self.output_names = output_names
-        self.axes, self.batch_name = open_axes(
-            name, self.shapes, dynamic_batch, dynamic_axes, declared_axes(heads)
-        )
+        self.declared = declared_axes(heads)
+        self.axes, self.batch_name = open_axes(name, self.shapes, dynamic_batch, dynamic_axes, self.declared)
         self.probes = _probes(self.shapes, self.parameters, self.axes, self.batch_name)
         self.batch = self.probes.get(self.batch_name)
         self.scope = _Scope(self._infer())
@@ -161,6 +160,7 @@ class _Lowering:
         self.named: dict[tuple[int, int], str] = {}
         self.missing: dict[int, str] = {}
         self.errors: dict[int, str] = {}
+        self.has_other_branches = False
 
     def run(self) -> LoweredModel:
         for name, shape in self.shapes.items():
@@ -192,6 +192,8 @@ class _Lowering:
         graph = self.builder.graph(self.name, [*self.inputs.values(), *live.values(), *self.drawn], outputs)
         proto = ModelProto(ir_version=IR_VERSION, producer_name=PRODUCER, producer_version=__version__, graph=graph)
         proto.opset_import.append(helper.make_opsetid("", self.builder.needed_opset))
+        if self.has_other_branches:
+            self._forget_sizes(graph)
         frozen = {} if self.live_parameters else self.parameters
         return LoweredModel(
             proto,
@@ -213,6 +215,16 @@ class _Lowering:
                 if (opened := tuple(a for a, axis in sorted(axes.items()) if axis != self.batch_name))
             },
         )
+
+    def _forget_sizes(self, graph: GraphProto) -> None:
+        """Leave the axes that a foreign file left open without a size in the file too.
+
+        From a size, ONNX Runtime would infer shapes in a branch that is not for that size, and refuse the model.
+        """
+        for info in graph.input:
+            for dim, said in zip(info.type.tensor_type.shape.dim, self.declared.get(info.name, ()), strict=False):
+                if said is not None and dim.HasField("dim_value"):
+                    dim.Clear()
 
     # Shapes -----------------------------------------------------------------------------------------------------------
 
@@ -415,6 +427,7 @@ class _Lowering:
                 found.append(infer(subgraph.heads, shapes[probe], dtypes, values=values))
             except InputError:
                 # A branch for other inputs than these, which does not run.
+                self.has_other_branches = True
                 found.append(infer(subgraph.heads, {}, dtypes))
         scope = _Scope((found[0], found[1]))
         for node in topological(subgraph.heads):
