@@ -193,7 +193,7 @@ class _Lowering:
         proto = ModelProto(ir_version=IR_VERSION, producer_name=PRODUCER, producer_version=__version__, graph=graph)
         proto.opset_import.append(helper.make_opsetid("", self.builder.needed_opset))
         if self.has_other_branches:
-            self._forget_sizes(graph)
+            self._forget_sizes(proto.graph)
         frozen = {} if self.live_parameters else self.parameters
         return LoweredModel(
             proto,
