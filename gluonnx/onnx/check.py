@@ -15,6 +15,7 @@ from gluonnx_runtime import Session, SessionError
 
 from gluonnx.errors import ExportError
 from gluonnx.onnx.arrays import Array
+from gluonnx.onnx.leeway import NONE, QUANTIZED_TOLERANCE, Leeway
 from gluonnx.onnx.model import LoweredModel
 from gluonnx.onnx.samples import InputSpec, resized_samples, seeded_arrays
 
@@ -50,6 +51,8 @@ def prove(
     seed: int = 0,
     exact: Reference | None = None,
     drawn: Sequence[bool] = (),
+    allowed: Sequence[Leeway] = (),
+    plain: Session | None = None,
 ) -> None:
     """Raise unless the model is sound and computes what the reference computes.
 
@@ -65,6 +68,9 @@ def prove(
         seed: Seed of the inputs.
         exact: The outputs in double precision, for any batch size.
         drawn: Which outputs depend on random draws: of those only dtype, shape and that they are finite is compared.
+        allowed: What else is no error, for each output.
+        plain: For a graph that rounds to integers: a session that runs the model as ONNX defines it, without integer
+            kernels. It is held to the tolerance, and the one that ships to a wider one.
 
     Raises:
         ExportError: The model is not valid ONNX, ONNX Runtime refuses it, or an output differs.
@@ -79,15 +85,24 @@ def prove(
         batch, scale = batches[step % len(batches)], scales[step % len(scales)]
         inputs = inputs_at(specs, batch, sample_inputs, seed, scale)
         expected = reference(inputs)
+        feeds = dict(zip(model.input_names, inputs, strict=True))
         try:
-            got = session.run(dict(zip(model.input_names, inputs, strict=True)))
+            got = session.run(feeds)
+            unfused = None if plain is None else plain.run(feeds)
         except SessionError as err:
             raise ExportError(
                 f"{model.proto.graph.name}: ONNX Runtime fails at batch size {batch}: expected outputs, got {err}"
             ) from err
         kinds = drawn or [False] * len(expected)
         for position, (name, wanted, is_drawn) in enumerate(zip(model.output_names, expected, kinds, strict=True)):
-            fault = (difference_in_form if is_drawn else difference)(got[name], wanted)
+            leeway = allowed[position] if allowed else NONE
+            if is_drawn:
+                fault = difference_in_form(got[name], wanted)
+            elif unfused is not None and leeway.is_quantized:
+                fault = difference(unfused[name], wanted, leeway)
+                fault = fault or difference(got[name], wanted, leeway, QUANTIZED_TOLERANCE)
+            else:
+                fault = difference(got[name], wanted, leeway)
             if fault is not None and not is_drawn and exact is not None:
                 fault = None if _is_as_close(got[name], wanted, exact(inputs)[position]) else fault
             if fault is not None:
@@ -153,28 +168,49 @@ def check_structure(model: LoweredModel) -> None:
         ) from err
 
 
-def open_session(model: LoweredModel, source: Path | bytes | None = None, *, is_large: bool = False) -> Session:
+def open_session(
+    model: LoweredModel, source: Path | bytes | None = None, *, is_large: bool = False, is_plain: bool = False
+) -> Session:
     """Return a session on the CPU, at the optimization level that ships.
 
     Args:
         model: Names the model in messages.
         source: A file, or its bytes; the model itself if None.
         is_large: Run the weights as they lie in their file, without a second, packed copy.
+        is_plain: Run quantized operators as ONNX defines them, without integer kernels.
 
     Raises:
         ExportError: ONNX Runtime refuses the model.
     """
     try:
-        return Session(model.serialize() if source is None else source, device="cpu", prepacking=not is_large)
+        return Session(
+            model.serialize() if source is None else source,
+            device="cpu",
+            prepacking=not is_large,
+            optimization="basic" if is_plain else "all",
+        )
     except SessionError as err:
         raise ExportError(f"{model.proto.graph.name}: ONNX Runtime refuses the model: {err}") from err
 
 
-def difference(got: Array, expected: Array) -> str | None:
-    """Return in words how an output differs from what it should be, None if it does not."""
+def difference(
+    got: Array, expected: Array, leeway: Leeway = NONE, tolerance: float | None = None
+) -> str | None:
+    """Return in words how an output differs from what it should be, None if it does not.
+
+    Args:
+        got: The output.
+        expected: What it should be.
+        leeway: What is no error.
+        tolerance: Largest difference relative to the largest magnitude, instead of the dtype's.
+    """
     if got.dtype != expected.dtype or got.shape != expected.shape:
         return f"expected {expected.dtype} {expected.shape}, got {got.dtype} {got.shape}"
-    tolerance = TOLERANCE.get(expected.dtype.name)
+    plain = TOLERANCE.get(expected.dtype.name)
+    if plain is not None:
+        tolerance = max(plain, tolerance or 0.0, TOLERANCE.get(leeway.precision or "", 0.0))
+    elif leeway.is_quantized and tolerance is not None:
+        return None  # integers that follow from numbers that integer kernels round otherwise
     if tolerance is None:
         unequal = int((got != expected).sum())
         return f"expected equal values, got {unequal} of {got.size} different" if unequal else None
@@ -186,7 +222,7 @@ def difference(got: Array, expected: Array) -> str | None:
         return None
     scale = max(float(np.abs(b[finite]).max()), SMALLEST_SCALE)
     largest = float(np.abs(a[finite] - b[finite]).max())
-    if largest <= tolerance * scale:  # false for NaN too
+    if largest <= max(tolerance * scale, leeway.absolute):  # false for NaN too
         return None
     return f"largest difference {largest:.3g}, tolerance {tolerance * scale:.3g} ({tolerance:g} of {scale:.3g})"
 

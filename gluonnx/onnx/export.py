@@ -19,6 +19,7 @@ from gluonnx.onnx.draws import drawn_heads, prove_draws
 from gluonnx.onnx.exact import compute_exactly
 from gluonnx.onnx.files import needs_external_data, stage_external, stage_model, staged_external_name
 from gluonnx.onnx.labels import label_names, without_labels
+from gluonnx.onnx.leeway import leeways
 from gluonnx.onnx.lowering import lower
 from gluonnx.onnx.metadata import describe
 from gluonnx.onnx.model import ExternalData, LoweredModel
@@ -138,6 +139,8 @@ def _export(
     staged = stage_model(files, path, model, external)
     with _probe_file(files, path, staged, model, external) as source:
         session = open_session(model, source, is_large=external is not None)
+        is_quantized = any(w.is_quantized for w in graph.allowed)
+        plain = open_session(model, source, is_large=external is not None, is_plain=True) if is_quantized else None
     drawn = drawn_heads(heads)
     prove(
         model,
@@ -148,6 +151,8 @@ def _export(
         seed=seed,
         exact=graph.exact,
         drawn=drawn,
+        allowed=graph.allowed,
+        plain=plain,
     )
     if any(drawn):
 
@@ -235,7 +240,10 @@ class ReferenceGraph:
             FixedBatchError: The graph itself does not take this batch size.
             InputError: The same for a model whose batch size is fixed.
         """
-        self.specs = input_specs(heads, specs, self._infer({s.name: s.shape for s in specs}))
+        inference = self._infer({s.name: s.shape for s in specs})
+        self.specs = input_specs(heads, specs, inference)
+        self.allowed = leeways(heads, inference)
+        """What else than equal each output may be."""
 
     def reference_of(self, entries: Sequence[Entry]) -> Reference:
         """Return the function that computes some values of the graph, in its own precision; see `reference`."""
@@ -274,7 +282,7 @@ class ReferenceGraph:
 
     def record(self) -> tuple[str, int] | None:
         """Make the proof that travels with the model, and its seed; see `make_record`."""
-        return make_record(self.specs, self._model.output_names, self.reference, self.exact, drawn_heads(self._heads))
+        return make_record(self.specs, self._model.output_names, self.reference, self.exact, drawn_heads(self._heads), self.allowed)
 
     def _values(self, inputs: Sequence[Array]) -> dict[str, torch.Tensor]:
         values = {n: as_tensor(a) for n, a in zip(self._model.input_names, inputs, strict=True)}
