@@ -160,7 +160,11 @@ def check_structure(model: LoweredModel) -> None:
     skeleton = model.typed_skeleton()
     try:
         onnx.checker.check_model(skeleton, full_check=True)
-        onnx.shape_inference.infer_shapes(skeleton, check_type=True, strict_mode=True, data_prop=True)
+        try:
+            onnx.shape_inference.infer_shapes(skeleton, check_type=True, strict_mode=True, data_prop=True)
+        except onnx.shape_inference.InferenceError:
+            # onnx takes every array of rank 1 for a shape, and refuses two of different lengths.
+            onnx.shape_inference.infer_shapes(skeleton, check_type=True, strict_mode=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as err:
         raise ExportError(
             f"{model.proto.graph.name}: not valid ONNX: expected a model that onnx.checker accepts, got {err}. "

@@ -37,8 +37,8 @@ Arrays = dict[str, np.ndarray]
 
 TOLERANCE = 1e-4
 """Largest difference from ONNX Runtime, relative to the largest magnitude of an output."""
-SLOWEST_IMPORT = 3.0
-"""Longest import, as a multiple of `onnx.load` and making a session."""
+HALF_TOLERANCE = 1e-2
+HALVES = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
 STEP = 0.02
 """Part of the loss that a gradient step would take off a straight line."""
 MOST_HALVINGS = 16
@@ -81,6 +81,7 @@ class Result:
         import_s: Seconds of `SymbolBlock.imports`; `plain_s` of `onnx.load` and making a session.
         import_mib: Growth of the peak of memory of import and one hybridized call; `plain_mib` of load, session, call.
         call_ms: Milliseconds of a hybridized call; `plain_ms` of `InferenceSession.run`.
+        has_halves: Whether weights are of half precision; the tolerance is HALF_TOLERANCE then.
         notes: What did not work.
     """
 
@@ -101,6 +102,7 @@ class Result:
     plain_mib: float | None = None
     call_ms: float | None = None
     plain_ms: float | None = None
+    has_halves: bool = False
     notes: list[str] = field(default_factory=list)
 
     def row(self) -> str:
@@ -156,8 +158,12 @@ def measure(path: Path) -> Result:
     session = _session(path)
     expected = session.run(None, feeds)
     result.hybridized = attempt("hybridized", lambda: _difference(_arrays(net(*data)), expected))
-    result.eager = attempt("eager", lambda: _difference(_arrays(imperative(*data)), expected))
-    result.other_batch = attempt("other batch", lambda: _other_batch(path, session, feeds, names, net, imperative))
+    plain_session = _session(path, is_plain=True) if any("Quantize" in name for name in ops) else session
+    defined = plain_session.run(None, feeds)
+    result.eager = attempt("eager", lambda: _difference(_arrays(imperative(*data)), defined))
+    sessions = {net: session, imperative: plain_session}
+    result.other_batch = attempt("other batch", lambda: _other_batch(path, sessions, feeds, names))
+    result.has_halves = any(t.data_type in HALVES for t in onnx.load(path).graph.initializer)
     result.cut = attempt("cut", lambda: _cut(imperative, data))
     result.call_ms, result.plain_ms = attempt("times", lambda: _times(net, data, session, feeds)) or (None, None)
     attempt("export", lambda: _again(result, net, data, feeds, expected))
@@ -176,8 +182,11 @@ def _opset(path: Path) -> int:
     return next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
 
 
-def _session(path: Path | str) -> onnxruntime.InferenceSession:
+def _session(path: Path | str, *, is_plain: bool = False) -> onnxruntime.InferenceSession:
+    """Return a session with one thread; a plain one runs quantized operators as ONNX defines them."""
     options = onnxruntime.SessionOptions()
+    if is_plain:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -208,20 +217,22 @@ def _difference(outputs: list[np.ndarray], expected: list[Any]) -> float:
     return largest
 
 
-def _other_batch(
-    path: Path, session: onnxruntime.InferenceSession, feeds: Arrays, names: list[str], *nets: Any
-) -> float | None:
+def _other_batch(path: Path, sessions: Mapping[Any, Any], feeds: Arrays, names: list[str]) -> float | None:
+    """Largest difference of blocks from their sessions at another batch size, None if the model takes only one."""
     import gluonnx as mx
 
     more = repeated(path, feeds)
     if more is None:
         return None
-    try:
-        expected = session.run(None, more)
-    except Exception:
-        return None  # the model takes one batch size, whatever it says
+    largest = 0.0
     data = [mx.nd.array(more[n], dtype=more[n].dtype) for n in names]
-    return max(_difference(_arrays(net(*data)), expected) for net in nets)
+    for net, session in sessions.items():
+        try:
+            expected = session.run(None, more)
+        except Exception:
+            return None  # whatever its file says
+        largest = max(largest, _difference(_arrays(net(*data)), expected))
+    return largest
 
 
 def _cut(net: Any, data: list[Any]) -> float:
@@ -380,8 +391,9 @@ def is_good(found: Mapping[str, Any]) -> bool:
     """Whether all of a model that could be measured holds."""
     errors = [found[k] for k in ("eager", "hybridized", "other_batch", "cut", "again") if found[k] is not None]
     has_all = None not in (found["eager"], found["hybridized"], found["again"])
+    tolerance = HALF_TOLERANCE if found["has_halves"] else TOLERANCE
     lowers = found["loss"] is None or found["loss"] < 1
-    return has_all and max(errors) <= TOLERANCE and lowers and found["is_same"] is True and not found["notes"]
+    return has_all and max(errors) <= tolerance and lowers and found["is_same"] is True and not found["notes"]
 
 
 def main() -> int:

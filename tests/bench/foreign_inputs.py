@@ -28,8 +28,11 @@ KNOWN: dict[str, dict[str, tuple[int, ...] | int]] = {
     "ch_ppocr_mobile_v2.0_cls_mobile": LINE,
     "320n": {"images": (BATCH, 3, 320, 320)},
     "common": {"input1": (1, 1, 64, 160)},
+    "rxnmap": {"atoms": (1, 16), "neighbors": (1, 16), "distances": (1, 16, 16), "roles": (1, 16)},
 }
 """Shapes of inputs with open axes, and values of scalars, by the name of the file."""
+WHOLE = {"rxnmap": (1, 3)}
+"""Range of whole numbers [low, high) where 0 and 1 will not do."""
 
 
 def inputs_of(path: Path) -> Arrays:
@@ -41,20 +44,44 @@ def inputs_of(path: Path) -> Arrays:
     random = np.random.default_rng(0)
     known = KNOWN.get(path.stem, {})
     found: Arrays = {}
-    for name, shape, code in _inputs(path):
+    described = _inputs(path)
+    named: dict[str, int] = {}
+    low, high = WHOLE.get(path.stem, (0, 2))
+    for name, shape, code in described:
         dtype = helper.tensor_dtype_to_np_dtype(code)
         told = known.get(name)
         if isinstance(told, int):
             found[name] = np.array(told, dtype=dtype)
             continue
-        sizes = told or tuple(
-            d if isinstance(d, int) else BATCH if not k else OPEN_SIZE for k, d in enumerate(shape)
-        )
-        if dtype.kind == "f":
+        for axis, size in enumerate(shape):
+            if isinstance(size, str):
+                named.setdefault(size, BATCH if not axis else OPEN_SIZE)
+        sizes = told or tuple(d if isinstance(d, int) else named[d] for d in shape)
+        if sizes[-3:-2] == (3,) and len(sizes) == 4 and dtype.kind == "f":
+            found[name] = np.stack([_strokes(*sizes[1:], flip=bool(k % 2)) for k in range(sizes[0])]).astype(dtype)
+        elif dtype.kind == "f":
             found[name] = random.uniform(-1, 1, size=sizes).astype(dtype)
+        elif dtype.kind == "b":
+            found[name] = np.ones(sizes, dtype=dtype)  # nothing is masked
         else:
-            found[name] = random.integers(0, 2 if dtype.kind == "b" else 10, size=sizes).astype(dtype)
+            found[name] = random.integers(low, high, size=sizes).astype(dtype)
     return found
+
+
+def _strokes(channels: int, height: int, width: int, *, flip: bool) -> np.ndarray[Any, Any]:
+    """Lines of black strokes on white, which a text detector finds: noise tells it nothing."""
+    random = np.random.default_rng(0)
+    image = np.ones((height, width), dtype=np.float32)
+    for top in range(8, height - 16, 24):
+        for left in range(8, width - 10, 9):
+            for _ in range(3):
+                if random.random() < 0.5:
+                    x = left + int(random.integers(0, 6))
+                    image[top : top + 12, x : x + 2] = -1
+                else:
+                    y = top + int(random.integers(0, 10))
+                    image[y : y + 2, left : left + 7] = -1
+    return np.stack([image[:, ::-1] if flip else image] * channels)
 
 
 def repeated(path: Path, feeds: Arrays) -> Arrays | None:
@@ -85,6 +112,9 @@ def _inputs(path: Path) -> list[tuple[str, tuple[int | str, ...], int]]:
             continue
         tensor = info.type.tensor_type
         code = tensor.elem_type or TensorProto.FLOAT
-        dims = [d.dim_value if d.dim_value > 0 else d.dim_param or "?" for d in tensor.shape.dim]
+        dims = [
+            d.dim_value if d.dim_value > 0 else d.dim_param or ("?" if k == 0 else f"?{k}")
+            for k, d in enumerate(tensor.shape.dim)
+        ]
         found.append((info.name, tuple(dims), code))
     return found
