@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -137,7 +136,6 @@ def measure(path: Path) -> Result:
     result.operators, result.kept = len(ops), sum(name.startswith("_onnx.") for name in ops)
     names = [s.name for s in net._graph_inputs]
     data = [mx.nd.array(feeds[n], dtype=feeds[n].dtype) for n in names]
-    imperative = SymbolBlock.imports(path, names)
     net.hybridize()
 
     def attempt(label: str, work: Callable[[], Any]) -> Any:
@@ -155,6 +153,7 @@ def measure(path: Path) -> Result:
 
     attempt("first call", lambda: _arrays(net(*data)))
     result.import_mib = _peak_mib() - before
+    imperative = SymbolBlock.imports(path, names)
     session = _session(path)
     expected = session.run(None, feeds)
     result.hybridized = attempt("hybridized", lambda: _difference(_arrays(net(*data)), expected))
@@ -347,7 +346,9 @@ def plain(path: Path) -> dict[str, float]:
 
 
 def _peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MIB
+    """Return the peak of this process's memory since it began; `getrusage` would count what its parent had."""
+    line = next(t for t in Path("/proc/self/status").read_text().splitlines() if t.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024 / MIB
 
 
 def found_in(source: str, folder: Path) -> Iterator[tuple[str, Path]]:
@@ -411,11 +412,14 @@ def main() -> int:
         return 0
     kept: dict[str, Any] = json.loads(options.json.read_text()) if options.json and options.json.exists() else {}
     results: list[dict[str, Any]] = []
+    used: set[str] = set()
     print(f"| {' | '.join(HEADER)} |\n|{'---|' * len(HEADER)}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for source in options.sources:
             for label, path in found_in(source, Path(folder)):
                 name = f"{label}: {path.stem}"
+                name = name if name not in used else f"{label}: {path.parent.name}/{path.stem}"
+                used.add(name)
                 found = kept.get(name)
                 if found is None:
                     blank = asdict(Result(name, opset=_opset(path)))

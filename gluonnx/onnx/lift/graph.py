@@ -122,7 +122,7 @@ class _Lifter:
             notes = {"__dtype__": str(BY_NAME[dtype].flag)}
             if info.type.tensor_type.HasField("shape"):
                 notes[KEY] = encode_axes(
-                    [None if d.dim_value > 0 else d.dim_param for d in info.type.tensor_type.shape.dim]
+                    [None if d.HasField("dim_value") else d.dim_param for d in info.type.tensor_type.shape.dim]
                 )
             node = Node(None, info.name, annotations=notes)
             self.names.add(info.name)

@@ -36,7 +36,6 @@ def prepare(model: ModelProto, where: str) -> ModelProto:
             of them in one message.
     """
     opset = _opset(model, where)
-    _open_unset_sizes(model.graph)
     _make_dense(model.graph, where)
     try:
         onnx.checker.check_model(model)
@@ -81,14 +80,6 @@ def _is_unchanged(model: ModelProto, version: int) -> bool:
             if schemas[0].since_version != schemas[1].since_version:
                 return False
     return True
-
-
-def _open_unset_sizes(graph: GraphProto) -> None:
-    """Take sizes of 0 and less of inputs and outputs as open: exporters write them where they know none."""
-    for info in (*graph.input, *graph.output):
-        for dim in info.type.tensor_type.shape.dim if info.type.HasField("tensor_type") else ():
-            if dim.HasField("dim_value") and dim.dim_value <= 0:
-                dim.Clear()
 
 
 def graphs_of(graph: GraphProto) -> Iterator[GraphProto]:
