@@ -365,7 +365,7 @@ class _Bound:
             binding.run()
         except SessionError as err:
             raise _not_taken(shapes, err) from err
-        outputs = [torch.from_dlpack(binding.output(name)) for name in self._output_names]
+        outputs = [torch.utils.dlpack.from_dlpack(binding.output(name)) for name in self._output_names]
         binding.clear()
         self._open.append(binding)
         return outputs

@@ -10,8 +10,8 @@ from gluonnx.symbol.graph import Entry, topological
 from gluonnx.symbol.inference import Shape
 
 KEY = "__axes__"
-"""Annotation of an input that a foreign file had: a JSON list with null for an axis of fixed size, the axis's name, or ""
-for an open axis without one."""
+"""Annotation of an input that a foreign file had: a JSON list with null for an axis of fixed size, the name of an open
+one, or "" where it has none."""
 
 Axes: TypeAlias = Mapping[str, Mapping[int, str]]
 """Names of axes, by input and axis."""

@@ -197,9 +197,7 @@ def open_session(
         raise ExportError(f"{model.proto.graph.name}: ONNX Runtime refuses the model: {err}") from err
 
 
-def difference(
-    got: Array, expected: Array, leeway: Leeway = NONE, tolerance: float | None = None
-) -> str | None:
+def difference(got: Array, expected: Array, leeway: Leeway = NONE, tolerance: float | None = None) -> str | None:
     """Return in words how an output differs from what it should be, None if it does not.
 
     Args:

@@ -228,9 +228,7 @@ class ReferenceGraph:
         self._dtypes = dict(zip(model.input_names, input_dtypes, strict=True))
         self._names = [*model.input_names, *self._parameters, *self._unread]
         specs = [
-            InputSpec(
-                name, dtype, tuple(shape), model.batch_axes.get(name, ()), None, model.open_axes.get(name, ())
-            )
+            InputSpec(name, dtype, tuple(shape), model.batch_axes.get(name, ()), None, model.open_axes.get(name, ()))
             for name, shape, dtype in zip(model.input_names, input_shapes, input_dtypes, strict=True)
         ]
         self.reference = self.reference_of(heads)
@@ -258,9 +256,7 @@ class ReferenceGraph:
             with torch.no_grad():
                 outputs, _ = function([values[n] for n in self._names], generator=lambda _: generator)
         except InputError as err:
-            sizes = [
-                a.shape[s.batch_axes[0]] for a, s in zip(inputs, self.specs, strict=True) if s.batch_axes
-            ]
+            sizes = [a.shape[s.batch_axes[0]] for a, s in zip(inputs, self.specs, strict=True) if s.batch_axes]
             if not sizes and not self._model.open_axes:
                 raise
             if any(a.shape[k] != s.shape[k] for a, s in zip(inputs, self.specs, strict=True) for k in s.open_axes):
@@ -282,7 +278,9 @@ class ReferenceGraph:
 
     def record(self) -> tuple[str, int] | None:
         """Make the proof that travels with the model, and its seed; see `make_record`."""
-        return make_record(self.specs, self._model.output_names, self.reference, self.exact, drawn_heads(self._heads), self.allowed)
+        return make_record(
+            self.specs, self._model.output_names, self.reference, self.exact, drawn_heads(self._heads), self.allowed
+        )
 
     def _values(self, inputs: Sequence[Array]) -> dict[str, torch.Tensor]:
         values = {n: as_tensor(a) for n, a in zip(self._model.input_names, inputs, strict=True)}

@@ -11,9 +11,8 @@ ROUNDING_AT_ONE = 2.4e-7
 """Two rounding steps of float32 at 1. ONNX Runtime's sigmoid, tanh and softmax are as exact as that, whatever the
 magnitude of the result; below 0.02 it shows."""
 QUANTIZED_TOLERANCE = 0.1
-"""Largest difference of a quantized net in integer kernels, relative to the largest magnitude of the output. One step of
-8 bits is 0.004, and layers add up; where ONNX Runtime runs the same file as ONNX defines it, the difference is held to
-the plain tolerance."""
+"""Largest difference of a quantized net in integer kernels, relative to the largest magnitude of the output. One step
+of 8 bits is 0.004, and layers add up. ONNX Runtime without those kernels is held to the plain tolerance."""
 
 _COARSE = ("bfloat16", "float16")
 _BOUNDED = frozenset(

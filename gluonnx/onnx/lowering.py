@@ -45,8 +45,8 @@ def lower(
     """Lower a graph to ONNX, at inference.
 
     The batch axis is axis 0 of the first input; `gluonnx.onnx.axes.open_axes` tells which axes of other inputs are. A
-    graph whose first input is a scalar has none. Variables that are neither inputs nor parameters may be there as long as the
-    outputs do not depend on them (labels of losses).
+    graph whose first input is a scalar has none. Variables that are neither inputs nor parameters may be there as long
+    as the outputs do not depend on them (labels of losses).
 
     Args:
         heads: Outputs of the graph.

@@ -6,8 +6,8 @@ the last digits of a double write the same record. Anyone who can run the model 
 A record is JSON: `seed`; `inputs` (name, dtype, shape, range of whole numbers or null; made as `gluonnx.onnx.samples`
 tells, and SHA-256 of the bytes that this gives); `outputs` (name, dtype, shape, the values at the flat positions `at`;
 for floats also the `largest` magnitude and the `mean`, values and mean then in millionths of `largest`, null for NaN
-and infinity; `leeway`, where there is one, see `gluonnx.onnx.leeway`). An output that depends on random draws has neither values nor measures, but `drawn`: whether all of it is
-finite.
+and infinity; `leeway`, where there is one, as `gluonnx.onnx.leeway` tells). An output that depends on random draws has
+neither values nor measures, but `drawn`: whether all of it is finite.
 """
 
 import hashlib

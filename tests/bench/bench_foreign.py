@@ -1,7 +1,7 @@
 """Foreign ONNX models, as a user meets them: import, agreement with ONNX Runtime, a gradient step, export again, times.
 
 Each model is imported and compared with plain ONNX Runtime imperatively, hybridized, at another batch size and cut in
-the middle; trained for one step; exported, run, and read back. Everything runs in a process of its own, with one thread.
+the middle; trained for one step; exported, run, and read back. Each runs in a process of its own, with one thread.
 
     PYTHONPATH=.:cli:runtime python tests/bench/bench_foreign.py rapidocr-onnxruntime==1.4.4 folder net.onnx wheel.whl
     PYTHONPATH=.:cli:runtime python tests/bench/bench_foreign.py --write docs/foreign_onnx.md PACKAGE ...
@@ -282,7 +282,8 @@ def _again(result: Result, net: Any, data: list[Any], feeds: Arrays, expected: l
             _, _, written = net.export(f"{folder}/one", sample_inputs=samples, dynamic_batch=False)
             is_dynamic = False
         session = _session(written)
-        renamed = dict(zip([i.name for i in session.get_inputs()], [feeds[s.name] for s in net._graph_inputs]))
+        given = [feeds[s.name] for s in net._graph_inputs]
+        renamed = dict(zip([i.name for i in session.get_inputs()], given, strict=True))
         result.again = _difference(session.run(None, renamed), expected)
         back = SymbolBlock.imports(written)
         back.hybridize()
@@ -449,10 +450,11 @@ def document(results: list[dict[str, Any]]) -> str:
         "`operators` are the nodes of the imported graph, constants aside; `kept` those that stay ONNX operators. The",
         "columns from `eager` to `cut`, and `again` (export, run in plain ONNX Runtime), are the largest difference",
         "relative to an output's largest magnitude: imported and called, hybridized, both at another batch size, the",
-        "graph cut in the middle. `loss` is how a gradient step changes a squared loss; empty where there is nothing",
-        "to train. `same bytes`: the export, read and exported once more. `import s` is `SymbolBlock.imports`, `plain s`",
-        "is `onnx.load` and making a session; `MiB` what each adds to the peak of memory, first call included; `call ms`",
-        "is a hybridized call, `plain ms` the call of `InferenceSession.run`.",
+        "graph cut in the middle. Quantized nets are compared imperatively with ONNX Runtime without its integer",
+        "kernels. `loss` is how a gradient step changes a squared loss; empty where there is nothing to train.",
+        "`same bytes`: the export, read and exported once more. `import s` is `SymbolBlock.imports`, `plain s` is",
+        "`onnx.load` and making a session; `MiB` what each, with a first call, adds to the peak of memory; `call ms` a",
+        "hybridized call, `plain ms` one of `InferenceSession.run`.",
         "",
         f"| {' | '.join(HEADER)} |",
         "|" + "---|" * len(HEADER),

@@ -363,24 +363,24 @@ def _from_torch(folder: Path) -> None:
     if not has_newer:
         print("torch's newer exporter: needs onnxscript, which is not installed", file=sys.stderr)
     for name, case in _cases():
-        net = case.net.eval()
+        case.net.eval()
         names = [f"x{k}" for k in range(len(case.inputs))]
         arrays = {n: t.numpy() for n, t in zip(names, case.inputs, strict=True)}
         axes = case.open_axes or tuple({0: "batch"} for _ in names)
         options: dict[str, Any] = {"input_names": names, "dynamic_axes": dict(zip(names, axes, strict=True))}
         for opset in case.opsets:
 
-            def older(path: Path, opset: int = opset, net: Any = net, options: dict[str, Any] = options) -> None:
-                torch.onnx.export(net, case.inputs, str(path), opset_version=opset, dynamo=False, **options)
+            def older(path: Path, opset: int = opset, case: Case = case, options: dict[str, Any] = options) -> None:
+                torch.onnx.export(case.net, case.inputs, str(path), opset_version=opset, dynamo=False, **options)
 
             _save(folder, f"{name}_{opset}", older, arrays)
         if has_newer and case.has_dynamo:
             dims: dict[str, Any] = {}
             shapes = tuple({a: dims.setdefault(d, torch.export.Dim.DYNAMIC) for a, d in ax.items()} for ax in axes)
 
-            def newer(path: Path, net: Any = net, shapes: Any = shapes, names: list[str] = names) -> None:
+            def newer(path: Path, case: Case = case, shapes: Any = shapes, names: list[str] = names) -> None:
                 program = torch.onnx.export(
-                    net, case.inputs, input_names=names, dynamic_shapes=shapes, dynamo=True, verbose=False
+                    case.net, case.inputs, input_names=names, dynamic_shapes=shapes, dynamo=True, verbose=False
                 )
                 program.save(str(path))
 
@@ -389,7 +389,13 @@ def _from_torch(folder: Path) -> None:
 
 def _quantized(folder: Path) -> None:
     """Quantize two of the models as ONNX Runtime's tool does: with measured ranges, and while running."""
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        QuantFormat,
+        QuantType,
+        quantize_dynamic,
+        quantize_static,
+    )
 
     class Reader(CalibrationDataReader):
         def __init__(self, path: Path) -> None:

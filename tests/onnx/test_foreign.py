@@ -1,5 +1,7 @@
 """What real models of other tools have shown: each test is the smallest model that has the same form."""
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -44,7 +46,7 @@ def agrees(path, *feeds, rtol=1e-5, optimization="all"):
 
 
 def exported(net, folder, **options):
-    """Export, and return a session on the file and its bytes after another import and export."""
+    """Export; return the path, and the block that the file comes back as, hybridized."""
     _, _, path = net.export(str(folder / "again"), **options)
     back = SymbolBlock.imports(path)
     back.hybridize()
@@ -59,7 +61,10 @@ def numbers(*shape):
 
 
 class TestAxes:
-    STATE = "g (float[B,3] x, float[2,B,3] h) => (float[B,3] y) { i = Constant<value_int=1>() s = Gather(h, i) y = Add(x, s) }"  # noqa: E501
+    STATE = (
+        "g (float[B,3] x, float[2,B,3] h) => (float[B,3] y) "
+        "{ i = Constant<value_int=1>() s = Gather(h, i) y = Add(x, s) }"
+    )
 
     def test_a_state_keeps_its_batch_axis(self, tmp_path):
         save(tmp_path / "net.onnx", self.STATE)
@@ -72,7 +77,7 @@ class TestAxes:
         np.testing.assert_allclose(y, x + h[1], rtol=1e-6)
         back(mx.nd.array(x), mx.nd.array(h))
         again = back.export(str(tmp_path / "third"))[2]
-        assert open(path, "rb").read() == open(again, "rb").read()
+        assert Path(path).read_bytes() == Path(again).read_bytes()
 
     def test_a_batch_that_the_file_fixes_stays_fixed(self, tmp_path):
         save(tmp_path / "net.onnx", self.STATE.replace("[B,3] x", "[2,3] x").replace("[2,B,3]", "[2,2,3]"))
@@ -141,7 +146,8 @@ class TestWeights:
             SymbolBlock.imports(tmp_path / "net.onnx")
 
     def test_a_damaged_one_is_named(self, tmp_path):
-        model = save(tmp_path / "net.onnx", "g (float[N,64] x) => (float[N,64] y) { y = MatMul(x, w) }", w=numbers(64, 64))
+        text = "g (float[N,64] x) => (float[N,64] y) { y = MatMul(x, w) }"
+        model = save(tmp_path / "net.onnx", text, w=numbers(64, 64))
         model.graph.initializer[0].raw_data = b"1234"
         (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
         with pytest.raises(FormatError, match=r"`w` is damaged: expected values for a shape of \(64, 64\)"):

@@ -47,9 +47,7 @@ class LiftedModel:
     kept: dict[str, int]
 
 
-def lift(
-    model: ModelProto, where: str = "model", *, keep_all: bool = False, read: Read | None = None
-) -> LiftedModel:
+def lift(model: ModelProto, where: str = "model", *, keep_all: bool = False, read: Read | None = None) -> LiftedModel:
     """Make a graph of a foreign ONNX model.
 
     Args:
