@@ -1,8 +1,7 @@
 """By how much ONNX Runtime may differ from torch where that is no error: what the operators of a graph tell."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from gluonnx.symbol.graph import Entry, all_nodes
 from gluonnx.symbol.inference import Inference
@@ -40,17 +39,6 @@ class Leeway:
     precision: str | None = None
     absolute: float = 0.0
     is_quantized: bool = False
-
-    def encode(self) -> dict[str, Any]:
-        """Return what a record says of it; nothing where there is no leeway."""
-        told = {"absolute": self.absolute, "precision": self.precision}
-        return {"leeway": told} if self.precision or self.absolute else {}
-
-    @classmethod
-    def decode(cls, output: Mapping[str, Any]) -> "Leeway":
-        """Return what a record says; the opposite of `encode`."""
-        told = output.get("leeway", {})
-        return cls(told.get("precision"), float(told.get("absolute", 0.0)))
 
 
 NONE = Leeway()

@@ -10,9 +10,10 @@ from gluonnx_runtime import ModelFileError
 from onnx import ModelProto
 
 from gluonnx.errors import EditedModelError, FileAccessError, FormatError
-from gluonnx.onnx.files import read_external, read_model
-from gluonnx.onnx.metadata import DIGEST_KEY, EXTERNAL_KEY, FORMAT_KEY, VERSION_KEY, restore
+from gluonnx.formats.progress import Steps
+from gluonnx.onnx.metadata import DIGEST_KEY, EXTERNAL_KEY, FORMAT_KEY, VERSION_KEY, check_digests
 from gluonnx.onnx.proof import PROOF_KEY, replay
+from gluonnx.onnx.reading import ModelFile
 
 _CHUNK_BYTES = 1 << 20
 
@@ -27,6 +28,7 @@ class Verified:
         inputs: The inputs of the proof: name, dtype, shape.
         outputs: The outputs that were compared, in the same form.
         device: Where the proof was replayed.
+        bounds: How far numbers may lie from the recorded ones, by output; none for integers and drawn outputs.
     """
 
     version: str
@@ -34,6 +36,7 @@ class Verified:
     inputs: tuple[tuple[str, str, tuple[int, ...]], ...]
     outputs: tuple[tuple[str, str, tuple[int, ...]], ...]
     device: str
+    bounds: dict[str, float]
 
 
 def verify(path: str | os.PathLike[str], *, device: str = "cpu") -> Verified:
@@ -50,15 +53,15 @@ def verify(path: str | os.PathLike[str], *, device: str = "cpu") -> Verified:
         FileAccessError: A file is missing or not readable.
     """
     path = Path(path)
-    model = read_model(path, load_external=False)
-    metadata = {p.key: p.value for p in model.metadata_props}
-    if FORMAT_KEY not in metadata:
-        raise FormatError(
-            f"{path}: not written by gluonnx: expected a model with its digests and its proof, got none in its "
-            "metadata. Export it with gluonnx to have them."
-        )
-    external = _external_digest(path, model, metadata)
-    restore(model, str(path), lambda tensor: read_external(path, tensor))
+    with ModelFile(path) as file:
+        metadata = {p.key: p.value for p in file.proto.metadata_props}
+        if FORMAT_KEY not in metadata:
+            raise FormatError(
+                f"{path}: not written by gluonnx: expected a model with its digests and its proof, got none in its "
+                "metadata. Export it with gluonnx to have them."
+            )
+        external = _external_digest(path, file.proto, metadata)
+        check_digests(file.proto, str(path), file.array)
     digests = {**json.loads(metadata[DIGEST_KEY]), **external}
     try:
         replay(path, device=device)
@@ -71,6 +74,7 @@ def verify(path: str | os.PathLike[str], *, device: str = "cpu") -> Verified:
         tuple((i["name"], i["dtype"], tuple(i["shape"])) for i in record["inputs"]),
         tuple((o["name"], o["dtype"], tuple(o["shape"])) for o in record["outputs"]),
         device,
+        {o["name"]: o["bound"] for o in record["outputs"] if "bound" in o},
     )
 
 
@@ -94,8 +98,10 @@ def _external_digest(path: Path, model: ModelProto, metadata: dict[str, str]) ->
     try:
         with target.open("rb") as file:
             found = os.fstat(file.fileno()).st_size
+            steps = Steps(f"checking {target}", size)
             while found == size and (chunk := file.read(_CHUNK_BYTES)):
                 digest.update(chunk)
+                steps.add(len(chunk))
     except OSError as err:
         raise FileAccessError(
             f"{target}: cannot be read: the system says `{err.strerror or err}`. Keep it beside {path.name}.", err.errno

@@ -12,7 +12,7 @@ from gluonnx.onnx.arrays import Array
 from gluonnx.onnx.axes import KEY, encode_axes
 from gluonnx.onnx.lift.reading import prepare
 from gluonnx.onnx.lift.rules import RULES
-from gluonnx.onnx.lift.weights import Read, take_large, to_array
+from gluonnx.onnx.lift.weights import take_large, to_array
 from gluonnx.ops.dtypes import BY_NAME, BY_NUMPY, BY_ONNX
 from gluonnx.ops.foreign import foreign_operator
 from gluonnx.ops.foreign.table import COUNT_KEY, MASK_KEY, SUBGRAPHS, TYPES_KEY, WIRING_KEY, encode
@@ -47,23 +47,25 @@ class LiftedModel:
     kept: dict[str, int]
 
 
-def lift(model: ModelProto, where: str = "model", *, keep_all: bool = False, read: Read | None = None) -> LiftedModel:
+def lift(
+    model: ModelProto, where: str = "model", *, keep_all: bool = False, arrays: Mapping[str, Array] | None = None
+) -> LiftedModel:
     """Make a graph of a foreign ONNX model.
 
     Args:
         model: The model; it is changed.
         where: Names the model in messages.
+        arrays: Values of initializers that are not inside, by name; in the model they are inputs.
         keep_all: Keep every operator as ONNX's, also where an MXNet operator means the same.
-        read: Reads an initializer that lies in another file.
 
     Raises:
         FormatError: Not valid ONNX, or with operators or types that there is nothing for.
     """
-    weights = take_large(model.graph, where, read)
+    weights = {**(arrays or {}), **take_large(model.graph, where)}
     model = prepare(model, where)
-    lifter = _Lifter(where, keep_all)
+    lifter = _Lifter(where, keep_all, weights)
     try:
-        return lifter.run(model.graph, weights)
+        return lifter.run(model.graph)
     except MXNetError as err:
         if isinstance(err, FormatError):
             raise
@@ -100,18 +102,19 @@ class Scope:
 
 
 class _Lifter:
-    def __init__(self, where: str, keep_all: bool) -> None:
+    def __init__(self, where: str, keep_all: bool, arrays: Mapping[str, Array]) -> None:
         self.where = where
         self.keep_all = keep_all
+        self.arrays = arrays
         self.parameters: dict[str, Array] = {}
         self.kept: dict[str, int] = {}
         self.names: set[str] = set()
         self.held: set[str] = set()
 
-    def run(self, graph: GraphProto, weights: Mapping[str, Array]) -> LiftedModel:
+    def run(self, graph: GraphProto) -> LiftedModel:
         scope = Scope()
         self._describe(graph, scope)
-        for name, array in weights.items():
+        for name, array in self.arrays.items():
             self._constant(scope, name, array)
         inputs = [i for i in graph.input if i.name not in scope.constants]
         for info in inputs:

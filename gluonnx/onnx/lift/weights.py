@@ -4,7 +4,6 @@ onnx's checker and shape inference serialize a model; each would copy every weig
 """
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
@@ -16,26 +15,23 @@ from gluonnx.ops.dtypes import BY_NAME, BY_ONNX
 LARGE = 1024
 """Elements from which on an array is taken out; smaller ones may tell shapes."""
 
-Read = Callable[[TensorProto], Array]
 
-
-def take_large(graph: GraphProto, where: str, read: Read | None = None) -> dict[str, Array]:
+def take_large(graph: GraphProto, where: str) -> dict[str, Array]:
     """Make the large initializers and constants of a graph inputs of it; return their arrays by name.
 
     Args:
         graph: The model's graph; it is changed.
         where: Names the model in messages.
-        read: Reads a tensor that lies in another file.
 
     Raises:
-        FormatError: A tensor is damaged, of no dtype that there is, or lies in another file and there is no `read`.
+        FormatError: A tensor is damaged, of no dtype that there is, or lies in another file.
     """
     taken: dict[str, Array] = {}
     listed = {info.name for info in graph.input}
     for index in reversed(range(len(graph.initializer))):
         tensor = graph.initializer[index]
         if _is_large(tensor) and tensor.name not in taken:
-            taken[tensor.name] = to_array(tensor, where, read)
+            taken[tensor.name] = to_array(tensor, where)
             if tensor.name not in listed:
                 graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
             del graph.initializer[index]
@@ -45,7 +41,7 @@ def take_large(graph: GraphProto, where: str, read: Read | None = None) -> dict[
             continue
         tensor, name = node.attribute[0].t, node.output[0]
         if name not in taken and name not in listed:
-            taken[name] = to_array(tensor, where, read, name)
+            taken[name] = to_array(tensor, where, name)
             graph.input.append(helper.make_tensor_value_info(name, tensor.data_type, tensor.dims))
             del graph.node[index]
     return taken
@@ -63,11 +59,11 @@ def _is_large(tensor: TensorProto) -> bool:
     return tensor.data_location == TensorProto.EXTERNAL or math.prod(tensor.dims) >= LARGE
 
 
-def to_array(tensor: TensorProto, where: str, read: Read | None = None, name: str = "") -> Array:
+def to_array(tensor: TensorProto, where: str, name: str = "") -> Array:
     """Return the values of a tensor.
 
     Raises:
-        FormatError: It is damaged, of no dtype that there is, or lies in another file and there is no `read`.
+        FormatError: It is damaged, of no dtype that there is, or lies in another file.
     """
     name = name or tensor.name
     if tensor.data_type not in BY_ONNX:
@@ -76,8 +72,6 @@ def to_array(tensor: TensorProto, where: str, read: Read | None = None, name: st
             f"{where}: `{name}` is no array of numbers: expected one of {', '.join(BY_NAME)}, got {kind}."
         )
     if tensor.data_location == TensorProto.EXTERNAL:
-        if read is not None:
-            return read(tensor)
         raise FormatError(
             f"{where}: `{name}` lies in another file: expected its values in the model, got external data. "
             "Read the model with gluonnx.onnx.read_model."
