@@ -82,3 +82,33 @@ def to_array(tensor: TensorProto, where: str, name: str = "") -> Array:
         raise FormatError(
             f"{where}: `{name}` is damaged: expected values for a shape of {tuple(tensor.dims)}, got {err}."
         ) from err
+
+
+def share(graph: GraphProto, names: set[str]) -> None:
+    """Let nodes that read a weight under a second name, which an Identity gives it, read it under its own.
+
+    Args:
+        graph: The model's graph; it is changed.
+        names: Weights that are not among its initializers.
+    """
+    weights = names | {t.name for t in graph.initializer}
+    outputs = {o.name for o in graph.output}
+    sources: dict[str, str] = {}
+    for index in reversed(range(len(graph.node))):
+        node = graph.node[index]
+        if node.op_type == "Identity" and node.domain in ("", "ai.onnx") and len(node.input) == 1:
+            if node.input[0] in weights and not outputs.intersection(node.output):
+                sources[node.output[0]] = node.input[0]
+                del graph.node[index]
+    if sources:
+        _rename(graph, sources)
+
+
+def _rename(graph: GraphProto, sources: dict[str, str]) -> None:
+    for node in graph.node:
+        for position, name in enumerate(node.input):
+            if name in sources:
+                node.input[position] = sources[name]
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs) if attribute.HasField("g") or attribute.graphs else ():
+                _rename(inner, sources)
