@@ -96,10 +96,10 @@ def share(graph: GraphProto, names: set[str]) -> None:
     sources: dict[str, str] = {}
     for index in reversed(range(len(graph.node))):
         node = graph.node[index]
-        if node.op_type == "Identity" and node.domain in ("", "ai.onnx") and len(node.input) == 1:
-            if node.input[0] in weights and not outputs.intersection(node.output):
-                sources[node.output[0]] = node.input[0]
-                del graph.node[index]
+        is_copy = node.op_type == "Identity" and node.domain in ("", "ai.onnx") and len(node.input) == 1
+        if is_copy and node.input[0] in weights and not outputs.intersection(node.output):
+            sources[node.output[0]] = node.input[0]
+            del graph.node[index]
     if sources:
         _rename(graph, sources)
 
