@@ -18,6 +18,7 @@ from gluonnx.onnx.draws import drawn_heads, prove_draws
 from gluonnx.onnx.exact import compute_exactly, measure_rounding
 from gluonnx.onnx.files import needs_external_data, stage_external, stage_model
 from gluonnx.onnx.labels import label_names, without_labels
+from gluonnx.onnx.leeway import leeways
 from gluonnx.onnx.lowering import lower
 from gluonnx.onnx.metadata import describe
 from gluonnx.onnx.model import LoweredModel
@@ -139,9 +140,10 @@ def _export(
     metadata = describe(model, dumps(heads), proof, input_names=[*given.names, *labels], external=external)
     model = model.with_metadata({**options.metadata, **metadata})
     staged = stage_model(files, path, model, external)
-    session = open_written(
-        path, model, staged, None if external is None else files.staged_path(Path(path).with_name(external.location))
-    )
+    data = None if external is None else files.staged_path(Path(path).with_name(external.location))
+    session = open_written(path, model, staged, data)
+    is_quantized = any(w.is_quantized for w in graph.allowed)
+    plain = open_written(path, model, staged, data, is_plain=True) if is_quantized else None
     drawn = drawn_heads(heads)
     prove(
         model,
@@ -152,6 +154,8 @@ def _export(
         seed=seed,
         exact=graph.exact,
         drawn=drawn,
+        allowed=graph.allowed,
+        plain=plain,
     )
     if any(drawn):
 
@@ -203,7 +207,7 @@ class ReferenceGraph:
         self._dtypes = dict(zip(model.input_names, input_dtypes, strict=True))
         self._names = [*model.input_names, *self._parameters, *self._unread]
         specs = [
-            InputSpec(name, dtype, tuple(shape), model.is_batched(name), None, model.open_axes.get(name, ()))
+            InputSpec(name, dtype, tuple(shape), model.batch_axes.get(name, ()), None, model.open_axes.get(name, ()))
             for name, shape, dtype in zip(model.input_names, input_shapes, input_dtypes, strict=True)
         ]
         self.reference = self.reference_of(heads)
@@ -213,7 +217,10 @@ class ReferenceGraph:
             FixedBatchError: The graph itself does not take this batch size.
             InputError: The same for a model whose batch size is fixed.
         """
-        self.specs = input_specs(heads, specs, self._infer({s.name: s.shape for s in specs}))
+        inference = self._infer({s.name: s.shape for s in specs})
+        self.specs = input_specs(heads, specs, inference)
+        self.allowed = leeways(heads, inference)
+        """What else than equal each output may be."""
 
     def reference_of(self, entries: Sequence[Entry]) -> Reference:
         """Return the function that computes some values of the graph, in its own precision; see `reference`."""
@@ -228,11 +235,11 @@ class ReferenceGraph:
             with torch.no_grad():
                 outputs, _ = function([values[n] for n in self._names], generator=lambda _: generator)
         except InputError as err:
-            sizes = [len(a) for a, s in zip(inputs, self.specs, strict=True) if s.is_batched]
+            sizes = [a.shape[s.batch_axes[0]] for a, s in zip(inputs, self.specs, strict=True) if s.batch_axes]
             self._check_values(inputs, err)
             if not sizes and not self._model.open_axes:
                 raise
-            if any(a.shape[1:] != s.shape[1:] for a, s in zip(inputs, self.specs, strict=True)):
+            if any(a.shape[k] != s.shape[k] for a, s in zip(inputs, self.specs, strict=True) for k in s.open_axes):
                 raise LoweringError(
                     f"{self._model.proto.graph.name}: the open axes are not free: expected a graph for any size of "
                     f"them, got one that does not take inputs of {', '.join(str(a.shape) for a in inputs)}: {err} "
@@ -277,7 +284,9 @@ class ReferenceGraph:
 
     def record(self) -> tuple[str, int] | None:
         """Make the proof that travels with the model, and its seed; see `make_record`."""
-        return make_record(self.specs, self._model.output_names, self.reference, self.exact, drawn_heads(self._heads))
+        return make_record(
+            self.specs, self._model.output_names, self.reference, self.exact, drawn_heads(self._heads), self.allowed
+        )
 
     def _values(self, inputs: Sequence[Array]) -> dict[str, torch.Tensor]:
         values = {n: as_tensor(a) for n, a in zip(self._model.input_names, inputs, strict=True)}
