@@ -14,8 +14,8 @@ from gluonnx_runtime import Session, SessionError
 
 from gluonnx.errors import ExportError
 from gluonnx.onnx.arrays import Array
-from gluonnx.onnx.leeway import NONE, QUANTIZED_TOLERANCE, Leeway
 from gluonnx.onnx.model import LoweredModel
+from gluonnx.onnx.quantized import QUANTIZED_TOLERANCE
 from gluonnx.onnx.samples import InputSpec, resized_samples, seeded_arrays
 
 Reference: TypeAlias = Callable[[list[Array]], list[Array]]
@@ -53,7 +53,6 @@ def prove(
     seed: int = 0,
     exact: Exactly | None = None,
     drawn: Sequence[bool] = (),
-    allowed: Sequence[Leeway] = (),
     plain: Session | None = None,
 ) -> None:
     """Raise unless the model is sound and computes what the reference computes.
@@ -71,7 +70,6 @@ def prove(
         seed: Seed of the inputs.
         exact: The outputs in double precision and how far rounding moves them, for any batch size.
         drawn: Which outputs depend on random draws: of those only dtype, shape and that they are finite is compared.
-        allowed: What else is no error, for each output.
         plain: For a graph that rounds to integers: a session that runs the model as ONNX defines it, without integer
             kernels. It is held to the tolerance, and the one that ships to a wider one.
 
@@ -99,17 +97,16 @@ def prove(
             ) from err
         kinds = drawn or [False] * len(expected)
         for position, (name, wanted, is_drawn) in enumerate(zip(model.output_names, expected, kinds, strict=True)):
-            leeway = allowed[position] if allowed else NONE
             if is_drawn:
                 fault = difference_in_form(got[name], wanted)
-            elif unfused is not None and leeway.is_quantized:
-                fault = difference(unfused[name], wanted, leeway)
-                fault = fault or difference(got[name], wanted, leeway, QUANTIZED_TOLERANCE)
             else:
-                fault = difference(got[name], wanted, leeway)
-            if fault is not None and not is_drawn and exact is not None:
-                truth = truth or exact(inputs)
-                fault = _fault_of_both(got[name], wanted, truth[0][position], truth[1][position])
+                held = got if unfused is None else unfused
+                fault = difference(held[name], wanted)
+                if fault is not None and exact is not None:
+                    truth = truth or exact(inputs)
+                    fault = _fault_of_both(held[name], wanted, truth[0][position], truth[1][position])
+                if fault is None and unfused is not None:
+                    fault = difference(got[name], wanted, QUANTIZED_TOLERANCE)
             if fault is not None:
                 raise ExportError(
                     f"{model.proto.graph.name}: the ONNX model computes something else: output `{name}` at batch size "
@@ -249,22 +246,21 @@ def open_session(
         raise ExportError(f"{model.proto.graph.name}: ONNX Runtime refuses the model in opset {opset}: {said}") from err
 
 
-def difference(got: Array, expected: Array, leeway: Leeway = NONE, tolerance: float | None = None) -> str | None:
+def difference(got: Array, expected: Array, tolerance: float | None = None) -> str | None:
     """Return in words how an output differs from what it should be, None if it does not.
 
     Args:
         got: The output.
         expected: What it should be.
-        leeway: What is no error.
-        tolerance: Largest difference relative to the largest magnitude, instead of the dtype's.
+        tolerance: Largest difference relative to the largest magnitude, instead of the dtype's; integers, which follow
+            from numbers that may differ by as much, are not compared then.
     """
     if got.dtype != expected.dtype or got.shape != expected.shape:
         return f"expected {expected.dtype} {expected.shape}, got {got.dtype} {got.shape}"
     plain = TOLERANCE.get(expected.dtype.name)
-    if plain is not None:
-        tolerance = max(plain, tolerance or 0.0, TOLERANCE.get(leeway.precision or "", 0.0))
-    elif leeway.is_quantized and tolerance is not None:
-        return None  # integers that follow from numbers that integer kernels round otherwise
+    if plain is None and tolerance is not None:
+        return None
+    tolerance = tolerance or plain
     if tolerance is None:
         unequal = int((got != expected).sum())
         return f"expected equal values, got {unequal} of {got.size} different" if unequal else None
@@ -276,7 +272,7 @@ def difference(got: Array, expected: Array, leeway: Leeway = NONE, tolerance: fl
         return None
     scale = _scale(b)
     largest = float(np.abs(a[finite] - b[finite]).max())
-    if largest <= max(tolerance * scale, leeway.absolute):  # false for NaN too
+    if largest <= tolerance * scale:  # false for NaN too
         return None
     return f"largest difference {largest:.3g}, tolerance {tolerance * scale:.3g} ({tolerance:g} of {scale:.3g})"
 

@@ -233,7 +233,7 @@ def _narrow(tensor: torch.Tensor, dtype: str | None) -> torch.Tensor:
 
 
 def _infer(heads: Sequence[Entry], tensors: Mapping[str, torch.Tensor], widened: str | None) -> Inference:
-    """Infer in the graph's dtypes: `widened` is the one that doubles among the values have there, None for their own."""
+    """Infer in the graph's dtypes: `widened` is what doubles among the values have there, None for their own."""
     shapes = {n: tuple(t.shape) for n, t in tensors.items()}
     dtypes = {n: BY_TORCH[t.dtype].name for n, t in tensors.items()}
     return infer(heads, shapes, {n: widened or d if d == "float64" else d for n, d in dtypes.items()})

@@ -18,7 +18,6 @@ from gluonnx.onnx.draws import drawn_heads, prove_draws
 from gluonnx.onnx.exact import compute_exactly, measure_rounding
 from gluonnx.onnx.files import needs_external_data, stage_external, stage_model
 from gluonnx.onnx.labels import label_names, without_labels
-from gluonnx.onnx.leeway import leeways
 from gluonnx.onnx.lowering import lower
 from gluonnx.onnx.metadata import describe
 from gluonnx.onnx.model import LoweredModel
@@ -26,6 +25,7 @@ from gluonnx.onnx.opset import at_opset
 from gluonnx.onnx.options import HALF_DTYPES, ExportOptions, half_parameters, renamed
 from gluonnx.onnx.probe import open_written
 from gluonnx.onnx.proof import check_record, make_record
+from gluonnx.onnx.quantized import is_quantized
 from gluonnx.onnx.samples import InputSpec, Samples, input_specs, listed_samples
 from gluonnx.ops.dtypes import torch_dtype
 from gluonnx.symbol.executor import GraphFunction
@@ -142,8 +142,7 @@ def _export(
     staged = stage_model(files, path, model, external)
     data = None if external is None else files.staged_path(Path(path).with_name(external.location))
     session = open_written(path, model, staged, data)
-    is_quantized = any(w.is_quantized for w in graph.allowed)
-    plain = open_written(path, model, staged, data, is_plain=True) if is_quantized else None
+    plain = open_written(path, model, staged, data, is_plain=True) if is_quantized(heads) else None
     drawn = drawn_heads(heads)
     prove(
         model,
@@ -154,7 +153,6 @@ def _export(
         seed=seed,
         exact=graph.exact,
         drawn=drawn,
-        allowed=graph.allowed,
         plain=plain,
     )
     if any(drawn):
@@ -219,8 +217,6 @@ class ReferenceGraph:
         """
         inference = self._infer({s.name: s.shape for s in specs})
         self.specs = input_specs(heads, specs, inference)
-        self.allowed = leeways(heads, inference)
-        """What else than equal each output may be."""
 
     def reference_of(self, entries: Sequence[Entry]) -> Reference:
         """Return the function that computes some values of the graph, in its own precision; see `reference`."""
@@ -285,7 +281,12 @@ class ReferenceGraph:
     def record(self) -> tuple[str, int] | None:
         """Make the proof that travels with the model, and its seed; see `make_record`."""
         return make_record(
-            self.specs, self._model.output_names, self.reference, self.exact, drawn_heads(self._heads), self.allowed
+            self.specs,
+            self._model.output_names,
+            self.reference,
+            self.exact,
+            drawn_heads(self._heads),
+            is_quantized(self._heads),
         )
 
     def _values(self, inputs: Sequence[Array]) -> dict[str, torch.Tensor]:

@@ -23,7 +23,7 @@ from gluonnx_runtime import Session, SessionError
 from gluonnx.errors import ExportError, FormatError
 from gluonnx.onnx.arrays import Array, as_array
 from gluonnx.onnx.check import TOLERANCE, Exactly, Reference, allowed_difference, distance
-from gluonnx.onnx.leeway import NONE, Leeway
+from gluonnx.onnx.quantized import QUANTIZED_TOLERANCE
 from gluonnx.onnx.samples import InputSpec, seeded_arrays
 from gluonnx.ops.dtypes import BY_NAME
 
@@ -42,7 +42,7 @@ def make_record(
     reference: Reference,
     exact: Exactly,
     drawn: Sequence[bool],
-    allowed: Sequence[Leeway] = (),
+    is_quantized: bool,
 ) -> tuple[str, int] | None:
     """Return a record and its seed.
 
@@ -55,17 +55,15 @@ def make_record(
         reference: The graph in its own precision; what the model is proven against.
         exact: The graph in double precision, and how far rounding moves its outputs.
         drawn: Which outputs depend on random draws.
-        allowed: What else is no error, for each output.
+        is_quantized: Whether the graph rounds to integers on the way: every bound is `QUANTIZED_TOLERANCE` then, and
+            integer outputs have no record.
     """
-    room = list(allowed) or [NONE] * len(output_names)
-    if any(w.is_quantized for w in room):
-        return None  # jumps at every step
     for seed in _SEEDS:
         inputs = seeded_arrays(specs, seed, _BATCH)
         expected, (wide, rounding) = reference(inputs), exact(inputs)
-        bounds = [
-            _bound(e.dtype.name, w, r, leeway) for e, w, r, leeway in zip(expected, wide, rounding, room, strict=True)
-        ]
+        if is_quantized and any(e.dtype.name not in TOLERANCE for e in expected):
+            return None
+        bounds = [_bound(e.dtype.name, w, r, is_quantized) for e, w, r in zip(expected, wide, rounding, strict=True)]
         if all(d or _agrees(e, w, b) for e, w, b, d in zip(expected, wide, bounds, drawn, strict=True)):
             record = {
                 "inputs": [
@@ -88,12 +86,13 @@ def make_record(
     return None
 
 
-def _bound(dtype: str, exact: Array, rounding: float, leeway: Leeway) -> float:
-    """Return `allowed_difference`, or what else is no error, as three digits not below it; 0 without floats."""
+def _bound(dtype: str, exact: Array, rounding: float, is_quantized: bool) -> float:
+    """Return `allowed_difference`, or what integer kernels may differ by if that is more, as three digits."""
     if dtype not in TOLERANCE:
         return 0.0
-    coarse = 0.0 if leeway.precision is None else allowed_difference(leeway.precision, exact, rounding)
-    bound = max(allowed_difference(dtype, exact, rounding), coarse, leeway.absolute)
+    bound = allowed_difference(dtype, exact, rounding)
+    if is_quantized:
+        bound = max(bound, QUANTIZED_TOLERANCE * _measures(exact)[0])
     return float(f"{bound * (1 + 5e-3):.2e}")
 
 
