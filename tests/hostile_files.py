@@ -467,7 +467,7 @@ def _index_case(data: bytes | Callable[[], bytes]) -> Case:
 
 
 def _info(name: str, shape: object = (2, 3), elem: int = TensorProto.FLOAT) -> object:
-    return helper.make_tensor_value_info(name, elem, shape)
+    return helper.make_tensor_value_info(name, elem, ["a", "b"] if shape is None else shape)
 
 
 def _onnx(
@@ -505,7 +505,7 @@ def _one(op: str, inputs: int = 1, outputs: int = 1, opset: int = 20, shape: obj
     names = [f"x{i}" for i in range(inputs)]
     results = [f"y{i}" for i in range(outputs)]
     node = helper.make_node(op, names, results, **attrs)
-    return _onnx([node], inputs=[_info(n, shape) for n in names], outputs=[_info(n, None) for n in results], opset=opset)
+    return _onnx([node], inputs=[_info(n, shape) for n in names], outputs=[_info(n, _open(shape)) for n in results], opset=opset)
 
 
 def _fed(op: str, values: dict[int, object], inputs: int, opset: int = 20, shape: object = (2, 3), /, **attrs: object) -> ModelProto:
@@ -516,7 +516,11 @@ def _fed(op: str, values: dict[int, object], inputs: int, opset: int = 20, shape
         for i, v in values.items()
     ]
     free = [_info(n, shape) for i, n in enumerate(names) if i not in values] or [_info("unused")]
-    return _onnx([helper.make_node(op, names, ["y"], **attrs)], tensors, free, [_info("y", None)], opset)
+    return _onnx([helper.make_node(op, names, ["y"], **attrs)], tensors, free, [_info("y", _open(shape))], opset)
+
+
+def _open(shape: object) -> list[str]:
+    return [f"d{i}" for i, _ in enumerate(shape)]  # type: ignore[arg-type]
 
 
 def _int(*values: int) -> object:

@@ -7,19 +7,20 @@ values, little-endian and in C order, without a gap.
 Source: the safetensors format, https://github.com/huggingface/safetensors#format.
 """
 
+import io
 import json
 import math
 import os
 import struct
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import ml_dtypes
 import numpy as np
 
 from gluonnx.errors import FileAccessError, FormatError, InputError
-from gluonnx.formats.files import atomic_write
+from gluonnx.formats.files import atomic_write, open_regular
 from gluonnx.formats.params import Dense
 from gluonnx.formats.signatures import HEAD_BYTES, describe_kind
 
@@ -100,7 +101,7 @@ def read_safetensors(path: str | os.PathLike[str]) -> dict[str, Dense]:
         FormatError: Not a safetensors file, truncated or damaged, or an array of a dtype that MXNet lacks.
     """
     try:
-        with Path(path).open("rb") as file:
+        with io.BufferedReader(open_regular(path)) as file:
             return _read(file, os.fstat(file.fileno()).st_size, str(path))
     except FileAccessError:
         raise
@@ -181,8 +182,8 @@ def _header(file: BinaryIO, size: int, where: str) -> tuple[dict[str, Any], int]
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"a name twice: {next(n for n in names if names.count(n) > 1)!r}")
+        counts = Counter(name for name, _ in pairs)
+        raise ValueError(f"a name twice: {next(n for n in counts if counts[n] > 1)[:80]!r}")
     return found
 
 
