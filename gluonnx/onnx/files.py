@@ -1,10 +1,14 @@
 """ONNX files: written whole or not at all, read with limits."""
 
 import hashlib
+import io
 import itertools
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +19,11 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
 from gluonnx.errors import FileAccessError, FormatError
 from gluonnx.formats import FileSet, read_bytes
+from gluonnx.formats.files import open_regular
 from gluonnx.formats.signatures import HEAD_BYTES, describe_kind
 from gluonnx.onnx.arrays import Array
 from gluonnx.onnx.model import MAX_MODEL_BYTES, ExternalData, LoweredModel, array_bytes
+from gluonnx.ops.attributes import shortened
 from gluonnx.ops.dtypes import BY_ONNX
 
 EXTERNAL_SUFFIX = ".data"
@@ -30,6 +36,13 @@ ALIGNED_BYTES = 1 << 20
 """Size from which on a weight is large."""
 SMALL_ALIGNMENT_BYTES = 64
 """Of the others: a line of a processor's cache."""
+EXTERNAL_ROOM_BYTES = 64 << 20
+"""Size of all tensors in other files that is always justified."""
+EXTERNAL_FACTOR = 16
+"""How many times as large as these files they may be beyond that (weights that layers share lie in one place)."""
+MAX_RANK = 64
+"""Of an array; numpy's limit."""
+_NUMBER = re.compile(r"[0-9]{1,19}")
 _MODEL_ROOM_BYTES = 64 << 20
 """Left in a model for what is not weights."""
 
@@ -121,8 +134,11 @@ def read_model(path: str | os.PathLike[str], *, load_external: bool = True) -> M
     if (field := _undecoded(model)) is not None:
         raise FormatError(f"{path}: damaged: expected UTF-8 text in field `{field}`, got other bytes. Copy it again.")
     functions = (tensor for function in model.functions for tensor in _tensors_of(function.node))
-    for tensor in itertools.chain(_tensors(model.graph), functions):
-        if load_external and tensor.data_location == TensorProto.EXTERNAL:
+    every = itertools.chain(_tensors(model.graph), functions)
+    external = [tensor for tensor in every if tensor.data_location == TensorProto.EXTERNAL]
+    _check_total(path, external)
+    for tensor in external:
+        if load_external:
             tensor.raw_data = _external_array(path, tensor, np.dtype(np.uint8), None).tobytes()
             tensor.ClearField("external_data")
             tensor.data_location = TensorProto.DEFAULT
@@ -183,44 +199,147 @@ def read_external(path: str | os.PathLike[str], tensor: TensorProto) -> Array:
 
 def _external_array(path: Path, tensor: TensorProto, dtype: np.dtype[Any], shape: tuple[int, ...] | None) -> Array:
     """Read the bytes of a tensor as an array; a flat one of all bytes if `shape` is None."""
-    entries = {e.key: e.value for e in tensor.external_data}
     where = f"{path}: tensor `{tensor.name}`"
+    place = _place(path, tensor)
+    with open_regular(place.target) as file, _reading(place.target, path):
+        offset, end = place.span(os.fstat(file.fileno()), where)
+        wanted = shape if shape is not None else (end - offset,)
+        if (
+            len(wanted) > MAX_RANK
+            or any(d < 0 for d in wanted)
+            or math.prod(max(d, 1) for d in wanted) >= 1 << 62
+            or math.prod(wanted) * dtype.itemsize != end - offset
+        ):
+            raise FormatError(
+                f"{where}: external data does not fit: expected {str(wanted)[:80]} of {dtype}, got "
+                f"length={end - offset}."
+            )
+        array = np.empty(wanted, dtype)
+        file.seek(offset)
+        view = array.reshape(-1).view(np.uint8).data if array.size else memoryview(b"")
+        done = 0
+        while done < len(view):
+            got = file.readinto(view[done:])
+            if not got:
+                raise FormatError(f"{where}: external data truncated: expected {len(view)} bytes, got {done}.")
+            done += got
+    return array
+
+
+def open_external(path: Path, location: str) -> io.FileIO:
+    """Open a file of a model's folder that holds tensors of the model.
+
+    Raises:
+        FormatError: It has a second name in another folder (a hard link).
+        FileAccessError: It is missing, not readable, or no regular file.
+
+    Source: onnx docs/ExternalData.md and onnx.checker: inside the model's folder, a regular file, one link.
+    """
+    target = path.parent / location
+    file = open_regular(target)
+    if os.fstat(file.fileno()).st_nlink > 1:
+        file.close()
+        raise FormatError(
+            f"{target}: external data has more than one hard link: expected a file of the model's folder alone, got "
+            f"links={os.stat(target).st_nlink}. Copy the file."
+        )
+    return file
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a tensor lies outside of its model: the file, and the offset and length that are told, None if not."""
+
+    target: Path
+    offset: int
+    length: int | None
+
+    def span(self, status: os.stat_result, where: str) -> tuple[int, int]:
+        """Return the first byte and the one behind the last.
+
+        Raises:
+            FormatError: The file does not have them, or has a second name elsewhere.
+        """
+        if status.st_nlink > 1:
+            raise FormatError(
+                f"{where}: external data has more than one hard link: expected a file of the model's folder alone, "
+                f"got {self.target.name} with links={status.st_nlink}. Copy the file."
+            )
+        end = status.st_size if self.length is None else self.offset + self.length
+        if not self.offset <= end <= status.st_size:
+            raise FormatError(
+                f"{where}: external data truncated: expected bytes {self.offset} to {end} of {self.target.name}, got "
+                f"size_bytes={status.st_size}. Copy the file again."
+            )
+        return self.offset, end
+
+
+def _place(path: Path, tensor: TensorProto) -> _Place:
+    """Return where a tensor lies, in the folder of its model.
+
+    Raises:
+        FormatError: Outside of the folder, or the description is damaged.
+
+    Source: onnx docs/ExternalData.md.
+    """
+    where = f"{path}: tensor `{tensor.name}`"
+    entries = {e.key: e.value for e in tensor.external_data}
+    if len(entries) != len(tensor.external_data):
+        raise FormatError(f"{where}: external data is damaged: expected each key once, got one twice.")
     folder = path.parent.resolve()
     location = entries.get("location", "")
-    target = folder if "\0" in location else (folder / location).resolve()
+    try:
+        target = folder if "\0" in location else (folder / location).resolve()
+    except (RuntimeError, OSError) as err:  # links in a circle, a name longer than the system takes
+        raise FormatError(f"{where}: external data: expected a file in {folder}, got {str(err)[:200]}.") from err
     if not location or target == folder or Path(location).is_absolute() or not target.is_relative_to(folder):
         raise FormatError(
-            f"{where}: data outside of the model's folder: expected a file in {folder}, got location={location!r}."
+            f"{where}: data outside of the model's folder: expected a file in {folder}, got "
+            f"location={shortened(location)}."
         )
+    numbers = []
+    for key in ("offset", "length"):
+        text = entries.get(key)
+        if text is not None and not _NUMBER.fullmatch(text):
+            raise FormatError(
+                f"{where}: external data is damaged: expected {key} as a number of bytes, got {key}={shortened(text)}."
+            )
+        numbers.append(None if text is None else int(text))
+    return _Place(target, numbers[0] or 0, numbers[1])
+
+
+@contextmanager
+def _reading(target: Path, path: Path) -> Iterator[None]:
+    """Tell an OSError as one of the file beside a model."""
     try:
-        offset, length = int(entries.get("offset", "0")), int(entries.get("length", "-1"))
-    except ValueError as err:
-        raise FormatError(f"{where}: external data is damaged: expected offset and length, got {err}.") from err
-    try:
-        with target.open("rb", buffering=0) as file:
-            size = os.fstat(file.fileno()).st_size
-            end = size if length < 0 else offset + length
-            if not 0 <= offset <= end <= size:
-                raise FormatError(
-                    f"{where}: external data truncated: expected bytes {offset} to {end} of {target.name}, got "
-                    f"size_bytes={size}. Copy the file again."
-                )
-            wanted = shape if shape is not None else (end - offset,)
-            if any(d < 0 for d in wanted) or math.prod(wanted) * dtype.itemsize != end - offset:
-                raise FormatError(
-                    f"{where}: external data does not fit: expected {wanted} of {dtype}, got length={end - offset}."
-                )
-            array = np.empty(wanted, dtype)
-            file.seek(offset)
-            view = array.reshape(-1).view(np.uint8).data if array.size else memoryview(b"")
-            done = 0
-            while done < len(view):
-                got = file.readinto(view[done:])
-                if not got:
-                    raise FormatError(f"{where}: external data truncated: expected {len(view)} bytes, got {done}.")
-                done += got
+        yield
+    except FileAccessError:
+        raise
     except OSError as err:
         raise FileAccessError(
             f"{target}: cannot be read: the system says `{err.strerror or err}`. Keep it beside {path.name}.", err.errno
         ) from err
-    return array
+
+
+def _check_total(path: Path, tensors: Iterable[TensorProto]) -> None:
+    """Raise if tensors in other files take more memory than these files justify: many may lie in one place.
+
+    Raises:
+        FormatError: As `_place`, or they take too much.
+        FileAccessError: A file is missing.
+    """
+    sizes: dict[Path, int] = {}
+    total = 0
+    for tensor in tensors:
+        place = _place(path, tensor)
+        with _reading(place.target, path):
+            status = place.target.stat()
+        sizes[place.target] = status.st_size
+        begin, end = place.span(status, f"{path}: tensor `{tensor.name}`")
+        total += end - begin
+    allowed = EXTERNAL_ROOM_BYTES + EXTERNAL_FACTOR * sum(sizes.values())
+    if total > allowed:
+        raise FormatError(
+            f"{path}: external data overlaps: expected at most {allowed} bytes of tensors in files of "
+            f"{sum(sizes.values())} bytes, got {total}. The model is damaged, or was made to exhaust memory."
+        )

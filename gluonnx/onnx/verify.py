@@ -10,7 +10,7 @@ from gluonnx_runtime import ModelFileError
 from onnx import ModelProto
 
 from gluonnx.errors import EditedModelError, FileAccessError, FormatError
-from gluonnx.onnx.files import read_external, read_model
+from gluonnx.onnx.files import open_external, read_external, read_model
 from gluonnx.onnx.metadata import DIGEST_KEY, EXTERNAL_KEY, FORMAT_KEY, VERSION_KEY, restore
 from gluonnx.onnx.proof import PROOF_KEY, replay
 
@@ -92,10 +92,12 @@ def _external_digest(path: Path, model: ModelProto, metadata: dict[str, str]) ->
     target = path.parent / location
     digest = hashlib.sha256()
     try:
-        with target.open("rb") as file:
+        with open_external(path, location) as file:
             found = os.fstat(file.fileno()).st_size
             while found == size and (chunk := file.read(_CHUNK_BYTES)):
                 digest.update(chunk)
+    except FileAccessError:
+        raise
     except OSError as err:
         raise FileAccessError(
             f"{target}: cannot be read: the system says `{err.strerror or err}`. Keep it beside {path.name}.", err.errno

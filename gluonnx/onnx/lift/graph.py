@@ -64,7 +64,7 @@ def lift(model: ModelProto, where: str = "model", *, keep_all: bool = False) -> 
         if isinstance(err, FormatError):
             raise
         raise FormatError(f"{where}: cannot be imported: {err}") from err
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError) as err:
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, StopIteration, ArithmeticError) as err:
         raise FormatError(f"{where}: damaged: expected a sound ONNX graph, got {err!r}.") from err
 
 
@@ -96,6 +96,7 @@ class _Lifter:
         self.parameters: dict[str, Array] = {}
         self.kept: dict[str, int] = {}
         self.names: set[str] = set()
+        self.counts: dict[str, int] = {}
         self.held: set[str] = set()
 
     def run(self, graph: GraphProto) -> LiftedModel:
@@ -263,11 +264,12 @@ class _Lifter:
 
     def unique(self, name: str) -> str:
         """Return a name that no node of the graph has."""
-        candidate, count = name, 0
+        candidate, count = name, self.counts.get(name, 0)
         while candidate in self.names:
             count += 1
             candidate = f"{name}_{count}"
         self.names.add(candidate)
+        self.counts[name] = count
         return candidate
 
     # Kept operators ---------------------------------------------------------------------------------------------------
