@@ -204,8 +204,8 @@ class MXIndexedRecordIO(MXRecordIO):
                     self._read_line(number, line)
             except UnicodeDecodeError as err:
                 raise FormatError(
-                    f"{self.idx_path}: behind line {number}: expected a text of keys and positions, got other bytes. It "
-                    "is no index, or it is damaged."
+                    f"{self.idx_path}: behind line {number}: expected a text of keys and positions, got other bytes. "
+                    "It is no index, or it is damaged."
                 ) from err
 
     def _read_line(self, number: int, line: str) -> None:

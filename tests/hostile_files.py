@@ -42,10 +42,14 @@ def _dense(shape: bytes, flag: int = 0, values: bytes = b"", magic: int = V2, st
     return struct.pack("<Ii", magic, storage) + shape + struct.pack("<iii", 1, 0, flag) + values
 
 
-def _csr(shape: tuple[int, ...], indptr: list[int], indices: list[int], values: int, pointer_shape: bytes = b"") -> bytes:
+def _csr(
+    shape: tuple[int, ...], indptr: list[int], indices: list[int], values: int, pointer_shape: bytes = b""
+) -> bytes:
     head = struct.pack("<Ii", V2, 2) + _shape(values) + _shape(*shape) + struct.pack("<iii", 1, 0, 0)
     head += struct.pack("<i", 6) + (pointer_shape or _shape(len(indptr))) + struct.pack("<i", 6) + _shape(len(indices))
-    return head + bytes(4 * values) + struct.pack(f"<{len(indptr)}q", *indptr) + struct.pack(f"<{len(indices)}q", *indices)
+    return (
+        head + bytes(4 * values) + struct.pack(f"<{len(indptr)}q", *indptr) + struct.pack(f"<{len(indices)}q", *indices)
+    )
 
 
 def _rows(shape: tuple[int, ...], indices: list[int], kept: tuple[int, ...]) -> bytes:
@@ -145,7 +149,9 @@ SAFETENSORS: dict[str, bytes | Callable[[], bytes]] = {
     "rank 10^5": lambda: _safe({"a": _entry([1 << 61] * 100_000)}, bytes(4)),
     "rank 33": _safe({"a": _entry([1] * 33)}, bytes(4)),
     "negative size": _safe({"a": _entry((-1,))}, bytes(4)),
-    "size of 10^5 digits": _safe(b'{"a":{"dtype":"F32","shape":[' + b"9" * 100_000 + b'],"data_offsets":[0,4]}}', bytes(4)),
+    "size of 10^5 digits": _safe(
+        b'{"a":{"dtype":"F32","shape":[' + b"9" * 100_000 + b'],"data_offsets":[0,4]}}', bytes(4)
+    ),
     "dtype unknown": _safe({"a": _entry(dtype="F8_E4M3")}, bytes(4)),
     "dtype is a list": _safe({"a": _entry(dtype=["F32"])}, bytes(4)),
     "entry is a list": _safe({"a": [1]}, bytes(4)),
@@ -201,13 +207,17 @@ def _nested(depth: int) -> bytes:
 SYMBOL: dict[str, bytes | Callable[[], bytes]] = {
     "nested 10^6": lambda: b"[" * 10**6,
     "objects nested 10^6": lambda: b'{"a":' * 10**6,
-    "nested 10^6 in an attribute": lambda: b'{"nodes":[],"heads":[],"arg_nodes":[],"attrs":' + b"[" * 10**6 + b"]" * 10**6 + b"}",
+    "nested 10^6 in an attribute": lambda: (
+        b'{"nodes":[],"heads":[],"arg_nodes":[],"attrs":' + b"[" * 10**6 + b"]" * 10**6 + b"}"
+    ),
     "NaN": b'{"nodes":NaN}',
     "Infinity": b'{"nodes":[],"arg_nodes":[],"heads":[[Infinity,0,0]]}',
     "1e999": b'{"nodes":[],"arg_nodes":[1e999],"heads":[]}',
     "integer of 10^5 digits": b'{"nodes":[],"arg_nodes":[' + b"9" * 10**5 + b'],"heads":[]}',
     "integer of 10^7 digits": lambda: b'{"nodes":[],"arg_nodes":[' + b"9" * 10**7 + b'],"heads":[]}',
-    "10^4 integers of 4000 digits": lambda: b'{"nodes":[],"arg_nodes":[' + b",".join([b"9" * 4000] * 10**4) + b'],"heads":[]}',
+    "10^4 integers of 4000 digits": lambda: (
+        b'{"nodes":[],"arg_nodes":[' + b",".join([b"9" * 4000] * 10**4) + b'],"heads":[]}'
+    ),
     "200000 names, the last twice": lambda: b"{" + b",".join(b'"%d":0' % i for i in [*range(200_000), 199_999]) + b"}",
     "lone surrogate": _graph([_node(name="\ud800")]).replace(b"\xed", b"\\u"),
     "lone surrogate in an attribute": _graph([_node(attrs={"a": "\udfff"})]),
@@ -238,7 +248,9 @@ SYMBOL: dict[str, bytes | Callable[[], bytes]] = {
     "2^1000 paths": _chain(1000, 2),
     "subgraphs nested 31": lambda: _nested(31),
     "subgraphs nested 200": lambda: _nested(200),
-    "subgraph of an operator without any": _graph([_X, _node("relu", "r", [[0, 0, 0]], subgraphs=[{"nodes": [_X], "heads": [[0, 0, 0]], "arg_nodes": [0]}])]),
+    "subgraph of an operator without any": _graph(
+        [_X, _node("relu", "r", [[0, 0, 0]], subgraphs=[{"nodes": [_X], "heads": [[0, 0, 0]], "arg_nodes": [0]}])]
+    ),
     "10^5 inputs": lambda: _graph([_X, _node("Concat", "c", [[0, 0, 0]] * 10**5, attrs={"num_args": "100000"})]),
     "num_args 10^9": _with_attrs("Concat", 2, num_args="1000000000"),
     "old num_args 10^9": _graph([_X, _node("Concat", "c", [[0, 0, 0]], attrs={"num_args": "1000000000"})], attrs={}),
@@ -256,7 +268,7 @@ SYMBOL: dict[str, bytes | Callable[[], bytes]] = {
     "op is _onnx.If without branches": _with_attrs("_onnx.If", _present='"1"'),
     "op is _onnx.If that reads input 9": _with_attrs("_onnx.If", _present='"1"', _wiring="[[[9],1],[[9],1]]"),
     "op is _onnx.If of odd wiring": _with_attrs("_onnx.If", _present='"1"', _wiring='[[["a"],1],[[9],1e9]]'),
-    "_onnx types are odd": _with_attrs("_onnx.Relu", _present='"1"', _types='[[[],{}]]'),
+    "_onnx types are odd": _with_attrs("_onnx.Relu", _present='"1"', _types="[[[],{}]]"),
     "_onnx types of rank 10^9": _with_attrs("_onnx.Relu", _present='"1"', _types='[["float32",1000000000]]'),
     **{
         f"{op} {key}={value[:24]}": _with_attrs(op, inputs, **{key: value})
@@ -289,7 +301,7 @@ SYMBOL: dict[str, bytes | Callable[[], bytes]] = {
             "True",
             "\0",
             "1_000",
-            "１",
+            "\uff11",
             "O",
         ]
     },
@@ -325,7 +337,14 @@ SYMBOL: dict[str, bytes | Callable[[], bytes]] = {
             "__shape__": ["(1e12,)", "(-1,)", "9" * 5000, "(", "(1099511627776,1099511627776)", "abc", "None"],
             "__dtype__": ["99", "-1", "O", "9" * 5000, "float32", "1e9"],
             "__storage_type__": ["99", "-7", "x"],
-            "__init__": ["[" * 10_000, '["nothing", {}]', "5", '["zero", 5]', '{"args": 1}', '["load", {"param": "/etc/passwd"}]'],
+            "__init__": [
+                "[" * 10_000,
+                '["nothing", {}]',
+                "5",
+                '["zero", 5]',
+                '{"args": 1}',
+                '["load", {"param": "/etc/passwd"}]',
+            ],
             "__lr_mult__": ["inf", "x", "9" * 5000],
             "__ctx_group__": ["x" * 1000],
         }.items()
@@ -359,7 +378,9 @@ STATES: dict[str, bytes | Callable[[], bytes]] = {
     "pickle of protocol 1": b"}q\x00(K\x00Nu.",
     "pickle of 100 MB": lambda: b"\x80\x02" + bytes(100_000_000),
     "states nested 900": _states(json.dumps(_described()).replace("[]", "[[0," + "[" * 900 + "]" * 900 + "]]")),
-    "states nested 10^5": lambda: _states(json.dumps(_described()).replace("[]", "[[0," + "[" * 10**5 + "]" * 10**5 + "]]")),
+    "states nested 10^5": lambda: _states(
+        json.dumps(_described()).replace("[]", "[[0," + "[" * 10**5 + "]" * 10**5 + "]]")
+    ),
     "index is a list": _states(_described([[[1], None]])),
     "index is a float": _states(_described([[1.5, None]])),
     "index of 4000 digits": _states(_described([[int("9" * 4000), None]])),
@@ -423,7 +444,10 @@ RECORDS: dict[str, bytes | Callable[[], bytes]] = {
     "image record of a broken image": _part(0, struct.pack("<IfQQ", 0, 0, 0, 0) + b"\xff\xd8\xff" + bytes(100)),
     "image record of a PNG of 2^31 pixels": lambda: _part(
         0,
-        struct.pack("<IfQQ", 0, 0, 0, 0) + b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR"
+        struct.pack("<IfQQ", 0, 0, 0, 0)
+        + b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", 13)
+        + b"IHDR"
         + struct.pack(">IIBBBBBI", 1 << 31, 1 << 31, 8, 2, 0, 0, 0, 0),
     ),
 }

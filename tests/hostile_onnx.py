@@ -17,6 +17,7 @@ from onnx import (
     numpy_helper,
 )
 
+
 def _info(name: str, shape: object = (2, 3), elem: int = TensorProto.FLOAT) -> object:
     return helper.make_tensor_value_info(name, elem, ["a", "b"] if shape is None else shape)
 
@@ -52,14 +53,20 @@ def _external(location: str, dims: object = (2, 3), /, **entries: object) -> Ten
     return tensor
 
 
-def _one(op: str, inputs: int = 1, outputs: int = 1, opset: int = 20, shape: object = (2, 3), /, **attrs: object) -> ModelProto:
+def _one(
+    op: str, inputs: int = 1, outputs: int = 1, opset: int = 20, shape: object = (2, 3), /, **attrs: object
+) -> ModelProto:
     names = [f"x{i}" for i in range(inputs)]
     results = [f"y{i}" for i in range(outputs)]
     node = helper.make_node(op, names, results, **attrs)
-    return _onnx([node], inputs=[_info(n, shape) for n in names], outputs=[_info(n, _open(shape)) for n in results], opset=opset)
+    return _onnx(
+        [node], inputs=[_info(n, shape) for n in names], outputs=[_info(n, _open(shape)) for n in results], opset=opset
+    )
 
 
-def _fed(op: str, values: dict[int, object], inputs: int, opset: int = 20, shape: object = (2, 3), /, **attrs: object) -> ModelProto:
+def _fed(
+    op: str, values: dict[int, object], inputs: int, opset: int = 20, shape: object = (2, 3), /, **attrs: object
+) -> ModelProto:
     """A model of one operator of which some inputs are constants of int64 (or as the arrays are)."""
     names = [f"x{i}" for i in range(inputs)]
     tensors = [
@@ -258,21 +265,37 @@ ONNX: dict[str, ModelProto | bytes | Callable[[], ModelProto | bytes]] = {
     "node without outputs": _onnx([helper.make_node("Relu", ["x"], [])], outputs=[_info("x", None)]),
     "node without inputs": _onnx([helper.make_node("Relu", [], ["y"])]),
     "node with 10^5 inputs": lambda: _onnx([helper.make_node("Max", ["x"] * 10**5, ["y"])]),
-    "node with 10^5 outputs": lambda: _onnx([helper.make_node("Split", ["x"], [f"y{i}" for i in range(10**5)], num_outputs=10**5)], outputs=[_info("y0", None)]),
+    "node with 10^5 outputs": lambda: _onnx(
+        [helper.make_node("Split", ["x"], [f"y{i}" for i in range(10**5)], num_outputs=10**5)],
+        outputs=[_info("y0", None)],
+    ),
     "node of an empty output": _onnx([helper.make_node("Relu", ["x"], [""])], outputs=[_info("x", None)]),
     "node reads itself": _onnx([helper.make_node("Add", ["x", "y"], ["y"])]),
     "cycle": _cyclic(),
     "output written twice": _onnx([helper.make_node("Relu", ["x"], ["y"])] * 2),
     "operator unknown": _onnx([helper.make_node("Nothing", ["x"], ["y"])]),
     "domain unknown": _onnx([helper.make_node("Relu", ["x"], ["y"], domain="com.evil")]),
-    "operator of a training domain": _onnx([helper.make_node("Gradient", ["x"], ["y"], domain="ai.onnx.preview.training")]),
+    "operator of a training domain": _onnx(
+        [helper.make_node("Gradient", ["x"], ["y"], domain="ai.onnx.preview.training")]
+    ),
     "name of 50 MB": lambda: _onnx([helper.make_node("Relu", ["x"], ["y"], name="n" * 50_000_000)]),
-    "value named with 20 MB": lambda: _onnx([helper.make_node("Relu", ["x"], ["y" * 20_000_000])], outputs=[_info("y" * 20_000_000, None)]),
+    "value named with 20 MB": lambda: _onnx(
+        [helper.make_node("Relu", ["x"], ["y" * 20_000_000])], outputs=[_info("y" * 20_000_000, None)]
+    ),
     "name with NUL": _onnx([helper.make_node("Relu", ["x"], ["y\0z"])], outputs=[_info("y\0z", None)]),
     "name no UTF-8": _onnx(producer_name="evil").SerializeToString().replace(b"evil", b"\xff\xfe\xfd\xfc"),
-    "node name no UTF-8": _onnx([helper.make_node("Relu", ["x"], ["y"], name="evil")]).SerializeToString().replace(b"evil", b"\xff\xfe\xfd\xfc"),
-    "chain of 20000": lambda: _onnx([helper.make_node("Relu", ["x" if i == 0 else f"t{i}"], [f"t{i + 1}"]) for i in range(20_000)], outputs=[_info("t20000", None)]),
-    "2^300 paths": _onnx([helper.make_node("Add", [f"t{i}", f"t{i}"], [f"t{i + 1}"]) for i in range(300)], inputs=[_info("t0")], outputs=[_info("t300", None)]),
+    "node name no UTF-8": _onnx([helper.make_node("Relu", ["x"], ["y"], name="evil")])
+    .SerializeToString()
+    .replace(b"evil", b"\xff\xfe\xfd\xfc"),
+    "chain of 20000": lambda: _onnx(
+        [helper.make_node("Relu", ["x" if i == 0 else f"t{i}"], [f"t{i + 1}"]) for i in range(20_000)],
+        outputs=[_info("t20000", None)],
+    ),
+    "2^300 paths": _onnx(
+        [helper.make_node("Add", [f"t{i}", f"t{i}"], [f"t{i + 1}"]) for i in range(300)],
+        inputs=[_info("t0")],
+        outputs=[_info("t300", None)],
+    ),
     "Ifs nested 8, each twice": lambda: _nested_ifs(8),
     "Ifs nested 24": lambda: _nested_ifs(24),
     "graphs nested 90": _deep_wire(90),
@@ -286,31 +309,87 @@ ONNX: dict[str, ModelProto | bytes | Callable[[], ModelProto | bytes]] = {
     "functions chained 3000": lambda: _laughs(3000, 1),
     "function twice": _edit(lambda m: m.functions.append(m.functions[0]), _functions({"f": ["Relu"]}, "f")),
     "function of more inputs": _edit(lambda m: m.functions[0].input.append("j"), _functions({"f": ["Relu"]}, "f")),
-    "function named as an operator": _edit(lambda m: setattr(m.functions[0], "domain", ""), _functions({"Relu": ["Relu"]}, "Relu")),
-    "function without opset": _edit(lambda m: m.functions[0].ClearField("opset_import"), _functions({"f": ["Relu"]}, "f")),
-    "function of another opset": _edit(lambda m: setattr(m.functions[0].opset_import[0], "version", 1 << 40), _functions({"f": ["Relu"]}, "f")),
-    "attribute without a type": _edit(lambda m: m.graph.node[0].attribute.append(_attribute(name="alpha", f=1.0)), _one("Elu")),
+    "function named as an operator": _edit(
+        lambda m: setattr(m.functions[0], "domain", ""), _functions({"Relu": ["Relu"]}, "Relu")
+    ),
+    "function without opset": _edit(
+        lambda m: m.functions[0].ClearField("opset_import"), _functions({"f": ["Relu"]}, "f")
+    ),
+    "function of another opset": _edit(
+        lambda m: setattr(m.functions[0].opset_import[0], "version", 1 << 40), _functions({"f": ["Relu"]}, "f")
+    ),
+    "attribute without a type": _edit(
+        lambda m: m.graph.node[0].attribute.append(_attribute(name="alpha", f=1.0)), _one("Elu")
+    ),
     "attribute of the wrong type": _one("Elu", alpha="x"),
     "attribute is a graph": _one("Elu", alpha=helper.make_graph([], "g", [], [])),
-    "attribute twice": _edit(lambda m: m.graph.node[0].attribute.append(helper.make_attribute("alpha", 2.0)), _one("Elu", alpha=1.0)),
+    "attribute twice": _edit(
+        lambda m: m.graph.node[0].attribute.append(helper.make_attribute("alpha", 2.0)), _one("Elu", alpha=1.0)
+    ),
     "attribute unknown": _one("Relu", nothing=5),
-    "attribute refers to none": _edit(lambda m: m.graph.node[0].attribute.append(_attribute(name="alpha", ref_attr_name="a", type=1)), _one("Elu")),
-    "attribute of a type that lies": _edit(lambda m: m.graph.node[0].attribute.append(_attribute(name="alpha", i=5, type=AttributeProto.STRING)), _one("Elu")),
-    "attribute type 99": _edit(lambda m: m.graph.node[0].attribute.append(_attribute(name="alpha", i=5, type=AttributeProto.GRAPHS)), _one("Elu")),
+    "attribute refers to none": _edit(
+        lambda m: m.graph.node[0].attribute.append(_attribute(name="alpha", ref_attr_name="a", type=1)), _one("Elu")
+    ),
+    "attribute of a type that lies": _edit(
+        lambda m: m.graph.node[0].attribute.append(_attribute(name="alpha", i=5, type=AttributeProto.STRING)),
+        _one("Elu"),
+    ),
+    "attribute type 99": _edit(
+        lambda m: m.graph.node[0].attribute.append(_attribute(name="alpha", i=5, type=AttributeProto.GRAPHS)),
+        _one("Elu"),
+    ),
     "string attribute no UTF-8": _one("Gelu", approximate=b"\xff\xfe"),
     "string attribute of 20 MB": lambda: _one("Gelu", approximate=b"a" * 20_000_000),
     "Constant without a value": _onnx([helper.make_node("Constant", [], ["y"])]),
     "Constant of two values": _onnx([helper.make_node("Constant", [], ["y"], value_int=1, value_float=2.0)]),
     "Constant of strings": _onnx([helper.make_node("Constant", [], ["y"], value_string="a")]),
     "Constant with dims 2^62": _onnx([helper.make_node("Constant", [], ["y"], value=_tensor(dims=(1 << 62,)))]),
-    "If with one branch": _onnx([helper.make_node("If", ["x"], ["y"], then_branch=helper.make_graph([], "t", [], [_info("x", None)]))]),
-    "If with empty branches": _onnx([helper.make_node("If", ["c"], ["y"], then_branch=GraphProto(name="t"), else_branch=GraphProto(name="e"))], inputs=[_info("c", (), TensorProto.BOOL)]),
-    "If whose branch gives two": _onnx([helper.make_node("If", ["c"], ["y"], then_branch=helper.make_graph([], "t", [], [_info("x", None)] * 2), else_branch=helper.make_graph([], "e", [], [_info("x", None)]))], inputs=[_info("c", (), TensorProto.BOOL), _info("x")]),
+    "If with one branch": _onnx(
+        [helper.make_node("If", ["x"], ["y"], then_branch=helper.make_graph([], "t", [], [_info("x", None)]))]
+    ),
+    "If with empty branches": _onnx(
+        [helper.make_node("If", ["c"], ["y"], then_branch=GraphProto(name="t"), else_branch=GraphProto(name="e"))],
+        inputs=[_info("c", (), TensorProto.BOOL)],
+    ),
+    "If whose branch gives two": _onnx(
+        [
+            helper.make_node(
+                "If",
+                ["c"],
+                ["y"],
+                then_branch=helper.make_graph([], "t", [], [_info("x", None)] * 2),
+                else_branch=helper.make_graph([], "e", [], [_info("x", None)]),
+            )
+        ],
+        inputs=[_info("c", (), TensorProto.BOOL), _info("x")],
+    ),
     "Loop without a body": _onnx([helper.make_node("Loop", ["", "", "x"], ["y"])]),
-    "Loop whose body has no inputs": _onnx([helper.make_node("Loop", ["", "", "x"], ["y"], body=helper.make_graph([], "b", [], [_info("x", None)]))]),
+    "Loop whose body has no inputs": _onnx(
+        [helper.make_node("Loop", ["", "", "x"], ["y"], body=helper.make_graph([], "b", [], [_info("x", None)]))]
+    ),
     "Loop of 2^62 steps": _loop_model(1 << 62),
-    "Scan of 5 inputs told": _onnx([helper.make_node("Scan", ["x"], ["y"], num_scan_inputs=5, body=helper.make_graph([], "b", [_info("i")], [_info("i", None)]))]),
-    "Scan of -1 inputs told": _onnx([helper.make_node("Scan", ["x"], ["y"], num_scan_inputs=-1, body=helper.make_graph([], "b", [_info("i")], [_info("i", None)]))]),
+    "Scan of 5 inputs told": _onnx(
+        [
+            helper.make_node(
+                "Scan",
+                ["x"],
+                ["y"],
+                num_scan_inputs=5,
+                body=helper.make_graph([], "b", [_info("i")], [_info("i", None)]),
+            )
+        ]
+    ),
+    "Scan of -1 inputs told": _onnx(
+        [
+            helper.make_node(
+                "Scan",
+                ["x"],
+                ["y"],
+                num_scan_inputs=-1,
+                body=helper.make_graph([], "b", [_info("i")], [_info("i", None)]),
+            )
+        ]
+    ),
     "sparse index out of range": _sparse((2, 3), [1.0], [6]),
     "sparse index negative": _sparse((2, 3), [1.0], [-1]),
     "sparse index of rank 2 out of range": _sparse((2, 3), [1.0], [[0, 3]]),
@@ -328,11 +407,19 @@ ONNX: dict[str, ModelProto | bytes | Callable[[], ModelProto | bytes]] = {
     "sparse of rank 100": _sparse([1] * 100, [1.0], [0]),
     "20 sparse of 400 MB": lambda: _many_sparse(20, 100_000_000),
     "sparse values too short": _sparse((2, 3), [1.0], [0], (5,)),
-    "quantization annotation": _edit(lambda m: setattr(m.graph.quantization_annotation.add(), "tensor_name", "x" * 1000)),
+    "quantization annotation": _edit(
+        lambda m: setattr(m.graph.quantization_annotation.add(), "tensor_name", "x" * 1000)
+    ),
     "training information": _edit(lambda m: m.training_info.add()),
-    "metadata of ours, empty": _edit(lambda m: m.metadata_props.append(StringStringEntryProto(key="gluonnx.format", value="1"))),
-    "metadata of ours, format 2": _edit(lambda m: m.metadata_props.append(StringStringEntryProto(key="gluonnx.format", value="2"))),
-    "metadata of 10 MB keys": lambda: _edit(lambda m: m.metadata_props.append(StringStringEntryProto(key="k" * 10_000_000, value="v"))),
+    "metadata of ours, empty": _edit(
+        lambda m: m.metadata_props.append(StringStringEntryProto(key="gluonnx.format", value="1"))
+    ),
+    "metadata of ours, format 2": _edit(
+        lambda m: m.metadata_props.append(StringStringEntryProto(key="gluonnx.format", value="2"))
+    ),
+    "metadata of 10 MB keys": lambda: _edit(
+        lambda m: m.metadata_props.append(StringStringEntryProto(key="k" * 10_000_000, value="v"))
+    ),
     # What operators are told to make.
     "ConstantOfShape 2^62": _fed("ConstantOfShape", {0: [1 << 31, 1 << 31]}, 1),
     "ConstantOfShape 10^10": _fed("ConstantOfShape", {0: [10**10]}, 1),
@@ -344,9 +431,15 @@ ONNX: dict[str, ModelProto | bytes | Callable[[], ModelProto | bytes]] = {
     "Range of 10^10": _fed("Range", {0: 0, 1: 10**10, 2: 1}, 3),
     "Range of 10^9": _fed("Range", {0: 0, 1: 10**9, 2: 1}, 3),
     "Range of step 0": _fed("Range", {0: 0, 1: 5, 2: 0}, 3),
-    "Range to infinity": _fed("Range", {0: np.array(0, np.float32), 1: np.array(np.inf, np.float32), 2: np.array(1, np.float32)}, 3),
-    "Range of NaN": _fed("Range", {0: np.array(0, np.float32), 1: np.array(np.nan, np.float32), 2: np.array(1, np.float32)}, 3),
-    "Range of 1e-30": _fed("Range", {0: np.array(0, np.float32), 1: np.array(1, np.float32), 2: np.array(1e-30, np.float32)}, 3),
+    "Range to infinity": _fed(
+        "Range", {0: np.array(0, np.float32), 1: np.array(np.inf, np.float32), 2: np.array(1, np.float32)}, 3
+    ),
+    "Range of NaN": _fed(
+        "Range", {0: np.array(0, np.float32), 1: np.array(np.nan, np.float32), 2: np.array(1, np.float32)}, 3
+    ),
+    "Range of 1e-30": _fed(
+        "Range", {0: np.array(0, np.float32), 1: np.array(1, np.float32), 2: np.array(1e-30, np.float32)}, 3
+    ),
     "Range over int64": _fed("Range", {0: -HUGE, 1: HUGE, 2: 1}, 3),
     "Expand 2^62": _fed("Expand", {1: [1 << 31, 1 << 31, 1, 1]}, 2),
     "Expand a constant": _fed("Expand", {0: [1], 1: [10**10]}, 2),
@@ -368,11 +461,32 @@ ONNX: dict[str, ModelProto | bytes | Callable[[], ModelProto | bytes]] = {
     "OneHot of one value": _fed("OneHot", {0: [1, 2], 1: 5, 2: [0]}, 3),
     "OneHot axis 10^9": _fed("OneHot", {0: [1, 2], 1: 5, 2: [0, 1]}, 3, axis=10**9),
     "EyeLike k 2^62": _one("EyeLike", k=1 << 62),
-    "Resize 10^9 times": _fed("Resize", {1: np.array([], np.float32), 2: np.array([1, 1, 1e9, 1e9], np.float32)}, 3, 20, (1, 1, 2, 2)),
-    "Resize NaN times": _fed("Resize", {1: np.array([], np.float32), 2: np.array([1, 1, np.nan, np.inf], np.float32)}, 3, 20, (1, 1, 2, 2)),
-    "Resize 0 times": _fed("Resize", {1: np.array([], np.float32), 2: np.array([1, 1, 0, -1], np.float32)}, 3, 20, (1, 1, 2, 2)),
-    "Resize to 2^62": _fed("Resize", {1: np.array([], np.float32), 2: np.array([], np.float32), 3: [1, 1, 1 << 31, 1 << 31]}, 4, 20, (1, 1, 2, 2)),
-    "Resize a constant to 10^5": _fed("Resize", {0: np.ones((1, 1, 2, 2), np.float32), 1: np.array([], np.float32), 2: np.array([], np.float32), 3: [1, 1, 10**5, 10**5]}, 4),
+    "Resize 10^9 times": _fed(
+        "Resize", {1: np.array([], np.float32), 2: np.array([1, 1, 1e9, 1e9], np.float32)}, 3, 20, (1, 1, 2, 2)
+    ),
+    "Resize NaN times": _fed(
+        "Resize", {1: np.array([], np.float32), 2: np.array([1, 1, np.nan, np.inf], np.float32)}, 3, 20, (1, 1, 2, 2)
+    ),
+    "Resize 0 times": _fed(
+        "Resize", {1: np.array([], np.float32), 2: np.array([1, 1, 0, -1], np.float32)}, 3, 20, (1, 1, 2, 2)
+    ),
+    "Resize to 2^62": _fed(
+        "Resize",
+        {1: np.array([], np.float32), 2: np.array([], np.float32), 3: [1, 1, 1 << 31, 1 << 31]},
+        4,
+        20,
+        (1, 1, 2, 2),
+    ),
+    "Resize a constant to 10^5": _fed(
+        "Resize",
+        {
+            0: np.ones((1, 1, 2, 2), np.float32),
+            1: np.array([], np.float32),
+            2: np.array([], np.float32),
+            3: [1, 1, 10**5, 10**5],
+        },
+        4,
+    ),
     "Upsample 10^9 times": _fed("Upsample", {1: np.array([1, 1, 1e9, 1e9], np.float32)}, 2, 9, (1, 1, 2, 2)),
     "TopK 2^62": _fed("TopK", {1: [1 << 62]}, 2),
     "TopK negative": _fed("TopK", {1: [-1]}, 2),
@@ -438,12 +552,23 @@ ONNX: dict[str, ModelProto | bytes | Callable[[], ModelProto | bytes]] = {
     **{
         f"{op} {key}={value}": _one(op, 2, 1, 20, (1, 2, 4, 4), **{key: value})
         for op in ("Conv", "ConvTranspose")
-        for key, value in [("group", 0), ("group", -1), ("group", 1 << 62), ("output_padding", [1 << 62, 1 << 62]), ("output_shape", [1 << 62, 1 << 62]), ("output_shape", [-1])]
+        for key, value in [
+            ("group", 0),
+            ("group", -1),
+            ("group", 1 << 62),
+            ("output_padding", [1 << 62, 1 << 62]),
+            ("output_shape", [1 << 62, 1 << 62]),
+            ("output_shape", [-1]),
+        ]
         if op == "ConvTranspose" or not key.startswith("output")
     },
     "MaxPool without a kernel": _one("MaxPool", 1, 1, 20, (1, 2, 4, 4)),
-    "AveragePool ceil of stride 0": _one("AveragePool", 1, 1, 20, (1, 2, 4, 4), kernel_shape=[2, 2], strides=[0, 0], ceil_mode=1),
-    "MaxPool same of stride 0": _one("MaxPool", 1, 1, 20, (1, 2, 4, 4), kernel_shape=[2, 2], strides=[0, 0], auto_pad="SAME_UPPER"),
+    "AveragePool ceil of stride 0": _one(
+        "AveragePool", 1, 1, 20, (1, 2, 4, 4), kernel_shape=[2, 2], strides=[0, 0], ceil_mode=1
+    ),
+    "MaxPool same of stride 0": _one(
+        "MaxPool", 1, 1, 20, (1, 2, 4, 4), kernel_shape=[2, 2], strides=[0, 0], auto_pad="SAME_UPPER"
+    ),
     "DepthToSpace 0": _one("DepthToSpace", 1, 1, 20, (1, 4, 2, 2), blocksize=0),
     "DepthToSpace -2": _one("DepthToSpace", 1, 1, 20, (1, 4, 2, 2), blocksize=-2),
     "DepthToSpace 2^40": _one("DepthToSpace", 1, 1, 20, (1, 4, 2, 2), blocksize=1 << 40),
@@ -460,7 +585,17 @@ ONNX: dict[str, ModelProto | bytes | Callable[[], ModelProto | bytes]] = {
     "DFT length 2^62": _fed("DFT", {1: np.array(1 << 62, np.int64), 2: np.array(1, np.int64)}, 3, 20, (1, 4, 1)),
     "HannWindow 2^62": _fed("HannWindow", {0: np.array(1 << 62, np.int64)}, 1),
     "HannWindow 10^10": _fed("HannWindow", {0: np.array(10**10, np.int64)}, 1),
-    "MelWeightMatrix 10^9": _fed("MelWeightMatrix", {0: np.array(10**9, np.int64), 1: np.array(10**9, np.int64), 2: np.array(8192, np.int64), 3: np.array(0.0, np.float32), 4: np.array(8192.0, np.float32)}, 5),
+    "MelWeightMatrix 10^9": _fed(
+        "MelWeightMatrix",
+        {
+            0: np.array(10**9, np.int64),
+            1: np.array(10**9, np.int64),
+            2: np.array(8192, np.int64),
+            3: np.array(0.0, np.float32),
+            4: np.array(8192.0, np.float32),
+        },
+        5,
+    ),
     "RandomNormal 2^62": _one("RandomNormal", 0, shape=[1 << 31, 1 << 31]),
     "RandomNormal 10^10": _one("RandomNormal", 0, shape=[10**10]),
     "Multinomial 10^12": _one("Multinomial", sample_size=10**12),
@@ -475,7 +610,9 @@ ONNX: dict[str, ModelProto | bytes | Callable[[], ModelProto | bytes]] = {
     "BatchNormalization of statistics without shape": _one("BatchNormalization", 5),
     "Dropout ratio NaN": _fed("Dropout", {1: np.array(np.nan, np.float32)}, 2),
     "Clip bounds of rank 2": _fed("Clip", {1: np.ones((2, 3), np.float32), 2: np.ones((2, 3), np.float32)}, 3),
-    "Scan of opset 8": _one("Scan", 1, 1, 8, body=helper.make_graph([], "b", [_info("i")], [_info("i", None)]), num_scan_inputs=1),
+    "Scan of opset 8": _one(
+        "Scan", 1, 1, 8, body=helper.make_graph([], "b", [_info("i")], [_info("i", None)]), num_scan_inputs=1
+    ),
     "Upsample of opset 7 without scales": _one("Upsample", 1, 1, 7),
     "Slice of opset 9 without starts": _one("Slice", 1, 1, 9),
     "Pad of opset 2 without pads": _one("Pad", 1, 1, 10),
@@ -513,7 +650,7 @@ EXTERNAL: dict[str, Case] = {
     "offset 2^64": _external_case(_external("w.data", offset=1 << 64, length=24)),
     "offset is a word": _external_case(_external("w.data", offset="x")),
     "offset of 10^5 digits": _external_case(_external("w.data", offset="9" * 10**5)),
-    "offset of other digits": _external_case(_external("w.data", offset="０", length="２４")),
+    "offset of other digits": _external_case(_external("w.data", offset="\uff10", length="\uff12\uff14")),
     "offset with underscores": _external_case(_external("w.data", offset="0_0", length="2_4")),
     "length negative": _external_case(_external("w.data", length=-24)),
     "length 2^63": _external_case(_external("w.data", length=1 << 63)),
@@ -527,16 +664,21 @@ EXTERNAL: dict[str, Case] = {
     "sizes negative": _external_case(_external("w.data", (-2, -3))),
     "location twice": _external_case(
         TensorProto(
-            name="w", dims=(2, 3), data_type=1, data_location=TensorProto.EXTERNAL,
+            name="w",
+            dims=(2, 3),
+            data_type=1,
+            data_location=TensorProto.EXTERNAL,
             external_data=[StringStringEntryProto(key="location", value=v) for v in ("w.data", "../x")],
         )
     ),
-    "no location": _external_case(
-        TensorProto(name="w", dims=(2, 3), data_type=1, data_location=TensorProto.EXTERNAL)
-    ),
+    "no location": _external_case(TensorProto(name="w", dims=(2, 3), data_type=1, data_location=TensorProto.EXTERNAL)),
     "raw_data as well": _external_case(
         TensorProto(
-            name="w", dims=(2, 3), data_type=1, data_location=TensorProto.EXTERNAL, raw_data=bytes(24),
+            name="w",
+            dims=(2, 3),
+            data_type=1,
+            data_location=TensorProto.EXTERNAL,
+            raw_data=bytes(24),
             external_data=[StringStringEntryProto(key="location", value="w.data")],
         )
     ),
@@ -553,7 +695,7 @@ EXTERNAL: dict[str, Case] = {
     "location with NUL": _external_case(_external("w.data\0.txt")),
     "location of 10^6 letters": _external_case(_external("a" * 10**6)),
     "location of 10^4 folders": _external_case(_external("a/" * 10**4 + "w.data")),
-    "location no surrogate": _external_case(_external("w．data")),
+    "location no surrogate": _external_case(_external("w\uff0edata")),
     "location ../": _external_case(_external("../{name}.secret"), lambda f: _rename(f, "../{0}.secret")),
     "location sub/../../": _external_case(_external("x"), lambda f: _rename(f, "sub/../../{0}.secret")),
     "location absolute": _external_case(_external("x"), lambda f: _rename(f, "{1}")),
@@ -562,8 +704,8 @@ EXTERNAL: dict[str, Case] = {
     "location of a share": _external_case(_external("\\\\server\\share\\w.data")),
     "location with backslashes": _external_case(_external("..\\..\\w.data")),
     "location a file URL": _external_case(_external("file:///etc/passwd")),
-    "location of look-alikes": _external_case(_external("․․/w.data")),
-    "location of full-width dots": _external_case(_external("．．／w.data")),
+    "location of look-alikes": _external_case(_external("\u2024\u2024/w.data")),
+    "location of full-width dots": _external_case(_external("\uff0e\uff0e\uff0fw.data")),
     "symbolic link outside": _external_case(_external("l.data"), lambda f: (f / "l.data").symlink_to(_outside(f))),
     "symbolic link inside": _external_case(_external("l.data"), lambda f: (f / "l.data").symlink_to("w.data")),
     "symbolic link to itself": _external_case(_external("l.data"), lambda f: (f / "l.data").symlink_to("l.data")),
@@ -573,14 +715,19 @@ EXTERNAL: dict[str, Case] = {
     "hard link outside": _external_case(_external("l.data"), lambda f: (f / "l.data").hardlink_to(_outside(f))),
     "pipe": _external_case(_external("p.data"), lambda f: os.mkfifo(f / "p.data")),
     "link to /dev/zero": _external_case(_external("z.data"), lambda f: (f / "z.data").symlink_to("/dev/zero")),
-    "link to /proc/self/mem": _external_case(_external("z.data"), lambda f: (f / "z.data").symlink_to("/proc/self/mem")),
+    "link to /proc/self/mem": _external_case(
+        _external("z.data"), lambda f: (f / "z.data").symlink_to("/proc/self/mem")
+    ),
     "/dev/zero": _external_case(_external("/dev/zero")),
     "in a nested graph": lambda folder: _write_external(folder, _external_in_branch(_external("../x"))),
     "in a function": lambda folder: _write_external(folder, _external_in_function(_external("../x"))),
     "pipe in a nested graph": lambda folder: (
-        os.mkfifo(folder / "p.data"), _write_external(folder, _external_in_branch(_external("p.data")))
+        os.mkfifo(folder / "p.data"),
+        _write_external(folder, _external_in_branch(_external("p.data"))),
     )[1],
-    "overlapping": lambda folder: _write_external(folder, _two(_external("w.data", length=24), _external("w.data", length=24))),
+    "overlapping": lambda folder: _write_external(
+        folder, _two(_external("w.data", length=24), _external("w.data", length=24))
+    ),
     "10^4 tensors of one place": lambda folder: _write_external(folder, _many_external(10**4), bytes(10**6)),
 }
 

@@ -3,7 +3,7 @@
 import json
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -11,11 +11,46 @@ from google.protobuf.message import Message
 
 __all__ = ["mutated_json", "mutated_message"]
 
-INTEGERS = (0, 1, -1, 2, 3, 7, 64, 255, 1 << 16, 10**6, 10**9, 2**31 - 1, -(2**31), 1 << 40, 1 << 62, 2**63 - 1, -(2**63))
+INTEGERS = (
+    0,
+    1,
+    -1,
+    2,
+    3,
+    7,
+    64,
+    255,
+    1 << 16,
+    10**6,
+    10**9,
+    2**31 - 1,
+    -(2**31),
+    1 << 40,
+    1 << 62,
+    2**63 - 1,
+    -(2**63),
+)
 FLOATS = (0.0, -0.0, 1.0, -1.0, 1e-38, 1e38, math.inf, -math.inf, math.nan, 0.5)
-TEXTS = ("", "x", "../x", "/etc/passwd", "a\0b", "data", "é", "_", "1", "-1", "(1e12,)", "NaN", "ai.onnx", "Relu", "f" * 300)
+TEXTS = (
+    "",
+    "x",
+    "../x",
+    "/etc/passwd",
+    "a\0b",
+    "data",
+    "é",
+    "_",
+    "1",
+    "-1",
+    "(1e12,)",
+    "NaN",
+    "ai.onnx",
+    "Relu",
+    "f" * 300,
+)
 VALUES: tuple[Any, ...] = (
-    None, True, False, 0, 1, -1, 2**31, 2**63, 10**30, 1.5, 1e308, "", "x", "null", "\0", "\ud800", [], {}, [0, 0, 0], [[0, 0, 0]], {"a": 1}
+    None, True, False, 0, 1, -1, 2**31, 2**63, 10**30, 1.5, 1e308, "", "x", "null", "\0", "\ud800", [], {},
+    [0, 0, 0], [[0, 0, 0]], {"a": 1},
 )  # fmt: skip
 
 _INTEGER_TYPES = {
@@ -166,6 +201,3 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 def _holds(value: Any, holder: Any) -> bool:
     return value is holder or any(inner is holder for inner, _ in _places(value))
-
-
-Read = Callable[[], object]

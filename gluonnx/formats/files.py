@@ -140,17 +140,16 @@ def open_regular(path: str | os.PathLike[str], *, or_pipe: bool = False) -> io.F
         or_pipe: Take a pipe too: where the user names the file, not another file.
 
     Raises:
-        FileAccessError: It is missing, a folder, a device, a pipe or a socket, or not readable.
+        FileAccessError: It is a device, a pipe or a socket.
+        OSError: It is missing, a folder, or not readable.
     """
-    path = Path(path)
-    with _failing(path, "cannot be read"):
-        # To open a pipe that nobody writes to would wait for ever.
-        flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | (0 if or_pipe else getattr(os, "O_NONBLOCK", 0))
-        file = io.FileIO(path, "rb", opener=lambda name, _: os.open(name, flags))
-        mode = os.fstat(file.fileno()).st_mode
-        if stat.S_ISREG(mode) or (or_pipe and stat.S_ISFIFO(mode)):
-            return file
-        file.close()
+    # To open a pipe that nobody writes to would wait for ever.
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | (0 if or_pipe else getattr(os, "O_NONBLOCK", 0))
+    file = io.FileIO(path, "rb", opener=lambda name, _: os.open(name, flags))
+    mode = os.fstat(file.fileno()).st_mode
+    if stat.S_ISREG(mode) or (or_pipe and stat.S_ISFIFO(mode)):
+        return file
+    file.close()
     raise FileAccessError(f"{path}: cannot be read: expected a file, got a device, pipe or socket. Copy it to a file.")
 
 
@@ -161,7 +160,7 @@ def read_bytes(path: str | os.PathLike[str], limit: int) -> bytes:
         FileAccessError: The file is missing, a folder, a device, or not readable.
         FormatError: The file is larger than `limit`.
     """
-    with open_regular(path, or_pipe=True) as file, _failing(Path(path), "cannot be read"):
+    with _failing(Path(path), "cannot be read"), open_regular(path, or_pipe=True) as file:
         size = os.fstat(file.fileno()).st_size
         chunks: list[bytes] = []
         if size <= limit:

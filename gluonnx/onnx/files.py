@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -201,7 +201,7 @@ def _external_array(path: Path, tensor: TensorProto, dtype: np.dtype[Any], shape
     """Read the bytes of a tensor as an array; a flat one of all bytes if `shape` is None."""
     where = f"{path}: tensor `{tensor.name}`"
     place = _place(path, tensor)
-    with open_regular(place.target) as file, _reading(place.target, path):
+    with _reading(place.target, path), open_regular(place.target) as file:
         offset, end = place.span(os.fstat(file.fileno()), where)
         wanted = shape if shape is not None else (end - offset,)
         if (
@@ -231,17 +231,21 @@ def open_external(path: Path, location: str) -> io.FileIO:
 
     Raises:
         FormatError: It has a second name in another folder (a hard link).
-        FileAccessError: It is missing, not readable, or no regular file.
+        FileAccessError: It is no regular file.
+        OSError: It is missing or not readable.
 
     Source: onnx docs/ExternalData.md and onnx.checker: inside the model's folder, a regular file, one link.
     """
     target = path.parent / location
+    if not target.resolve().is_relative_to(path.parent.resolve()):
+        raise FormatError(f"{target}: data outside of the model's folder: expected a file in it, got a link. Copy it.")
     file = open_regular(target)
-    if os.fstat(file.fileno()).st_nlink > 1:
+    links = os.fstat(file.fileno()).st_nlink
+    if links > 1:
         file.close()
         raise FormatError(
             f"{target}: external data has more than one hard link: expected a file of the model's folder alone, got "
-            f"links={os.stat(target).st_nlink}. Copy the file."
+            f"links={links}. Copy the file."
         )
     return file
 
@@ -324,19 +328,20 @@ def _reading(target: Path, path: Path) -> Iterator[None]:
 def _check_total(path: Path, tensors: Iterable[TensorProto]) -> None:
     """Raise if tensors in other files take more memory than these files justify: many may lie in one place.
 
+    What is wrong with one of them is told when it is read.
+
     Raises:
         FormatError: As `_place`, or they take too much.
-        FileAccessError: A file is missing.
     """
     sizes: dict[Path, int] = {}
     total = 0
     for tensor in tensors:
         place = _place(path, tensor)
-        with _reading(place.target, path):
-            status = place.target.stat()
-        sizes[place.target] = status.st_size
-        begin, end = place.span(status, f"{path}: tensor `{tensor.name}`")
-        total += end - begin
+        if place.target not in sizes:
+            with suppress(OSError):
+                sizes[place.target] = place.target.stat().st_size
+        size = sizes.get(place.target, 0)
+        total += size if place.length is None else min(place.length, size)
     allowed = EXTERNAL_ROOM_BYTES + EXTERNAL_FACTOR * sum(sizes.values())
     if total > allowed:
         raise FormatError(

@@ -414,7 +414,8 @@ class Operator:
             value = int(self.attributes[name].parse(given[name]))
         except (ValueError, TypeError, OverflowError):
             raise AttributeValueError(
-                f"{self.name}: attribute `{name}` has a wrong value: expected a number, got {name}={shortened(given[name])}."
+                f"{self.name}: attribute `{name}` has a wrong value: expected a number, got "
+                f"{name}={shortened(given[name])}."
             ) from None
         self._check_number(name, value)
         return value

@@ -208,8 +208,8 @@ def _described_scheduler(current: Any, described: Any, where: str) -> tuple[Any,
         if not isinstance(name, str) or name not in SCHEDULERS:
             raise FormatError(
                 f"{where}: learning-rate scheduler: expected {type(current).__name__ if current else 'none'} as the "
-                f"optimizer has, or one of {', '.join(SCHEDULERS)}, got {shortened(name)}. Create the Trainer with the same "
-                "lr_scheduler."
+                f"optimizer has, or one of {', '.join(SCHEDULERS)}, got {shortened(name)}. Create the Trainer with the "
+                "same lr_scheduler."
             )
         klass, arguments = SCHEDULERS[name]
         current = klass(*arguments)

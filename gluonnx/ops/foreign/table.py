@@ -220,7 +220,8 @@ class ForeignOperator(Operator):
         )
         if not is_sound:
             raise AttributeValueError(
-                f"{self.name}: wrong inputs or outputs: expected what the import writes, got {MASK_KEY}={shortened(mask)}, "
+                f"{self.name}: wrong inputs or outputs: expected what the import writes, got "
+                f"{MASK_KEY}={shortened(mask)}, "
                 f"{COUNT_KEY}={shortened(count)}, {TYPES_KEY}={shortened(types)}, {WIRING_KEY}={shortened(wiring)}."
             )
         missing = self.row.required - parsed.keys()
