@@ -308,28 +308,30 @@ SYMBOL: dict[str, bytes | Callable[[], bytes]] = {
     "attribute of 10^6 brackets": lambda: _with_attrs("Reshape", shape="(" * 10**6 + ")" * 10**6),
     "attribute of 10^6 sizes": lambda: _with_attrs("Reshape", shape="(" + "1," * 10**6 + ")"),
     **{
-        f"outputs of {op}": _with_attrs(op, inputs, **attrs)
-        for op, inputs, attrs in [
-            ("SliceChannel", 1, {"num_outputs": "1000000000"}),
-            ("SliceChannel", 1, {"num_outputs": "-1"}),
-            ("_split_v2", 1, {"indices": "(1,)", "sections": "1000000000"}),
-            ("amp_multicast", 1, {"num_outputs": "1000000000"}),
-            ("multi_sgd_update", 2, {"num_weights": "1000000000", "lrs": "(1,)", "wds": "(1,)"}),
-            ("multi_sgd_mom_update", 3, {"num_weights": "-5", "lrs": "(1,)", "wds": "(1,)"}),
-            ("multi_sum_sq", 1, {"num_arrays": "1000000000"}),
-            ("multi_all_finite", 1, {"num_arrays": "1000000000"}),
-            ("reset_arrays", 1, {"num_arrays": "1000000000"}),
-            ("_foreach", 1, {"num_args": "1000000000", "num_outputs": "1000000000", "num_out_data": "1000000000"}),
-            ("_while_loop", 1, {"num_args": "1", "num_outputs": "1000000000", "max_iterations": "1000000000"}),
-            ("_contrib_group_adagrad_update", 3, {"lr": "1"}),
-            ("RNN", 3, {"state_size": "1000000000", "num_layers": "1000000000", "mode": "lstm"}),
-            ("UpSampling", 1, {"num_args": "1000000000", "scale": "2", "sample_type": "nearest"}),
-            ("Crop", 1, {"num_args": "1000000000"}),
-            ("stack", 1, {"num_args": "1000000000"}),
-            ("_contrib_interleaved_matmul_selfatt_qk", 1, {"heads": "1000000000"}),
-            ("topk", 1, {"k": "1000000000", "ret_typ": "both"}),
-            ("khatri_rao", 1, {"num_args": "1000000000"}),
-        ]
+        f"outputs of {op} {i}": _with_attrs(op, inputs, **attrs)
+        for i, (op, inputs, attrs) in enumerate(
+            [
+                ("SliceChannel", 1, {"num_outputs": "1000000000"}),
+                ("SliceChannel", 1, {"num_outputs": "-1"}),
+                ("_split_v2", 1, {"indices": "(1,)", "sections": "1000000000"}),
+                ("amp_multicast", 1, {"num_outputs": "1000000000"}),
+                ("multi_sgd_update", 2, {"num_weights": "1000000000", "lrs": "(1,)", "wds": "(1,)"}),
+                ("multi_sgd_mom_update", 3, {"num_weights": "-5", "lrs": "(1,)", "wds": "(1,)"}),
+                ("multi_sum_sq", 1, {"num_arrays": "1000000000"}),
+                ("multi_all_finite", 1, {"num_arrays": "1000000000"}),
+                ("reset_arrays", 1, {"num_arrays": "1000000000"}),
+                ("_foreach", 1, {"num_args": "1000000000", "num_outputs": "1000000000", "num_out_data": "1000000000"}),
+                ("_while_loop", 1, {"num_args": "1", "num_outputs": "1000000000", "max_iterations": "1000000000"}),
+                ("_contrib_group_adagrad_update", 3, {"lr": "1"}),
+                ("RNN", 3, {"state_size": "1000000000", "num_layers": "1000000000", "mode": "lstm"}),
+                ("UpSampling", 1, {"num_args": "1000000000", "scale": "2", "sample_type": "nearest"}),
+                ("Crop", 1, {"num_args": "1000000000"}),
+                ("stack", 1, {"num_args": "1000000000"}),
+                ("_contrib_interleaved_matmul_selfatt_qk", 1, {"heads": "1000000000"}),
+                ("topk", 1, {"k": "1000000000", "ret_typ": "both"}),
+                ("khatri_rao", 1, {"num_args": "1000000000"}),
+            ]
+        )
     },
     **{
         f"variable {key}={value[:24]}": _graph([_node(attrs={key: value}), _node("relu", "r", [[0, 0, 0]])])

@@ -10,13 +10,14 @@ import resource
 import signal
 import sys
 import time
+import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Outcome", "isolated"]
+__all__ = ["Outcome", "attempt", "isolated"]
 
 ADDRESS_SPACE_BYTES = 6 << 30
 """What a call may map beyond what the process has: enough for anything sound, too little for a bomb."""
@@ -39,6 +40,28 @@ class Outcome:
     message: str = ""
     seconds: float = 0.0
     peak_bytes: int = 0
+
+
+def attempt(call: Callable[[], object], known: type[Exception], label: str) -> tuple[str, int]:
+    """Make a call in this process; return the message of a known error ("" if there is none) and the peak of memory.
+
+    Raises:
+        AssertionError: Any other error.
+    """
+    message = ""
+    tracemalloc.start()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            call()
+    except known as err:
+        message = str(err)
+    except Exception as err:
+        raise AssertionError(f"{label}: {err!r}") from err
+    finally:
+        _, peak_bytes = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    return message, peak_bytes
 
 
 def isolated(calls: Sequence[Callable[[], object]], *, limit_s: float = 20) -> Iterator[Outcome]:

@@ -154,8 +154,7 @@ def restore(
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error) as err:
         raise FormatError(
-            f"{where}: metadata is damaged: expected what gluonnx writes, got {shortened(str(err))} "
-            f"({type(err).__name__})."
+            f"{where}: metadata is damaged: expected what gluonnx writes, got {str(err)[:200]} ({type(err).__name__})."
         ) from err
 
 

@@ -80,10 +80,11 @@ def attribute(name: str, annotation: Any, default: Any = REQUIRED, *, has_effect
 
 
 def shortened(value: Any) -> str:
-    """Return a value as a message shows it: no more than a line of it, however long it is."""
-    text = repr(value[:LONGEST_SHOWN] if isinstance(value, (str, list)) else value)
-    is_cut = isinstance(value, (str, list)) and len(value) > LONGEST_SHOWN
-    return f"{text[:LONGEST_SHOWN]}..." if is_cut or len(text) > LONGEST_SHOWN + 2 else text
+    """Return a value as a message shows it: no more than a line or two of it, however long it is."""
+    if isinstance(value, (str, list)) and len(value) > LONGEST_SHOWN:
+        return f"{repr(value[:LONGEST_SHOWN])[: 2 * LONGEST_SHOWN]}..."
+    text = repr(value)
+    return text if len(text) <= 2 * LONGEST_SHOWN else f"{text[: 2 * LONGEST_SHOWN]}..."
 
 
 def to_text(value: Any) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from onnx import FunctionProto, GraphProto, ModelProto, NodeProto
 
 from gluonnx.errors import FormatError
+from gluonnx.ops.foreign.table import MAX_OUTPUTS
 
 MAX_FUNCTION_DEPTH = 64
 """Functions that call functions; exporters write about 10."""
@@ -50,13 +51,20 @@ def check_functions(model: ModelProto, where: str) -> None:
 
 
 def check_counts(model: ModelProto, where: str) -> None:
-    """Raise where an attribute tells another number of outputs than a node has: inference makes as many.
+    """Raise where a node has more outputs than a graph keeps, or an attribute tells another number of them.
+
+    Inference makes as many as are told, of a kilobyte each.
 
     Raises:
         FormatError: Names the node.
     """
     for nodes in (model.graph.node, *(f.node for f in model.functions)):
         for node in nodes_in(nodes):
+            if len(node.output) >= MAX_OUTPUTS:
+                raise FormatError(
+                    f"{where}: {node.op_type} `{node.output[0]}`: too many outputs: expected fewer than {MAX_OUTPUTS}, "
+                    f"got {len(node.output)}."
+                )
             if node.op_type == "Split":
                 for attribute in node.attribute:
                     if attribute.name == "num_outputs" and attribute.i != len(node.output):

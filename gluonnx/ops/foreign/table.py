@@ -380,7 +380,10 @@ def _runner(row: Row) -> Callable[..., tuple[Any, ...]]:
         if asks_count:
             attrs["output_count"] = count
         result = forward(*on_one_device(arguments, values), **attrs)
-        return result if isinstance(result, tuple) else (result,)
+        outputs = result if isinstance(result, tuple) else (result,)
+        if len(outputs) < count:
+            raise ValueError(f"gives {len(outputs)} outputs where the node has {count}")
+        return outputs
 
     return run
 
