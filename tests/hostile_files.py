@@ -68,7 +68,7 @@ _ONE = _dense(_shape(1), values=bytes(4))
 PARAMS: dict[str, bytes | Callable[[], bytes]] = {
     "count 2^64-1": _params(count=(1 << 64) - 1),
     "count 2^61": _params(_ONE, count=1 << 61),
-    "count of the bytes": _params(bytes(4 << 16), count=1 << 16),
+    "count of the bytes": _params(bytes(4 << 12), count=1 << 12),
     "many empty arrays": lambda: _params(bytes(4 << 20), count=1 << 20),
     "shape 2^63": _params(_dense(_shape(HUGE))),
     "shape whose product overflows": _params(_dense(_shape(1 << 32, 1 << 32))),
