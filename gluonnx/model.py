@@ -1,11 +1,12 @@
 """Checkpoints of a symbol and its parameters: `mx.model`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from gluonnx import ndarray, symbol
 from gluonnx.errors import FormatError
+from gluonnx.formats.saved_names import hint, style_of
 from gluonnx.kvstore import training
 from gluonnx.ndarray import NDArray
 from gluonnx.symbol import Symbol
@@ -81,15 +82,36 @@ def read_params(path: str) -> tuple[Arrays, Arrays]:
     loaded = ndarray.load(path)
     if not isinstance(loaded, dict):
         if loaded:
-            raise FormatError(f"{path}: arrays without names: expected `arg:` and `aux:` names, got a list.")
+            raise FormatError(
+                f"{path}: arrays without names: expected `arg:` and `aux:` names, got a list of {len(loaded)}. It was "
+                f"saved from a list, which mx.nd.load('{path}') reads."
+            )
         loaded = {}
     found: dict[str, Arrays] = {"arg": {}, "aux": {}}
     for key, value in loaded.items():
         kind, colon, name = key.partition(":")
         if not colon or kind not in found:
-            raise FormatError(f"{path}: unknown kind of array: expected `arg:` or `aux:` before the name, got {key!r}.")
+            raise FormatError(
+                f"{path}: unknown kind of array: expected `arg:` or `aux:` before the name, got {key!r}. "
+                f"{_remedy(loaded, path)}"
+            )
         found[kind][name] = value
     return found["arg"], found["aux"]
+
+
+def _remedy(names: Collection[str], path: str) -> str:
+    """Which call reads a file without `arg:` and `aux:`."""
+    match style_of(names):
+        case "paths":
+            return hint(names, (), path)
+        case "plain":
+            return (
+                "The file holds parameters by name alone: call "
+                f"SymbolBlock.imports('...-symbol.json', ['data'], '{path}'), or net.load_parameters('{path}') on the "
+                "network."
+            )
+        case "scoped":
+            return "Its other arrays have one: it was put together by hand; save it anew with all names alike."
 
 
 def load_checkpoint(prefix: str, epoch: int) -> tuple[Symbol, Arrays, Arrays]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gluonnx.errors import FileAccessError, FormatError, InputTypeError, MXNetError
+from gluonnx.formats.files import failing
 from gluonnx.formats.recordio import read_record, write_record
 from gluonnx.ops.opencv import opencv
 
@@ -103,10 +104,10 @@ class MXRecordIO:
 
     def close(self) -> None:
         """Close the file. A closed file may be closed again."""
-        if self.is_open and self._file is not None:
-            self._file.close()
-        self.is_open = False
-        self.pid = None
+        is_open, self.is_open, self.pid = self.is_open, False, None
+        if is_open and self._file is not None:
+            with failing(Path(self.uri), "cannot be written"):
+                self._file.close()
 
     def reset(self) -> None:
         """Go back to the first record; a file that is written becomes empty."""
@@ -124,7 +125,9 @@ class MXRecordIO:
             raise InputTypeError(
                 f"MXRecordIO.write: record of a wrong type: expected bytes, got {type(buf).__name__}. Encode text."
             )
-        write_record(self._ready(writable=True), bytes(buf))
+        file = self._ready(writable=True)
+        with failing(Path(self.uri), "cannot be written"):
+            write_record(file, bytes(buf))
 
     def read(self) -> bytes | None:
         """Return the next record, None at the end.
@@ -221,9 +224,13 @@ class MXIndexedRecordIO(MXRecordIO):
 
     def close(self) -> None:
         """Close both files."""
-        if self.is_open and self.fidx is not None:
-            self.fidx.close()
-        super().close()
+        is_open = self.is_open
+        try:
+            super().close()  # first, so that the index never says more than the records on the disk
+        finally:
+            if is_open and self.fidx is not None:
+                with failing(Path(self.idx_path), "cannot be written"):
+                    self.fidx.close()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "fidx": None}
@@ -252,10 +259,20 @@ class MXIndexedRecordIO(MXRecordIO):
         """Return where the next record will be written."""
         return self._ready(writable=True).tell()
 
-    def read_idx(self, idx: Any) -> bytes | None:
-        """Return the record of a key."""
+    def read_idx(self, idx: Any) -> bytes:
+        """Return the record of a key.
+
+        Raises:
+            FormatError: The index has the key, and the file ends before its record: a writer was stopped.
+        """
         self.seek(idx)
-        return self.read()
+        record = self.read()
+        if record is None:
+            raise FormatError(
+                f"{self.uri}: record {idx!r}: expected it at 0x{self.idx[idx]:x}, got the end of the file. Its writer "
+                f"was stopped: write {self.uri} and {self.idx_path} again."
+            )
+        return record
 
     def write_idx(self, idx: Any, buf: bytes) -> None:
         """Append a record and put its key and position into the index."""

@@ -11,6 +11,7 @@ import typer
 
 from .arguments import InputSpec, parse_input_spec
 from .errors import CommandError
+from .progress import shown_progress
 
 __all__ = ["register"]
 
@@ -59,7 +60,8 @@ def export(
         list[str], typer.Option("--metadata", metavar="KEY=TEXT", help="A text to store in the file.")
     ] = [],  # noqa: B006
     external_data: Annotated[
-        bool, typer.Option("--external-data", help="Write the parameters to OUT.onnx.data; so are those beyond 2 GB.")
+        bool,
+        typer.Option("--external-data", help="Write the parameters to OUT.onnx.DIGEST.data; so are those beyond 2 GB."),
     ] = False,
 ) -> None:
     """Convert a Gluon or MXNet model to ONNX, checked against the original before it is kept."""
@@ -84,15 +86,16 @@ def export(
         options["external_data"] = True
 
     onnx = importlib.import_module("gluonnx.onnx")
-    written = onnx.export_model(
-        str(symbol),
-        str(parameters),
-        in_shapes=[spec.shape for spec in specs],
-        in_types=in_types,
-        onnx_file_path=str(output),
-        dynamic=bool(dynamic) or not fixed_batch,
-        **options,
-    )
+    with shown_progress():
+        written = onnx.export_model(
+            str(symbol),
+            str(parameters),
+            in_shapes=[spec.shape for spec in specs],
+            in_types=in_types,
+            onnx_file_path=str(output),
+            dynamic=bool(dynamic) or not fixed_batch,
+            **options,
+        )
     typer.echo(written)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .arguments import ModelArgument
+from .progress import shown_progress
 
 __all__ = ["register"]
 
@@ -34,5 +35,7 @@ def import_model(
 ) -> None:
     """Convert an ONNX model to symbol-json and parameters, for SymbolBlock.imports."""
     onnx = importlib.import_module("gluonnx.onnx")
-    for path in onnx.import_to_files(model, output, epoch):
+    with shown_progress():
+        paths = onnx.import_to_files(model, output, epoch)
+    for path in paths:
         typer.echo(path)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .arguments import AsJson, ModelArgument
+from .progress import shown_progress
 
 __all__ = ["register"]
 
@@ -31,7 +32,8 @@ def verify(
 ) -> None:
     """Check a model's digests and replay the proof that it carries; exit 1 if anything differs."""
     onnx = importlib.import_module("gluonnx.onnx")
-    found = onnx.verify(model, device=device)
+    with shown_progress():
+        found = onnx.verify(model, device=device)
     if as_json:
         typer.echo(json.dumps({"model": str(model), "ok": True, **dataclasses.asdict(found)}, indent=2))
         return
@@ -40,6 +42,8 @@ def verify(
         typer.echo(f"{part:<{LABEL_WIDTH}} ok, sha256 {digest}")
     inputs, outputs = _text(found.inputs), _text(found.outputs)
     typer.echo(f"{'proof':<{LABEL_WIDTH}} ok, {inputs} -> {outputs} on {found.device}")
+    for name, bound in found.bounds.items():
+        typer.echo(f"{'':<{LABEL_WIDTH}} {name} within {bound:.3g}")
 
 
 def _text(tensors: tuple[tuple[str, str, tuple[int, ...]], ...]) -> str:

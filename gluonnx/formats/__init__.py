@@ -1,11 +1,13 @@
 """File formats: bytes on one side, plain objects on the other. No tensor math, no operator knowledge, no torch.
 
-`files` owns how bytes reach the disk (all or nothing); `signatures` tells kinds of files apart; `params` owns MXNet's
+`files` owns how bytes reach the disk (all or nothing); `signatures` tells kinds of files apart, `saved_names` the calls
+that wrote files of parameters, by the names in them; `params` owns MXNet's
 array files, `safetensors` the files of that name; `symbol_json` owns the text of graphs, and `symbol_upgrade` the
 changes old graphs need.
 """
 
 from gluonnx.formats.files import FileSet, atomic_write, publish, read_bytes, write_bytes_atomic
+from gluonnx.formats.memory import empty_array
 from gluonnx.formats.params import (
     Array,
     ArrayFile,
@@ -37,6 +39,7 @@ __all__ = [
     "NodeRecord",
     "RowSparse",
     "atomic_write",
+    "empty_array",
     "parse_params",
     "parse_symbol_json",
     "publish",

@@ -3,16 +3,27 @@
 import errno
 import io
 import os
-import secrets
+import re
 import stat
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from gluonnx.errors import FileAccessError, FormatError
+from gluonnx.formats.journal import (
+    Journal,
+    folder_lock,
+    is_abandoned,
+    lock_file,
+    random_name,
+    settle,
+    staging_name,
+    sweep,
+    sync_folder,
+)
 
 __all__ = ["FileSet", "atomic_write", "open_regular", "publish", "read_bytes", "write_bytes_atomic"]
 
@@ -22,8 +33,9 @@ class FileSet:
 
     Each file is written beside its target under a hidden name. Leaving the `with` block normally flushes them all to
     the disk and renames them; leaving it by an exception removes them. If a rename fails, the files renamed before it
-    get their old content back, so old files stay or all are new (a crash of the machine between two renames may still
-    leave a mixture: file systems rename one file at a time).
+    get their old content back. If the process is killed between two renames, whoever reads or writes one of the files
+    next does the others (`gluonnx.formats.journal`). What a killed process leaves under a hidden name before that, the
+    next writer of the same file removes.
 
         with FileSet() as files:
             files.create("net-symbol.json").write(text)
@@ -32,10 +44,11 @@ class FileSet:
     A target that is a symbolic link is followed; the permissions of a file that is replaced are kept.
     """
 
-    __slots__ = ("_staged",)
+    __slots__ = ("_outdated", "_staged")
 
     def __init__(self) -> None:
         self._staged: dict[Path, _Staged] = {}
+        self._outdated: list[tuple[Path, re.Pattern[str]]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -64,6 +77,26 @@ class FileSet:
         self._staged[target] = staged
         return staged.file
 
+    def retarget(self, path: str | os.PathLike[str], name: str) -> Path:
+        """Give the file created for `path` another name in the same folder, where its content decides the name.
+
+        Returns:
+            The new path.
+
+        Raises:
+            KeyError: No file was created for `path`.
+            FileAccessError: The new path is a folder or a device, or a protected file.
+        """
+        target = _target(Path(path))
+        renamed = target.with_name(name)
+        _check_replaceable(renamed)
+        self._staged[renamed] = self._staged.pop(target)
+        return Path(path).with_name(name)
+
+    def outdate(self, folder: str | os.PathLike[str], names: re.Pattern[str]) -> None:
+        """Remove the files of a folder whose whole names match once the set is published, but those of the set."""
+        self._outdated.append((_target(Path(folder)), names))
+
     def staged_path(self, path: str | os.PathLike[str]) -> Path:
         """Flush the file created for `path` and tell where its bytes are now, to check them before they are published.
 
@@ -77,30 +110,58 @@ class FileSet:
 
     def _publish(self) -> None:
         for target, staged in self._staged.items():
-            with _failing(target, "cannot be written"):
+            with failing(target, "cannot be written"):
                 staged.sync()
+        folders = list(dict.fromkeys(target.parent for target in self._staged))
+        with ExitStack() as locks:
+            # In one order, so that two processes never wait for each other.
+            is_locked = [locks.enter_context(folder_lock(folder)) for folder in sorted(folders)]
+            if len(self._staged) == 1:
+                self._rename(None)
+            else:
+                self._rename_together(has_journal=len(folders) == 1 and all(is_locked))
+            for folder, names in self._outdated:
+                _remove_matching(folder, names, set(self._staged))
+        for folder in folders:
+            sync_folder(folder)
+
+    def _rename_together(self, *, has_journal: bool) -> None:
+        journal: Journal | None = None
+        for target, staged in self._staged.items():
+            with failing(target, "cannot be replaced"):
+                staged.path = staged.path.replace(target.parent / random_name())
+        if has_journal:
+            folder = next(iter(self._staged)).parent
+            with failing(folder, "cannot be read"):
+                sweep(folder, {staged.path for staged in self._staged.values()})
         published: list[tuple[Path, Path | None]] = []
         try:
-            for target, staged in self._staged.items():
-                with _failing(target, "cannot be replaced"):
-                    old = _keep_old(target) if len(self._staged) > 1 else None
-                    published.append((target, old))
-                    staged.path.replace(target)
+            if has_journal:
+                with failing(next(iter(self._staged)), "cannot be replaced"):
+                    journal = Journal({target: staged.path for target, staged in self._staged.items()})
+            self._rename(published)
         except BaseException:
             for target, old in reversed(published):
                 _put_back(target, old, is_new=not self._staged[target].path.exists())
             raise
+        finally:
+            if journal is not None:
+                journal.remove()
         for _, old in published:
             if old is not None:
                 old.unlink()
-        for folder in {target.parent for target in self._staged}:
-            _sync_folder(folder)
+
+    def _rename(self, published: list[tuple[Path, Path | None]] | None) -> None:
+        """Rename every file; keep the old content of those before in `published`, if it is given."""
+        for target, staged in self._staged.items():
+            with failing(target, "cannot be replaced"):
+                if published is not None:
+                    published.append((target, _keep_old(target)))
+                staged.path.replace(target)
 
     def _discard(self) -> None:
         for staged in self._staged.values():
-            with suppress(OSError):
-                staged.file.close()
-            staged.path.unlink(missing_ok=True)
+            staged.discard()
         self._staged.clear()
 
 
@@ -160,7 +221,8 @@ def read_bytes(path: str | os.PathLike[str], limit: int) -> bytes:
         FileAccessError: The file is missing, a folder, a device, or not readable.
         FormatError: The file is larger than `limit`.
     """
-    with _failing(Path(path), "cannot be read"), open_regular(path, or_pipe=True) as file:
+    settle(Path(path))
+    with failing(Path(path), "cannot be read"), open_regular(path, or_pipe=True) as file:
         size = os.fstat(file.fileno()).st_size
         chunks: list[bytes] = []
         if size <= limit:
@@ -181,16 +243,17 @@ class _CheckedFile(io.FileIO):
         self._target = target
 
     def write(self, data: object, /) -> int:
-        with _failing(self._target, "cannot be written"):
+        with failing(self._target, "cannot be written"):
             return super().write(data)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Staged:
-    """A file on its way to a target: the open file and the hidden path it has until then."""
+    """A file on its way to a target: the open file, the hidden path it has until then, and the lock on it."""
 
     file: BinaryIO
     path: Path
+    lock: int | None
 
     def sync(self) -> None:
         if self.file.closed:
@@ -204,43 +267,91 @@ class _Staged:
             os.fsync(self.file.fileno())
             self.file.close()
 
+    def discard(self) -> None:
+        """Close the file, remove it if it still has its hidden path, let go of the lock."""
+        with suppress(OSError):
+            self.file.close()
+        with suppress(OSError):
+            self.path.unlink()
+        if self.lock is not None:
+            os.close(self.lock)
+            self.lock = None
+
 
 def _target(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _hidden_name() -> str:
-    return f".gluonnx-{secrets.token_hex(8)}.tmp"
-
-
 def _open_beside(target: Path) -> _Staged:
     """Create a new hidden file in the folder of `target`, with the permissions `target` has or would get."""
-    with _failing(target, "cannot be written"):
+    with failing(target, "cannot be written"):
+        settle(target)
+        mode = _check_replaceable(target)
+        path, descriptor, lock = _create(target)
+        staged = _Staged(io.BufferedWriter(_CheckedFile(descriptor, target)), path, lock)
+        try:
+            if mode is not None:
+                path.chmod(stat.S_IMODE(mode))
+        except BaseException:
+            staged.discard()
+            raise
+        return staged
+
+
+def _check_replaceable(target: Path) -> int | None:
+    """Return the mode of the file that is to be replaced, None if there is none.
+
+    Raises:
+        FileAccessError: There is something that is no file, or a protected one.
+    """
+    with failing(target, "cannot be written"):
         try:
             mode = target.stat().st_mode
         except FileNotFoundError:
-            mode = None
-        if mode is not None and not stat.S_ISREG(mode):
+            return None
+        if not stat.S_ISREG(mode):
             kind = "a folder" if stat.S_ISDIR(mode) else "a device or pipe"
             raise FileAccessError(f"{target}: cannot be replaced: expected a file, got {kind}. Choose another path.")
-        if mode is not None and not os.access(target, os.W_OK):
+        if not os.access(target, os.W_OK):
             raise FileAccessError(
                 f"{target}: cannot be replaced: expected a writable file, got mode={stat.filemode(mode)}. "
                 f"Change its permissions or choose another path.",
                 errno.EACCES,
             )
-        path = target.parent / _hidden_name()
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        if mode is not None:
-            path.chmod(stat.S_IMODE(mode))
-        return _Staged(io.BufferedWriter(_CheckedFile(descriptor, target)), path)
+        return mode
+
+
+def _create(target: Path) -> tuple[Path, int, int | None]:
+    """Create a new hidden file beside `target` and lock it; one that a killed writer of `target` left makes way."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    while True:
+        path = target.parent / staging_name(target)
+        if is_abandoned(path):
+            path.unlink(missing_ok=True)
+        try:
+            descriptor = os.open(path, flags, 0o666)
+        except FileExistsError:  # another process writes the same file at this moment
+            path = target.parent / random_name()
+            descriptor = os.open(path, flags, 0o666)
+        lock = lock_file(descriptor)
+        if lock is None or os.fstat(descriptor).st_nlink:
+            return path, descriptor, lock
+        os.close(lock)  # another process took it for abandoned, before it was locked
+        os.close(descriptor)
+
+
+def _remove_matching(folder: Path, names: re.Pattern[str], kept: Collection[Path]) -> None:
+    with suppress(OSError):  # what is left over takes space, no more
+        for path in folder.iterdir():
+            if names.fullmatch(path.name) and path not in kept:
+                path.unlink()
 
 
 def _keep_old(target: Path) -> Path | None:
     """Give the present content of `target` a second name, if there is any."""
     if not target.exists():
         return None
-    old = target.parent / _hidden_name()
+    old = target.parent / random_name()
     try:
         old.hardlink_to(target)
     except OSError:  # a file system without hard links: the target is missing until its replacement arrives
@@ -260,17 +371,8 @@ def _put_back(target: Path, old: Path | None, *, is_new: bool) -> None:
             target.unlink()
 
 
-def _sync_folder(folder: Path) -> None:
-    with suppress(OSError):  # Windows and some network file systems cannot sync a folder
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
 @contextmanager
-def _failing(path: Path, what: str) -> Iterator[None]:
+def failing(path: Path, what: str) -> Iterator[None]:
     """Turn an OSError into a FileAccessError that says which file and what to do."""
     try:
         yield

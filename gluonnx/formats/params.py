@@ -26,6 +26,7 @@ import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 import ml_dtypes
@@ -34,7 +35,10 @@ import numpy.typing as npt
 
 from gluonnx.errors import FileAccessError, FormatError, InputError
 from gluonnx.formats.files import atomic_write, open_regular
-from gluonnx.formats.signatures import HEAD_BYTES, describe_kind
+from gluonnx.formats.journal import settle
+from gluonnx.formats.memory import empty_array
+from gluonnx.formats.progress import Steps, write_chunks
+from gluonnx.formats.signatures import HEAD_BYTES, JSON, ONNX, PICKLE, SAFETENSORS, describe_kind
 
 __all__ = [
     "Array",
@@ -66,6 +70,15 @@ _DTYPE_OF_FLAG: dict[int, np.dtype[Any]] = {
     )
 }
 _FLAG_OF_DTYPE = {dtype: flag for flag, dtype in _DTYPE_OF_FLAG.items() if flag <= 7 or flag == 12}
+_REMEDIES = {
+    SAFETENSORS: "Give it a name that ends in `.safetensors`; then net.load_parameters, SymbolBlock.imports and "
+    "mx.nd.load read it",
+    JSON: "A graph is read by mx.sym.load('...-symbol.json') or SymbolBlock.imports; its parameters are in the "
+    "`.params` file beside it",
+    PICKLE: "An optimizer's `.states` file is one and holds no parameters; pass the `.params` file beside it",
+    ONNX: "It holds its parameters: read it with SymbolBlock.imports('model.onnx')",
+}
+"""What to do with another kind of file."""
 _CPU_CONTEXT = struct.pack("<ii", 1, 0)
 
 Dense: TypeAlias = npt.NDArray[Any]
@@ -200,6 +213,7 @@ def read_params(path: str | os.PathLike[str]) -> ArrayFile:
         FileAccessError: The file is missing or not readable.
         FormatError: Not a .params file, truncated, or damaged; carries the path and byte offset.
     """
+    settle(Path(path))
     try:
         with io.BufferedReader(open_regular(path, or_pipe=True)) as file:
             if file.seekable():
@@ -250,8 +264,20 @@ def write_params(
     """
     chunks = serialize_params(arrays, np_shape=np_shape)
     with atomic_write(path) as file:
-        for chunk in chunks:
-            file.write(chunk)
+        write_chunks(file, chunks, Steps(f"writing {path}", size_of(arrays)))
+
+
+def size_of(arrays: Mapping[str, Array] | Sequence[Array]) -> int:
+    """Return the size of the values of arrays in a file."""
+    size = 0
+    for value in arrays.values() if isinstance(arrays, Mapping) else arrays:
+        if isinstance(value, RowSparse):
+            size += value.data.nbytes + value.indices.nbytes
+        elif isinstance(value, Csr):
+            size += value.data.nbytes + value.indices.nbytes + value.indptr.nbytes
+        else:
+            size += value.nbytes
+    return size
 
 
 def serialize_params(
@@ -280,7 +306,7 @@ def serialize_params(
 class _Source:
     """Bytes read in order, none beyond the end: every length is checked before anything is allocated."""
 
-    __slots__ = ("_stream", "item", "offset", "size", "where")
+    __slots__ = ("_steps", "_stream", "item", "offset", "size", "where")
 
     def __init__(self, stream: BinaryIO, size: int, where: str) -> None:
         self._stream = stream
@@ -288,6 +314,7 @@ class _Source:
         self.where = where
         self.offset = 0
         self.item = "header"
+        self._steps = Steps(f"reading {where}", size)
 
     @property
     def left(self) -> int:
@@ -320,9 +347,10 @@ class _Source:
             raise self.error(f"expected a shape of fewer than 2**62 bytes, got shape={shape}")
         size = math.prod(shape) * dtype.itemsize
         self.need(size)
-        values = np.empty(shape, dtype)
+        values = empty_array(shape, dtype)
         if size:
             raw = values.reshape(-1).view(np.uint8)
+            self._steps.add(size)
             self._advance(size, self._stream.readinto(raw.data))  # type: ignore[attr-defined]
             if dtype == np.bool_ and raw.max() > 1:
                 raise self.error(f"expected booleans of 0 or 1, got {raw.max()}", back=size)
@@ -343,9 +371,9 @@ def _parse(source: _Source) -> ArrayFile:
     if head[:8] != struct.pack("<Q", LIST_MAGIC):
         kind = describe_kind(head)
         got = kind if kind else f"first bytes {head[:8].hex(' ')}"
+        remedy = _REMEDIES.get(kind or "", "Pass the file that `save_parameters`, `export` or `mx.nd.save` wrote")
         raise FormatError(
-            f"{source.where}: not an MXNet .params file: expected list magic 0x112 at 0x0, got {got}. "
-            f"Pass the file that `save_parameters`, `export` or `mx.nd.save` wrote."
+            f"{source.where}: not an MXNet .params file: expected list magic 0x112 at 0x0, got {got}. {remedy}."
         )
     _, _, count = source.unpack("<QQQ")
     source.item = f"list of {count} arrays"

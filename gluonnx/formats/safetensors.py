@@ -14,6 +14,7 @@ import os
 import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import ml_dtypes
@@ -21,7 +22,10 @@ import numpy as np
 
 from gluonnx.errors import FileAccessError, FormatError, InputError
 from gluonnx.formats.files import atomic_write, open_regular
+from gluonnx.formats.journal import settle
+from gluonnx.formats.memory import empty_array
 from gluonnx.formats.params import Dense
+from gluonnx.formats.progress import Steps, write_chunks
 from gluonnx.formats.signatures import HEAD_BYTES, describe_kind
 
 __all__ = ["read_safetensors", "serialize_safetensors", "write_safetensors"]
@@ -60,8 +64,7 @@ def write_safetensors(path: str | os.PathLike[str], arrays: Mapping[str, Dense])
     """
     chunks = serialize_safetensors(arrays)
     with atomic_write(path) as file:
-        for chunk in chunks:
-            file.write(chunk)
+        write_chunks(file, chunks, Steps(f"writing {path}", sum(a.nbytes for a in arrays.values())))
 
 
 def serialize_safetensors(arrays: Mapping[str, Dense]) -> Iterator[bytes | memoryview]:
@@ -100,6 +103,7 @@ def read_safetensors(path: str | os.PathLike[str]) -> dict[str, Dense]:
         FileAccessError: The file is missing or not readable.
         FormatError: Not a safetensors file, truncated or damaged, or an array of a dtype that MXNet lacks.
     """
+    settle(Path(path))
     try:
         with io.BufferedReader(open_regular(path)) as file:
             return _read(file, os.fstat(file.fileno()).st_size, str(path))
@@ -133,8 +137,10 @@ def _read(file: BinaryIO, size: int, where: str) -> dict[str, Dense]:
             f"{where}: values: expected {expected} bytes at {start:#x}, got {size - start}. The file is {what}."
         )
     arrays: dict[str, Dense] = {}
-    for begin, _, name, dtype, shape in spans:
-        values = np.empty(shape, dtype)
+    steps = Steps(f"reading {where}", expected)
+    for begin, end, name, dtype, shape in spans:
+        steps.add(end - begin)
+        values = empty_array(shape, dtype)
         if values.size:
             raw = values.reshape(-1).view(np.uint8)
             file.seek(start + begin)

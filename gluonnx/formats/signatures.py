@@ -1,9 +1,14 @@
 """Which kind of file is this? Told from its first bytes, to say what was given where something else was expected."""
 
-__all__ = ["HEAD_BYTES", "describe_kind"]
+__all__ = ["HEAD_BYTES", "JSON", "ONNX", "PICKLE", "SAFETENSORS", "describe_kind"]
 
 HEAD_BYTES = 512
 """How many first bytes `describe_kind` looks at."""
+
+SAFETENSORS = "a safetensors file"
+PICKLE = "a Python pickle"
+ONNX = "an ONNX model"
+JSON = "a JSON text"
 
 MXNET_LIST_MAGIC = b"\x12\x01\x00\x00\x00\x00\x00\x00"
 
@@ -40,11 +45,11 @@ def describe_kind(head: bytes) -> str | None:
     if head[257:262] == b"ustar":
         return "a tar archive"
     if len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
-        return "a safetensors file"
+        return SAFETENSORS
     if len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5:
-        return "a Python pickle"
+        return PICKLE
     if len(head) > 2 and head[0] == 0x08 and 1 <= head[1] <= 0x20 and head[2] in _ONNX_SECOND_TAGS:
-        return "an ONNX model"
+        return ONNX
     return _describe_text(head)
 
 
@@ -55,7 +60,7 @@ def _describe_text(head: bytes) -> str | None:
     if any(byte < 0x20 and byte not in b"\t\n\r\f" for byte in text) or b"\x7f" in text:
         return None
     if text.startswith((b"{", b"[")):
-        return "a JSON text"
+        return JSON
     try:
         # A multi-byte character may be cut by the end of the head.
         head[: max(1, len(head) - 3)].decode("utf-8")

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gluonnx.context import Context
@@ -10,6 +10,7 @@ from gluonnx.errors import (
     ParameterFileError,
     ParameterMismatchError,
 )
+from gluonnx.formats.saved_names import fit_names, style_of
 from gluonnx.gluon.hooks import HookHandle
 from gluonnx.gluon.parameter import Parameter, ParameterDict, load_all, select
 from gluonnx.gluon.scope import BlockScope, open_scope
@@ -219,10 +220,10 @@ class Block:
         cast_dtype: bool = False,
         dtype_source: str = "current",
     ) -> None:
-        """Read parameters that `save_parameters` or `export` wrote, here or in MXNet.
+        """Read parameters that `save_parameters`, `save_params` or `export` wrote, here or in MXNet of any version.
 
-        The names in a file of `export` are those of the parameters (`net_dense0_weight`); where they differ from the
-        block's in the prefix only (`net1_dense0_weight`), the prefix is exchanged.
+        Names in the file are paths (`0.weight`), or the parameters' own (`net_dense0_weight`): these may have `arg:` or
+        `aux:` in front, lack the network's prefix, or have another in its place.
 
         Args:
             filename: The file; safetensors if its name ends in `.safetensors`.
@@ -237,42 +238,39 @@ class Block:
             ParameterFileError: Parameters are missing, extra or do not fit; all of them in one message. Nothing has
                 been changed then.
         """
-        loaded = load_arrays(filename)
+        arrays = load_arrays(filename)
         params = self._collect_params_with_prefix()
-        if not loaded and not params:
+        if not arrays and not params:
             return
-        if not isinstance(loaded, dict):
+        if not isinstance(arrays, dict):
             raise ParameterFileError(
-                f"{filename}: arrays have no names: expected a file of named parameters. It was saved from a list."
+                f"{filename}: arrays have no names: expected a file of named parameters, got {len(arrays)} arrays. It "
+                f"was saved from a list, which mx.nd.load('{filename}') reads."
             )
-        if _has_scope(loaded):
+        style = style_of(arrays)
+        if style == "scoped" or (style == "plain" and not _share(params, arrays)):
             by_name = {p.name: p for p in self.collect_params().values()}
-            exported = {_without_scope(name): array for name, array in loaded.items()}
-            exported = _with_prefix_of(by_name, exported)
-            first = next(iter(loaded))
-            del loaded
-            if not set(exported) & set(by_name):
+            fitted = fit_names(by_name, arrays, self.prefix)
+            if fitted is None and style == "scoped":
                 raise ParameterFileError(
                     f"{filename}: written by `export` for another network: expected names such as "
-                    f"{next(iter(by_name), 'none')!r}, got {first!r}. Read it with its graph: "
+                    f"{next(iter(by_name), 'none')!r}, got {next(iter(arrays))!r}. Read it with its graph: "
                     "SymbolBlock.imports('...-symbol.json', input_names, this file); or give the network the prefix of "
                     "the one that was exported."
                 )
-            load_all(by_name, exported, str(filename), ctx, allow_missing, ignore_extra, cast_dtype, dtype_source)
-            return
-        if params and not any("." in name for name in loaded) and any("." in name for name in params):
-            # Written by `collect_params().save()`, or by `export`: full names instead of paths.
-            self.collect_params().load(
-                filename,
-                ctx,
-                allow_missing,
-                ignore_extra,
-                self.prefix,
-                cast_dtype,
-                dtype_source,
-            )
-            return
-        arrays: dict[str, NDArray] = loaded
+            if fitted is not None or style_of(params) == "paths":
+                load_all(
+                    by_name,
+                    arrays if fitted is None else fitted,
+                    str(filename),
+                    ctx,
+                    allow_missing,
+                    ignore_extra,
+                    cast_dtype,
+                    dtype_source,
+                    takes_over=True,
+                )
+                return
         aliases: dict[int, list[str]] = {}
         for name, param in params.items():
             aliases.setdefault(id(param), []).append(name)
@@ -281,7 +279,17 @@ class Block:
             if present is not None:
                 for name in names:
                     arrays.setdefault(name, arrays[present])
-        load_all(params, arrays, str(filename), ctx, allow_missing, ignore_extra, cast_dtype, dtype_source)
+        load_all(
+            params,
+            arrays,
+            str(filename),
+            ctx,
+            allow_missing,
+            ignore_extra,
+            cast_dtype,
+            dtype_source,
+            takes_over=True,
+        )
 
     def save(self, prefix: str | os.PathLike[str]) -> None:
         """Write `PREFIX-model.params` with the parameters and `PREFIX-model.json` with the graphs and the names.
@@ -381,7 +389,7 @@ def named_arrays(block: Block, deduplicate: bool) -> dict[str, NDArray]:
     arrays = {}
     for name, param in params.items():
         param._check_initialized()
-        arrays[name] = param._reduce()
+        arrays[name] = param._reduce(copy=False)
     return arrays
 
 
@@ -398,28 +406,8 @@ def _select(params: ParameterDict, pattern: str) -> ParameterDict:
     return select(params, pattern)
 
 
-def _has_scope(loaded: dict[str, NDArray]) -> bool:
-    return any(name.startswith(("arg:", "aux:")) for name in loaded)
-
-
-def _without_scope(name: str) -> str:
-    return name[4:] if name.startswith(("arg:", "aux:")) else name
-
-
-def _with_prefix_of(params: Mapping[str, Parameter], arrays: Mapping[str, NDArray]) -> dict[str, NDArray]:
-    """Rename arrays whose names are the parameters' but for the first part (`net0_`)."""
-    if set(arrays) & set(params) or not arrays or not params:
-        return dict(arrays)
-    ours, theirs = _first_part(params), _first_part(arrays)
-    changed = {ours + name[len(theirs) :]: array for name, array in arrays.items()}
-    return changed if set(changed) == set(params) else dict(arrays)
-
-
-def _first_part(names: Collection[str]) -> str:
-    """What all names begin with, up to an underscore."""
-    low, high = min(names), max(names)
-    same = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
-    return low[: low.rfind("_", 0, same) + 1]
+def _share(params: Mapping[str, Parameter], arrays: Mapping[str, NDArray]) -> bool:
+    return not params.keys().isdisjoint(arrays)
 
 
 def _indent(text: str, spaces: int) -> str:

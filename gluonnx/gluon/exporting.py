@@ -1,28 +1,27 @@
 """Writing a hybrid block's model: symbol-json, parameters and ONNX, all or nothing."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+import operator
+import os
 
-import numpy.typing as npt
-
-from gluonnx.errors import FixedBatchError
+from gluonnx.errors import ArgumentError, FixedBatchError
 from gluonnx.formats.files import FileSet
 from gluonnx.formats.params import serialize_params
+from gluonnx.formats.progress import Steps, write_chunks
 from gluonnx.gluon.hybrid import HybridCall
 from gluonnx.ndarray.files import to_numpy
 from gluonnx.onnx.export import export_graph
 from gluonnx.onnx.options import ExportOptions
+from gluonnx.onnx.samples import Samples
 from gluonnx.symbol.symbol import Symbol
 
 
 def export(
     output: Symbol,
     call: HybridCall,
-    path: Path,
+    path: str | os.PathLike[str],
     epoch: int,
     options: ExportOptions,
-    sample_inputs: Sequence[npt.NDArray[Any]] | None = None,
+    sample_inputs: Samples | None = None,
 ) -> tuple[str, str, str]:
     """Write `path-symbol.json`, `path-0000.params` and `path-0000.onnx`, or raise and leave nothing behind.
 
@@ -38,19 +37,24 @@ def export(
         The paths of the three files.
     """
     assert call.last_inputs is not None
+    try:
+        number = operator.index(epoch)
+    except TypeError:
+        raise ArgumentError(f"export: wrong epoch: expected a whole number, got epoch={epoch!r}.") from None
     auxiliary = set(output.list_auxiliary_states())
     params = call.parameters
     ordered = [n for n in output.list_inputs() if n in params]
-    values = {n: to_numpy(params[n]._reduce()) for n in ordered}
+    values = {n: to_numpy(params[n]._reduce(copy=False)) for n in ordered}
     named = {f"{'aux' if n in auxiliary else 'arg'}:{n}": values[n] for n in ordered}
-    symbol_path = path.with_name(f"{path.name}-symbol.json")
-    params_path = path.with_name(f"{path.name}-{epoch:04d}.params")
-    onnx_path = path.with_name(f"{path.name}-{epoch:04d}.onnx")
+    start = os.fspath(path)
+    symbol_path = f"{start}-symbol.json"
+    params_path = f"{start}-{number:04d}.params"
+    onnx_path = f"{start}-{number:04d}.onnx"
     with FileSet() as files:
         files.create(symbol_path).write(output.tojson().encode())
         stream = files.create(params_path)
-        for chunk in serialize_params(named):
-            stream.write(chunk)
+        size = sum(a.nbytes for a in values.values())
+        write_chunks(stream, serialize_params(named), Steps(f"writing {params_path}", size))
         try:
             export_graph(
                 onnx_path,
@@ -65,4 +69,4 @@ def export(
             )
         except FixedBatchError as err:
             raise FixedBatchError(f"{err} To export for this batch size only, pass `dynamic_batch=False`.") from err
-    return str(symbol_path), str(params_path), str(onnx_path)
+    return symbol_path, params_path, onnx_path

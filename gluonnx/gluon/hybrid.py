@@ -93,8 +93,9 @@ class HybridCall:
             tensors, training=MODES.training, generator=generator, keeps_blocked=MODES.recording
         )
         for name, value in updates.items():
+            state = self.parameters[name].data(ctx) if name in self.parameters else arrays[self.input_names.index(name)]
             with torch.no_grad():
-                self.parameters[name].data(ctx)._writable().copy_(value)
+                state._writable().copy_(value)
         if not MODES.recording:
             return [on_context(r, ctx) for r in apart(results, tensors)]
         found = [on_context(r, ctx) for r in results]

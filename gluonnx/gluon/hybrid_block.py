@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -454,7 +453,7 @@ class HybridBlock(Block):
         output_names: Sequence[str] | None = None,
         metadata: Mapping[str, str] | None = None,
         external_data: bool | None = None,
-        sample_inputs: Sequence[Any] | None = None,
+        sample_inputs: Mapping[str, Any] | Sequence[Any] | None = None,
     ) -> tuple[str, str, str]:
         """Write the model: `path-symbol.json`, `path-0000.params` (MXNet's formats) and `path-0000.onnx`.
 
@@ -476,10 +475,11 @@ class HybridBlock(Block):
             input_names: Names of the inputs in the ONNX file, in order or by their names in the block.
             output_names: Names of the outputs in the ONNX file, in order.
             metadata: Texts to store in the ONNX file; no key begins with `gluonnx.`.
-            external_data: Keep the ONNX model's parameters in `path-0000.onnx.data`. None: only if they are beyond the
-                2 GB that one ONNX file holds.
-            sample_inputs: An array for each input of the ONNX model, to compare it with the block on; for blocks that
-                mean something for certain values only. None: seeded numbers, which the file can be verified with later.
+            external_data: Keep the ONNX model's parameters in `path-0000.onnx.DIGEST.data`, which takes the place of
+                an earlier one. None: only if they are beyond the 2 GB that one ONNX file holds.
+            sample_inputs: An array for each input of the ONNX model, in order or by name, to compare it with the block
+                on; for blocks that mean something for certain values only. None: seeded numbers, which the file can be
+                verified with later.
 
         Returns:
             The paths of the three files.
@@ -500,7 +500,4 @@ class HybridBlock(Block):
         options = ExportOptions(
             dynamic_batch, dynamic_axes, opset, dtype, input_names, output_names, metadata or {}, external_data
         )
-        samples = None
-        if sample_inputs is not None:
-            samples = [a.asnumpy() if isinstance(a, NDArray) else np.asarray(a) for a in sample_inputs]
-        return export(self._trace.output, self._compiled, Path(path), epoch, options, samples)
+        return export(self._trace.output, self._compiled, path, epoch, options, sample_inputs)

@@ -6,6 +6,7 @@ from typing import Any
 
 from gluonnx.context import Context
 from gluonnx.errors import FormatError, GraphError, ParameterFileError
+from gluonnx.formats.saved_names import fit_names, style_of, without_scope
 from gluonnx.gluon.block import SymbolBlock
 from gluonnx.gluon.parameter import load_all
 from gluonnx.ndarray.files import from_numpy_values
@@ -80,7 +81,10 @@ def _block(
     if not any(n in params for n in arrays):
         # Written by `save_parameters` of such a block, which leaves out what all names begin with.
         saved = {key: param.name for key, param in block._reg_params.items()}
-        arrays = {saved.get(n, n): a for n, a in arrays.items()}
+        if saved.keys() >= arrays.keys():
+            arrays = {saved[n]: a for n, a in arrays.items()}
+        else:
+            arrays = fit_names(params, arrays) or arrays
     missing = [n for n in params if n not in arrays]
     labels = [n for n in missing if n.endswith("label")]
     if labels == missing and labels and not allow_missing:
@@ -88,7 +92,7 @@ def _block(
             f"{where}: the graph ends in a loss that reads {', '.join(labels)}: expected it among the inputs. Pass "
             f"input_names={[*names, *labels]}, or cut the loss off with `get_internals()`."
         )
-    load_all(params, arrays, where, ctx, allow_missing, ignore_extra, True, "saved")
+    load_all(params, arrays, where, ctx, allow_missing, ignore_extra, True, "saved", takes_over=True)
     return block
 
 
@@ -96,10 +100,14 @@ def _named(arrays: Any, path: Path) -> dict[str, NDArray]:
     if not arrays:
         return {}
     if not isinstance(arrays, dict):
-        raise FormatError(f"{path}: arrays have no names: expected `arg:` and `aux:` names. It was saved from a list.")
-    if arrays and not any(n.startswith(("arg:", "aux:")) for n in arrays) and any("." in n for n in arrays):
+        raise FormatError(
+            f"{path}: arrays have no names: expected `arg:` and `aux:` names, got {len(arrays)} arrays. It was saved "
+            f"from a list, which mx.nd.load('{path}') reads."
+        )
+    if style_of(arrays) == "paths":
         raise ParameterFileError(
             f"{path}: written by `save_parameters`: expected the `.params` file of `export`, got names such as "
-            f"{next(iter(arrays))!r}. Build the network in Python and call `load_parameters` on it."
+            f"{next(iter(arrays))!r}, which are paths in a network of blocks and not names in a graph. Build that "
+            f"network in Python and call net.load_parameters('{path}')."
         )
-    return {n[4:] if n.startswith(("arg:", "aux:")) else n: a for n, a in arrays.items()}
+    return {without_scope(n): a for n, a in arrays.items()}

@@ -1,8 +1,8 @@
 """ParameterDict: the parameters of a block, and reading them from files."""
 
 import re
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
+from typing import Any
 
 import numpy as np
 
@@ -13,15 +13,14 @@ from gluonnx.errors import (
     ParameterFileError,
     ParameterMismatchError,
 )
+from gluonnx.formats.saved_names import hint, without_scope
+from gluonnx.gluon.constant import Constant
+from gluonnx.gluon.parameter_description import as_shape
+from gluonnx.gluon.parameter_value import Parameter
 from gluonnx.ndarray.files import load as load_arrays
 from gluonnx.ndarray.files import save as save_arrays
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ops.dtypes import as_dtype
-
-if TYPE_CHECKING:
-    pass
-
-from gluonnx.gluon.parameter_value import Constant, Parameter, _as_shape
 
 __all__ = ["ParameterDict"]
 
@@ -133,7 +132,7 @@ class ParameterDict:
                 setattr(param, key, value)
             return
         if key == "shape" and value is not None:
-            wanted = _as_shape(value)
+            wanted = as_shape(value)
             assert wanted is not None
             if len(wanted) == len(existing) and all(
                 a == b or a in (0, -1) or b in (0, -1) for a, b in zip(wanted, existing, strict=True)
@@ -219,7 +218,7 @@ class ParameterDict:
                     f"{param.name!r}. It may belong to a shared block; use Block.save_parameters instead."
                 )
             param._check_initialized()
-            arrays[param.name[len(strip_prefix) :]] = param._reduce()
+            arrays[param.name[len(strip_prefix) :]] = param._reduce(copy=False)
         save_arrays(filename, arrays)
 
     def load(
@@ -249,10 +248,19 @@ class ParameterDict:
         loaded = load_arrays(filename)
         if not isinstance(loaded, Mapping):
             raise ParameterFileError(
-                f"{filename}: arrays have no names: expected a file of named parameters. It was saved from a list."
+                f"{filename}: arrays have no names: expected a file of named parameters, got {len(loaded)} arrays. It "
+                f"was saved from a list, which mx.nd.load('{filename}') reads."
             )
-        self.load_dict(
-            loaded, ctx, allow_missing, ignore_extra, restore_prefix, str(filename), cast_dtype, dtype_source
+        self._take(
+            loaded,
+            ctx,
+            allow_missing,
+            ignore_extra,
+            restore_prefix,
+            str(filename),
+            cast_dtype,
+            dtype_source,
+            takes_over=True,
         )
 
     def load_dict(
@@ -281,15 +289,47 @@ class ParameterDict:
         Raises:
             ParameterFileError: Parameters are missing, extra or do not fit; all of them in one message.
         """
+        if not isinstance(param_dict, Mapping):
+            raise ParameterFileError(
+                f"{filename or 'param_dict'}: arrays have no names: expected arrays by name, got "
+                f"a {type(param_dict).__name__}, which mx.nd.load gives for a file that was saved from a list."
+            )
+        self._take(
+            param_dict,
+            ctx,
+            allow_missing,
+            ignore_extra,
+            restore_prefix,
+            filename or "param_dict",
+            cast_dtype,
+            dtype_source,
+            takes_over=False,
+        )
+
+    def _take(
+        self,
+        arrays: Mapping[str, NDArray],
+        ctx: Context | Sequence[Context] | None,
+        allow_missing: bool,
+        ignore_extra: bool,
+        restore_prefix: str,
+        where: str,
+        cast_dtype: bool,
+        dtype_source: str,
+        *,
+        takes_over: bool,
+    ) -> None:
         load_all(
             {p.name: p for p in self.values()},
-            {restore_prefix + _bare(name): value for name, value in param_dict.items()},
-            filename or "param_dict",
+            {restore_prefix + without_scope(name): value for name, value in arrays.items()},
+            where,
             ctx,
             allow_missing,
             ignore_extra,
             cast_dtype,
             dtype_source,
+            names=list(arrays),
+            takes_over=takes_over,
         )
 
 
@@ -302,10 +342,15 @@ def load_all(
     ignore_extra: bool,
     cast_dtype: bool,
     dtype_source: str,
+    *,
+    names: Collection[str] | None = None,
+    takes_over: bool = False,
 ) -> None:
     """Load arrays into parameters of the same names; nothing is changed unless everything fits.
 
-    The arrays are taken out of `arrays` as they are loaded, so that a large file is not held twice.
+    The arrays are taken out of `arrays` as they are loaded, so that a large file is not held twice. `names` are those
+    in the file, where `arrays` has others. With `takes_over` nobody else has the arrays, and a parameter may keep the
+    memory of its array.
 
     Raises:
         ParameterFileError: Some parameters are missing, extra or do not fit; the message lists them all.
@@ -316,8 +361,7 @@ def load_all(
         if missing:
             problems.append(
                 f"Parameter {_quote(missing)} is missing in file '{where}', which contains parameters: "
-                f"{_quote(arrays)}. Set allow_missing=True to ignore missing parameters; for a file written by "
-                "`export`, use SymbolBlock.imports."
+                f"{_quote(arrays)}. Set allow_missing=True to ignore missing parameters."
             )
     if not ignore_extra:
         extra = [n for n in arrays if n not in params]
@@ -332,10 +376,11 @@ def load_all(
             if problem:
                 problems.append(problem)
     if problems:
-        raise ParameterFileError("\n".join(problems))
+        told = "" if any(name in arrays for name in params) else hint(names or arrays, params, where)
+        raise ParameterFileError("\n".join([told, *problems] if told else problems))
     for name, param in params.items():
         if name in arrays:
-            param._load_init(arrays.pop(name), ctx, cast_dtype, dtype_source)
+            param._load_init(arrays.pop(name), ctx, cast_dtype, dtype_source, takes_over=takes_over)
 
 
 def misfit(param: Parameter, data: NDArray, cast_dtype: bool) -> str | None:
@@ -365,10 +410,6 @@ def select(params: ParameterDict, pattern: str) -> ParameterDict:
         if expression.match(name):
             chosen._params[name] = param
     return chosen
-
-
-def _bare(name: str) -> str:
-    return name[4:] if name.startswith(("arg:", "aux:")) else name
 
 
 def _quote(names: Any, limit: int = 24) -> str:

@@ -1,4 +1,4 @@
-"""Parameter and Constant: values, gradients and their deferred creation."""
+"""Parameter: values, gradients and their deferred creation."""
 
 import itertools
 import warnings
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from gluonnx import initializer
 from gluonnx.context import Context, cpu, current_context
@@ -14,25 +15,22 @@ from gluonnx.errors import (
     ParameterError,
     ParameterMismatchError,
 )
+from gluonnx.gluon.parameter_description import Description
 from gluonnx.ndarray.creation import arange, zeros
 from gluonnx.ndarray.creation import array as make_array
 from gluonnx.ndarray.leaf import GRAD_REQS, attach, attach_untracked
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ndarray.sparse_array import BaseSparseNDArray, RowSparseNDArray
 from gluonnx.ops.dtypes import as_dtype
-from gluonnx.symbol.symbol import Symbol, var
-from gluonnx.util import is_np_shape
 
 if TYPE_CHECKING:
     from gluonnx.gluon.trainer import Trainer
 
-__all__ = ["Constant", "Parameter"]
-
-Shape = tuple[int, ...]
-STORAGE_TYPES = ("default", "row_sparse", "csr")
-
+__all__ = ["Parameter"]
 
 DTYPE_SOURCES = ("current", "saved")
+UNTOUCHED_BYTES = 1 << 20
+"""Size from which on zeros come from the system untouched; smaller ones are faster from torch's allocator."""
 
 
 class Replacements:
@@ -55,7 +53,7 @@ class Replacements:
 REPLACEMENTS = Replacements()
 
 
-class Parameter:
+class Parameter(Description):
     """A block's array, one copy on each context, with its gradient.
 
     Differs: the gradient of a parameter of integers stays 0; MXNet computes one, in integers.
@@ -98,33 +96,16 @@ class Parameter:
         stype: str = "default",
         grad_stype: str = "default",
     ) -> None:
-        for key, value in (("stype", stype), ("grad_stype", grad_stype)):
-            if value not in STORAGE_TYPES:
-                raise ParameterMismatchError(
-                    f"Parameter `{name}`: unknown storage type: expected one of {', '.join(STORAGE_TYPES)}, "
-                    f"got {key}={value!r}."
-                )
-        self.name = name
-        self.lr_mult = lr_mult
-        self.wd_mult = wd_mult
-        self.init = init
+        super().__init__(name, shape, dtype, lr_mult, wd_mult, init, stype, grad_stype)
         self.allow_deferred_init = allow_deferred_init
         self._differentiable = differentiable
-        self._stype = stype
-        self._grad_stype = grad_stype
         self._is_sparse = stype != "default"
-        self._shape: Shape | None = _as_shape(shape)
-        self._dtype = dtype
         self._arrays: list[NDArray] = []
         self._contexts: list[Context] = []
         self._deferred: _Deferred | None = None
-        self._var: Symbol | None = None
         self._trainer: Trainer | None = None
         self._grad_req = "null"
         self.grad_req = grad_req
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__} {self.name} (shape={self.shape}, dtype={self._dtype})"
 
     # Facts -----------------------------------------------------------------------------------------------------------
 
@@ -155,43 +136,6 @@ class Parameter:
     @dtype.setter
     def dtype(self, dtype: Any) -> None:
         self.cast(dtype)
-
-    @property
-    def shape(self) -> Shape | None:
-        """Shape, with 0 (-1 under `np_shape`) for unknown dimensions; can be set if it agrees with what is known.
-
-        Raises:
-            ParameterMismatchError: A known dimension would change.
-        """
-        if self._shape is not None and is_np_shape():
-            return tuple(d or -1 for d in self._shape)
-        return self._shape
-
-    @shape.setter
-    def shape(self, new_shape: Sequence[int]) -> None:
-        new = _as_shape(new_shape)
-        assert new is not None
-        if self._shape is None:
-            self._shape = new
-            return
-        if len(self._shape) != len(new) or any(
-            old not in (0, -1, size) for old, size in zip(self._shape, new, strict=True)
-        ):
-            raise ParameterMismatchError(
-                f"Parameter `{self.name}`: the shape cannot change: Expected shape {new} is incompatible with given "
-                f"shape {self._shape}."
-            )
-        self._shape = new
-
-    @property
-    def stype(self) -> str:
-        """Storage type of the data."""
-        return self._stype
-
-    @property
-    def grad_stype(self) -> str:
-        """Storage type of the gradient."""
-        return self._grad_stype
 
     def list_ctx(self) -> list[Context]:
         """Return the contexts on which the parameter is, or will be, initialized.
@@ -240,7 +184,7 @@ class Parameter:
             default_init = initializer.Uniform()
         chosen = init if init is not None else self.init if self.init is not None else default_init
         deferred = _Deferred(chosen, contexts, default_init, None)
-        if not _is_known(self._shape):
+        if not self._is_known():
             if not self.allow_deferred_init:
                 raise ParameterError(
                     f"Cannot initialize Parameter '{self.name}' because it has invalid shape: {self._shape}. Give "
@@ -256,7 +200,7 @@ class Parameter:
         """Create data and gradient if `initialize` was called before the shape was known."""
         if self._deferred is None:
             return
-        if not _is_known(self._shape):
+        if not self._is_known():
             raise ParameterMismatchError(
                 f"Cannot initialize Parameter '{self.name}' because it has invalid shape: {self._shape}. Please "
                 "specify in_units, in_channels, etc for `Block`s."
@@ -273,14 +217,23 @@ class Parameter:
         self._deferred = None
         self._place(value, deferred.contexts)
 
-    def _place(self, value: NDArray, contexts: Sequence[Context]) -> None:
+    def _place(self, value: NDArray, contexts: Sequence[Context], *, takes_over: bool = False) -> None:
+        """Put copies of a value on contexts; with `takes_over`, its own memory becomes the parameter's where it can."""
         self._contexts = list(contexts)
         if isinstance(value, BaseSparseNDArray):
             value = value.tostype("default")
-        self._arrays = [self._stored(make_array(value, ctx=c, dtype=self._dtype)) for c in contexts]
+        if takes_over and type(value) is NDArray and contexts == [value.context] and self._is_of(value):
+            copies = [NDArray(value._plain())]
+        else:
+            copies = [make_array(value, ctx=c, dtype=self._dtype) for c in contexts]
+        self._arrays = [self._stored(copy) for copy in copies]
         for array in self._arrays:
             self._attach(array)
         REPLACEMENTS.note()
+
+    def _is_of(self, value: NDArray) -> bool:
+        """Whether a value has the parameter's element type."""
+        return self._dtype is None or as_dtype(self._dtype) == as_dtype(value.dtype)
 
     def _stored(self, array: NDArray) -> NDArray:
         """A dense array in the parameter's storage type; a row_sparse one holds every row."""
@@ -313,8 +266,10 @@ class Parameter:
         ctx: Context | Sequence[Context] | None,
         cast_dtype: bool = False,
         dtype_source: str = "current",
+        *,
+        takes_over: bool = False,
     ) -> None:
-        """Take values from a file.
+        """Take values from a file; with `takes_over`, with the memory they are in.
 
         Raises:
             ParameterMismatchError: Shape, dtype or context do not fit.
@@ -323,16 +278,7 @@ class Parameter:
             raise ParameterMismatchError(
                 f"Parameter '{self.name}': expected dtype_source 'current' or 'saved', got {dtype_source!r}."
             )
-        if self._shape is not None:
-            fits = len(self._shape) == len(data.shape) and all(
-                own in (0, -1, given) for own, given in zip(self._shape, data.shape, strict=True)
-            )
-            if not fits:
-                raise ParameterMismatchError(
-                    f"Failed loading Parameter '{self.name}' from saved params: shape incompatible expected "
-                    f"{self._shape} vs saved {data.shape}."
-                )
-        self._shape = data.shape
+        self._take_saved_shape(data.shape)
         if self._dtype is not None and as_dtype(self._dtype) != as_dtype(data.dtype):
             if not cast_dtype:
                 raise ParameterMismatchError(
@@ -351,12 +297,12 @@ class Parameter:
                     raise self._wrong_context(self._deferred.contexts, wanted)
                 wanted = self._deferred.contexts
             self._deferred = None
-            self._place(data, wanted or [cpu()])
+            self._place(data, wanted or [cpu()], takes_over=takes_over)
             return
         if wanted is not None and set(wanted) != set(self._contexts):
             raise self._wrong_context(self._contexts, wanted)
         if any(a.dtype != data.dtype for a in self._arrays):
-            self._place(data, self._contexts)
+            self._place(data, self._contexts, takes_over=takes_over)
         else:
             self.set_data(data)
 
@@ -485,29 +431,10 @@ class Parameter:
                 f"Cannot reset context for Parameter '{self.name}' because it has not been initialized."
             )
 
-    def rename(self, name: str) -> None:
-        """Give the parameter another name; dictionaries that hold it under the old one are their owner's to correct."""
-        self.name = name
-        self._var = None
-
     @property
     def _grad(self) -> list[NDArray] | None:
         """The gradients on every context, None if there are none. MXNet's name, which programs read."""
         return [a.grad for a in self._arrays if a.grad is not None] or None
-
-    def var(self) -> Symbol:
-        """Return the variable that stands for the parameter in symbols."""
-        if self._var is None:
-            self._var = var(
-                self.name,
-                shape=self.shape,
-                dtype=self._dtype,
-                lr_mult=self.lr_mult,
-                wd_mult=self.wd_mult,
-                init=self.init,
-                stype=self._stype,
-            )
-        return self._var
 
     def row_sparse_data(self, row_id: NDArray) -> NDArray:
         """Return the rows of a row_sparse parameter that `row_id` names, on its context; the others are 0.
@@ -566,13 +493,16 @@ class Parameter:
 
     # Internals -------------------------------------------------------------------------------------------------------
 
-    def _reduce(self) -> NDArray:
-        """The mean over the contexts, on the cpu; of a row_sparse parameter what its Trainer holds."""
+    def _reduce(self, *, copy: bool = True) -> NDArray:
+        """The mean over the contexts, on the cpu; of a row_sparse parameter what its Trainer holds.
+
+        Without `copy` it is the parameter's own memory where there is one copy, on the cpu: only to be read.
+        """
         if self._is_sparse and self._trainer is not None and self._arrays:
             held = zeros(self._arrays[0].shape, cpu(), self._arrays[0].dtype, stype=self._stype)
             self._trainer._row_sparse_pull(self, [held], arange(held.shape[0], dtype="int64"))
             return held.tostype("default")
-        copies = [a._plain().to("cpu", copy=True) for a in self._arrays]
+        copies = [a._plain().to("cpu", copy=copy) for a in self._arrays]
         return NDArray(
             copies[0] if len(copies) == 1 else (sum(copies[1:], copies[0]) / len(copies)).to(copies[0].dtype)
         )
@@ -625,60 +555,6 @@ class Parameter:
         self._trainer = trainer
 
 
-class Constant(Parameter):
-    """A parameter that training leaves alone; `set_data` still changes it.
-
-    Args:
-        name: Name of the parameter.
-        value: Its value, an array or nested lists.
-
-    Examples:
-        >>> import gluonnx as mx
-        >>> const = mx.gluon.Constant("const", [[1, 2], [3, 4]])
-        >>> const.initialize()
-        >>> const.data().asnumpy().tolist()
-        [[1.0, 2.0], [3.0, 4.0]]
-    """
-
-    def __init__(self, name: str, value: Any) -> None:
-        if not isinstance(value, NDArray):
-            value = make_array(value)
-        self.value = value
-        super().__init__(name, grad_req="null", shape=value.shape, dtype=value.dtype, init=_ConstantInit(name, value))
-
-    def __repr__(self) -> str:
-        return f"Constant {self.name} (shape={self.shape}, dtype={self._dtype})"
-
-    @property
-    def grad_req(self) -> str:
-        """Always `"null"`."""
-        return "null"
-
-    @grad_req.setter
-    def grad_req(self, req: str) -> None:
-        if req != "null":
-            warnings.warn(
-                f'Constant parameter "{self.name}" does not support grad_req other than "null", and new value "{req}" '
-                "is ignored.",
-                stacklevel=2,
-            )
-
-
-class _ConstantInit(initializer.Initializer):
-    """Writes a given value; described by the constant's name, so that exported files are the same every time."""
-
-    def __init__(self, name: str, value: NDArray) -> None:
-        super().__init__()
-        self._name = name
-        self._value = value
-
-    def dumps(self) -> str:
-        return f"Constant_{self._name}"
-
-    def _init_weight(self, _: Any, arr: NDArray) -> None:
-        arr[:] = self._value
-
-
 class _Deferred:
     """What is needed to create a parameter as soon as its shape is known."""
 
@@ -692,18 +568,15 @@ class _Deferred:
 
 
 def zeros_like(array: NDArray) -> NDArray:
-    """Return zeros of an array's shape, dtype and context."""
+    """Return zeros of an array's shape, dtype and context.
+
+    Large ones on the cpu take no memory before they are written to: the system gives out pages of zeros when they are.
+    """
+    tensor = array._plain()
+    if type(array) is NDArray and tensor.is_cpu and tensor.nbytes >= UNTOUCHED_BYTES:
+        blank = torch.from_numpy(np.zeros(tensor.nbytes, np.uint8))
+        return NDArray(blank.view(tensor.dtype).view(tensor.shape))
     return zeros(array.shape, ctx=array.context, dtype=as_dtype(array.dtype).name)
-
-
-def _as_shape(shape: int | Sequence[int] | None) -> Shape | None:
-    if shape is None:
-        return None
-    return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(d) for d in shape)
-
-
-def _is_known(shape: Shape | None) -> bool:
-    return shape is not None and all(d > 0 for d in shape)
 
 
 def _contexts(ctx: Context | Sequence[Context] | None) -> list[Context]:

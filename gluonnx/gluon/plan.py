@@ -29,6 +29,8 @@ from gluonnx.symbol.inference import infer
 
 LARGEST_FROZEN_BYTES = MAX_MODEL_BYTES - (64 << 20)
 """Larger weights are read where torch keeps them: ONNX Runtime takes a model of 2 GB at most as bytes."""
+SMALLEST_GIVEN_BYTES = 1 << 16
+"""Larger weights are given to ONNX Runtime by pointer, which copies them once; the others are in the model's bytes."""
 MAX_SHAPES = 64
 """Input shapes of one plan for which output shapes and bindings are kept; the one unused for longest goes first."""
 
@@ -177,8 +179,10 @@ class RuntimePlan:
             dynamic_batch=self._is_dynamic,
             name="net",
         )
+        source, weights = lowered.without_weights(SMALLEST_GIVEN_BYTES)
         session = Session(
-            lowered.serialize(),
+            source,
+            initializers=weights,
             device=f"cuda:{self._ctx.device_id}" if self._ctx.device_typeid == 2 else "cpu",
             intra_op_threads=torch.get_num_threads(),
             cuda_stream=self._stream,

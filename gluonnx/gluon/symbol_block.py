@@ -110,6 +110,7 @@ class SymbolBlock(HybridBlock):
         in_structure = [LEAF] * len(listed)
         out_structure = [LEAF] * len(out) if len(out) > 1 or (several and len(outputs) > 1) else LEAF
         self._fixed = Trace(listed, out, in_structure, out_structure)
+        # MXNet's names in files of `save_parameters` are without what all begin with, wherever in a word that ends.
         shared = _common_prefix([*arguments, *auxiliary])
         self._reg_params = {name[len(shared) :]: param for name, param in self.params.items()}
         self._executor: HybridCall | None = None
@@ -187,13 +188,10 @@ def _symbols(given: Symbol | Sequence[Symbol]) -> list[Symbol]:
 
 
 def _common_prefix(names: Sequence[str]) -> str:
-    """The part up to and including the last underscore that all names share."""
     if not names:
         return ""
     low, high = min(names), max(names)
-    same = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
-    match = re.match(r".*_", low[:same])
-    return match.group(0) if match else ""
+    return low[: next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))]
 
 
 def _declared(annotations: dict[str, str]) -> dict[str, Any]:

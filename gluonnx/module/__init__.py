@@ -1,6 +1,6 @@
 """Training a symbol on batches: `mx.mod`, `mx.module`.
 
-`base_module` owns the loops (fit, score, predict), `module` a symbol with its parameters and optimizer,
+`base_module` owns the loops (fit, score, predict), `module` a symbol with its parameters, `updating` their optimizer,
 `executor_group` the executors of a symbol, one on each context, `naming` what inputs are called, `bucketing_module`
 modules that share parameters, `sequential_module` modules in a chain, `python_module` modules in Python.
 """

@@ -5,26 +5,18 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gluonnx import optimizer as opt
 from gluonnx.context import Context, cpu
-from gluonnx.errors import ArgumentError, InputTypeError, ParameterError
-from gluonnx.formats import read_bytes, write_bytes_atomic
+from gluonnx.errors import ArgumentError, ParameterError
 from gluonnx.initializer import InitDesc, Uniform
 from gluonnx.io import DataDesc
-from gluonnx.kvstore.training import (
-    choose_kvstore,
-    initialize_kvstore,
-    update_params,
-    update_params_on_kvstore,
-)
 from gluonnx.metric import EvalMetric
 from gluonnx.model import load_checkpoint
 from gluonnx.module.base_module import DEFAULT_OPTIMIZER_PARAMS, BaseModule, Params
 from gluonnx.module.executor_group import ExecutorGroup, GradReq, Names
 from gluonnx.module.naming import check_input_names, describe
+from gluonnx.module.updating import Updates
 from gluonnx.ndarray.creation import zeros
 from gluonnx.ndarray.ndarray import NDArray
-from gluonnx.optimizer.updater import STATES_LIMIT
 from gluonnx.symbol import Symbol
 
 __all__ = ["Module"]
@@ -97,10 +89,7 @@ class Module(BaseModule):
         self._arg_params: dict[str, NDArray] | None = None
         self._aux_params: dict[str, NDArray] | None = None
         self._params_dirty = False
-        self._optimizer: Any = None
-        self._kvstore: Any = None
-        self._update_on_kvstore = False
-        self._updater: Any = None
+        self._updates = Updates()
         self._preload_opt_states: str | None = None
         self._exec_group: ExecutorGroup | None = None
         self._data_shapes: list[DataDesc] | None = None
@@ -151,10 +140,7 @@ class Module(BaseModule):
     def save_optimizer_states(self, fname: str) -> None:
         """Write the optimizer's states to a safetensors file. Differs: MXNet writes a pickle."""
         self._require(optimizer_initialized=True)
-        if self._update_on_kvstore:
-            self._kvstore.save_optimizer_states(fname)
-        else:
-            write_bytes_atomic(fname, self._updater.get_states())
+        self._updates.save_states(fname)
 
     def load_optimizer_states(self, fname: str) -> None:
         """Read the optimizer's states from such a file.
@@ -163,10 +149,7 @@ class Module(BaseModule):
             FormatError: It is none, or of another optimizer.
         """
         self._require(optimizer_initialized=True)
-        if self._update_on_kvstore:
-            self._kvstore.load_optimizer_states(fname)
-        else:
-            self._updater.set_states(read_bytes(fname, STATES_LIMIT), str(fname))
+        self._updates.load_states(fname)
 
     # What it is ------------------------------------------------------------------------------------------------------
 
@@ -424,43 +407,36 @@ class Module(BaseModule):
             return
         group = self._group()
         arguments, _ = self.get_params()
-        store, on_store = choose_kvstore(kvstore, len(self._context), arguments)
-        self._optimizer = self._make_optimizer(optimizer, optimizer_params, on_store)
-        self._kvstore, self._update_on_kvstore = store, on_store
-        self._updater = None if on_store else opt.get_updater(self._optimizer)
-        if store is not None:
-            if self._compression_params:
-                store.set_gradient_compression(self._compression_params)
-            if on_store:
-                store.set_optimizer(self._optimizer)
-            initialize_kvstore(store, group.param_arrays, arguments, group.param_names, on_store)
+        self._updates = Updates.begin(
+            kvstore,
+            optimizer,
+            optimizer_params,
+            symbol=self._symbol,
+            group=group,
+            arg_params=arguments,
+            compression_params=self._compression_params,
+        )
         self.optimizer_initialized = True
         if self._preload_opt_states is not None:
             self.load_optimizer_states(self._preload_opt_states)
             self._preload_opt_states = None
 
-    def _make_optimizer(self, given: Any, arguments: Any, on_store: bool) -> Any:
-        group = self._group()
-        rescale_grad = 1.0 / group.batch_size
-        copies = 1 if on_store else len(self._context)
-        names = {i * copies + k: n for i, n in enumerate(group.param_names) for k in range(copies)}
-        if isinstance(given, str):
-            settings = {"rescale_grad": rescale_grad, **dict(arguments)}
-            return opt.create(given, sym=self._symbol, param_idx2name=names, **settings)
-        if not isinstance(given, opt.Optimizer):
-            raise InputTypeError(
-                f"Module.init_optimizer: expected the name of an optimizer or an Optimizer, got optimizer={given!r}."
-            )
-        if given.rescale_grad != rescale_grad:
-            warnings.warn(
-                "Optimizer created manually outside Module but rescale_grad is not normalized to "
-                f"1.0/batch_size/num_workers ({given.rescale_grad} vs. {rescale_grad}). Is this intended?",
-                UserWarning,
-                stacklevel=3,
-            )
-        if not given.idx2name:
-            given.idx2name = names
-        return given
+    @property
+    def _optimizer(self) -> Any:
+        """The optimizer, None without one: MXNet's name, which programs read; so are those of the three below."""
+        return self._updates.optimizer
+
+    @property
+    def _kvstore(self) -> Any:
+        return self._updates.kvstore
+
+    @property
+    def _update_on_kvstore(self) -> bool:
+        return self._updates.on_kvstore
+
+    @property
+    def _updater(self) -> Any:
+        return self._updates.updater
 
     def borrow_optimizer(self, shared_module: "Module") -> None:
         """Use the optimizer of another module, with its states.
@@ -469,10 +445,7 @@ class Module(BaseModule):
             ModuleStateError: That module has none.
         """
         shared_module._require(optimizer_initialized=True)
-        self._optimizer = shared_module._optimizer
-        self._kvstore = shared_module._kvstore
-        self._update_on_kvstore = shared_module._update_on_kvstore
-        self._updater = shared_module._updater
+        self._updates = shared_module._updates
         self.optimizer_initialized = True
 
     def install_monitor(self, mon: Any) -> None:
@@ -491,21 +464,7 @@ class Module(BaseModule):
         group = self._group()
         if sparse_row_id_fn is None:
             return
-        if not self._update_on_kvstore:
-            warnings.warn(
-                "Parameters are not updated in the KVStore. No need to call sparse_row_id_fn.",
-                UserWarning,
-                stacklevel=2,
-            )
-            return
-        arrays = dict(zip(group.param_names, group.param_arrays, strict=True))
-        for name, rows in sparse_row_id_fn(data_batch).items():
-            if arrays[name][0].stype != "row_sparse":
-                warnings.warn(
-                    f"{name}.stype is not 'row_sparse'. No need to perform row_sparse_pull.", UserWarning, stacklevel=2
-                )
-            else:
-                self._kvstore.row_sparse_pull(name, arrays[name], row_ids=rows)
+        self._updates.pull_rows(group, lambda: sparse_row_id_fn(data_batch))
 
     def forward(self, data_batch: Any, is_train: bool | None = None) -> None:
         """Run a batch forward; executors are reshaped if it has another shape than the last.
@@ -565,12 +524,7 @@ class Module(BaseModule):
         """Update the parameters by the optimizer, from the gradients of the last batch."""
         self._require(binded=True, params_initialized=True, optimizer_initialized=True)
         self._params_dirty = True
-        group = self._group()
-        weights, grads, names = group.param_arrays, group.grad_arrays, group.param_names
-        if self._update_on_kvstore:
-            update_params_on_kvstore(weights, grads, self._kvstore, names)
-        else:
-            update_params(weights, grads, self._updater, len(self._context), self._kvstore, names)
+        self._updates.apply(self._group())
 
     def get_outputs(self, merge_multi_context: bool = True) -> list[Any]:
         """Return the outputs of the last batch; without merging, a list for each output of those of each context."""

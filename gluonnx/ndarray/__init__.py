@@ -1,8 +1,8 @@
 """Imperative arrays: `mx.nd`.
 
-`ndarray` owns the array, `leaf` gradients, `indexing` reads and writes of parts, `register` the functions that the
-operator table gives, `creation` and `random` new arrays, `sparse_array` and `sparse` those
-in sparse storage, `files` saving and loading, `generators` random state.
+`ndarray` owns the array, `arithmetic` Python's operators on it, `leaf` gradients, `indexing` reads and writes of
+parts, `register` the functions that the operator table gives, `creation` and `random` new arrays, `sparse_array` and
+`sparse` those in sparse storage, `files` saving and loading, `generators` random state.
 """
 
 import sys

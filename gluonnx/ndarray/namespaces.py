@@ -3,7 +3,8 @@
 from types import ModuleType
 
 from gluonnx.ndarray import contrib, decoding, internal, random, sparse, updates
-from gluonnx.ndarray.ndarray import NDArray, install_operators
+from gluonnx.ndarray.arithmetic import install_operators
+from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ndarray.register import attach_methods, function
 from gluonnx.ops.names import add, fill
 

@@ -15,8 +15,9 @@ from torch import Tensor
 from gluonnx.context import Context, current_context
 from gluonnx.errors import InputError, InputTypeError, MXNetError
 from gluonnx.modes import MODES
+from gluonnx.ndarray.arithmetic import check_same_context
 from gluonnx.ndarray.generators import generator
-from gluonnx.ndarray.ndarray import NDArray, check_same_context, on_context
+from gluonnx.ndarray.ndarray import NDArray, on_context
 from gluonnx.ndarray.provenance import note, note_outputs
 from gluonnx.ndarray.sparse_array import BaseSparseNDArray, stored
 from gluonnx.ops import storage

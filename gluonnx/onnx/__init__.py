@@ -11,13 +11,14 @@ MXNet's `export_model` and the way back.
 from gluonnx.onnx.check import prove
 from gluonnx.onnx.convert import ReadGraph, export_model, import_to_files, read_graph, read_restored
 from gluonnx.onnx.export import export_graph
-from gluonnx.onnx.files import read_model, write_model
+from gluonnx.onnx.files import write_model
 from gluonnx.onnx.lift import LiftedModel, lift
 from gluonnx.onnx.lowering import lower
 from gluonnx.onnx.metadata import Restored, restore
 from gluonnx.onnx.model import LoweredModel
 from gluonnx.onnx.options import ExportOptions
 from gluonnx.onnx.proof import replay
+from gluonnx.onnx.reading import read_model
 from gluonnx.onnx.verify import Verified, verify
 
 __all__ = [

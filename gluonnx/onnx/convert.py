@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from gluonnx.errors import EditedModelError, ExportError, FormatError, InputError
 from gluonnx.formats import FileSet, read_params, read_safetensors, serialize_params
+from gluonnx.formats.progress import Steps, write_chunks
 from gluonnx.onnx.arrays import Array
 from gluonnx.onnx.builder import BATCH
 from gluonnx.onnx.export import export_graph
-from gluonnx.onnx.files import read_external, read_model
 from gluonnx.onnx.lift import lift
 from gluonnx.onnx.metadata import Restored, restore
 from gluonnx.onnx.options import ExportOptions
+from gluonnx.onnx.reading import ModelFile
+from gluonnx.onnx.samples import Samples
 from gluonnx.ops.dtypes import as_dtype
 from gluonnx.symbol.symbol import Symbol
 from gluonnx.symbol.text import load, load_json
@@ -49,7 +50,7 @@ def export_model(
     output_names: Sequence[str] | None = None,
     metadata: Mapping[str, str] | None = None,
     external_data: bool | None = None,
-    sample_inputs: Sequence[npt.ArrayLike] | None = None,
+    sample_inputs: Samples | None = None,
 ) -> str:
     """Convert a symbol and its parameters to an ONNX file that is shown to compute the same.
 
@@ -173,8 +174,7 @@ def import_to_files(
     with FileSet() as files:
         files.create(symbol_path).write((graph.text or symbol.tojson()).encode())
         file = files.create(params_path)
-        for chunk in chunks:
-            file.write(chunk)
+        write_chunks(file, chunks, Steps(f"writing {params_path}", sum(a.nbytes for a in arrays.values())))
     return symbol_path, params_path
 
 
@@ -205,17 +205,18 @@ def read_graph(path: str | os.PathLike[str]) -> ReadGraph:
     Raises:
         FormatError: Not an ONNX model, damaged, or with operators that there is nothing for.
     """
-    model = read_model(path, load_external=False)
-    try:
-        restored = restore(model, str(path), lambda tensor: read_external(path, tensor))
-    except EditedModelError as err:
-        warnings.warn(f"{err} It is read as any other ONNX file.", stacklevel=4)
-        restored = None
-    if restored is not None:
-        return ReadGraph(
-            load_json(restored.symbol_json), restored.input_names, restored.parameters, restored.symbol_json
-        )
-    lifted = lift(read_model(path), str(path))
+    with ModelFile(path) as file:
+        try:
+            restored = restore(file.proto, str(path), file.array)
+        except EditedModelError as err:
+            warnings.warn(f"{err} It is read as any other ONNX file.", stacklevel=4)
+            restored = None
+        if restored is not None:
+            return ReadGraph(
+                load_json(restored.symbol_json), restored.input_names, restored.parameters, restored.symbol_json
+            )
+        model, arrays = file.loaded()
+    lifted = lift(model, str(path), arrays=arrays)
     return ReadGraph(Symbol(lifted.heads), lifted.input_names, lifted.parameters, kept=lifted.kept)
 
 
@@ -225,8 +226,8 @@ def read_restored(path: str | os.PathLike[str]) -> Restored:
     Raises:
         FormatError: As `import_to_files`, or gluonnx did not write it.
     """
-    model = read_model(path, load_external=False)
-    restored = restore(model, str(path), lambda tensor: read_external(path, tensor))
+    with ModelFile(path) as file:
+        restored = restore(file.proto, str(path), file.array)
     if restored is None:
         raise FormatError(
             f"{path}: not written by gluonnx: expected an ONNX file that carries its Gluon graph, got none in its "

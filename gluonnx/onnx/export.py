@@ -2,30 +2,30 @@
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy.typing as npt
+import numpy as np
 import torch
 
-from gluonnx.errors import FixedBatchError, InputError, LoweringError
+from gluonnx.errors import ExportError, FixedBatchError, InputError, LoweringError
 from gluonnx.formats import FileSet
 from gluonnx.onnx.arrays import Array, as_array, as_tensor, dtype_name
-from gluonnx.onnx.check import Reference, batch_sizes, inputs_at, open_session, prove
+from gluonnx.onnx.check import Reference, batch_sizes, inputs_at, prove
 from gluonnx.onnx.draws import drawn_heads, prove_draws
-from gluonnx.onnx.exact import compute_exactly
-from gluonnx.onnx.files import needs_external_data, stage_external, stage_model, staged_external_name
+from gluonnx.onnx.exact import compute_exactly, measure_rounding
+from gluonnx.onnx.files import needs_external_data, stage_external, stage_model
 from gluonnx.onnx.labels import label_names, without_labels
 from gluonnx.onnx.lowering import lower
 from gluonnx.onnx.metadata import describe
-from gluonnx.onnx.model import ExternalData, LoweredModel
+from gluonnx.onnx.model import LoweredModel
 from gluonnx.onnx.opset import at_opset
 from gluonnx.onnx.options import HALF_DTYPES, ExportOptions, half_parameters, renamed
+from gluonnx.onnx.probe import open_written
 from gluonnx.onnx.proof import check_record, make_record
-from gluonnx.onnx.samples import InputSpec, input_specs
+from gluonnx.onnx.samples import InputSpec, Samples, input_specs, listed_samples
 from gluonnx.ops.dtypes import torch_dtype
 from gluonnx.symbol.executor import GraphFunction
 from gluonnx.symbol.graph import Entry, topological
@@ -45,7 +45,7 @@ def export_graph(
     output_names: Sequence[str] | None = None,
     options: ExportOptions | None = None,
     name: str = "net",
-    sample_inputs: Sequence[npt.ArrayLike] | None = None,
+    sample_inputs: Samples | None = None,
     files: FileSet | None = None,
 ) -> LoweredModel:
     """Write a graph as an ONNX file that is shown to compute what the graph computes, or raise and leave nothing.
@@ -63,7 +63,8 @@ def export_graph(
         output_names: As `lower`; where there are no `options`.
         options: What else to choose.
         name: As `lower`.
-        sample_inputs: Inputs for the proof, for graphs that take only certain values. Without them, seeded numbers.
+        sample_inputs: Inputs for the proof, for graphs that take only certain values: those of the file in order, or
+            by name. Without them, seeded numbers.
         files: The set to publish the file with; it is published at once without.
 
     Returns:
@@ -84,7 +85,8 @@ def export_graph(
         given = dataclasses.replace(
             given, parameters=halves, dtypes=["float16" if d == "float32" else d for d in given.dtypes]
         )
-    axes = {names.get(n, n): named for n, named in chosen.axes().items()}
+    shapes = dict(zip(input_names, input_shapes, strict=True))
+    axes = {names.get(n, n): named for n, named in chosen.axes(shapes).items()}
     if files is not None:
         return _export(path, given, axes, chosen, name, sample_inputs, files)
     with FileSet() as own:
@@ -108,7 +110,7 @@ def _export(
     axes: dict[str, dict[int, str]],
     options: ExportOptions,
     name: str,
-    sample_inputs: Sequence[npt.ArrayLike] | None,
+    sample_inputs: Samples | None,
     files: FileSet,
 ) -> LoweredModel:
     heads = given.heads
@@ -129,22 +131,24 @@ def _export(
     kinds = {n: (s, d) for n, s, d in zip(given.names, given.shapes, given.dtypes, strict=True)}
     kept = [kinds[n] for n in model.input_names]
     graph = ReferenceGraph(heads, model, [s for s, _ in kept], [d for _, d in kept])
-    record = None if sample_inputs is not None else graph.record()
+    samples = None if sample_inputs is None else listed_samples(model.input_names, sample_inputs)
+    record = None if samples is not None else graph.record()
     proof, seed = record or (None, 0)
     is_external = needs_external_data(model) if options.external_data is None else options.external_data
     external = stage_external(files, path, model) if is_external else None
     metadata = describe(model, dumps(heads), proof, input_names=[*given.names, *labels], external=external)
     model = model.with_metadata({**options.metadata, **metadata})
     staged = stage_model(files, path, model, external)
-    with _probe_file(files, path, staged, model, external) as source:
-        session = open_session(model, source, is_large=external is not None)
+    session = open_written(
+        path, model, staged, None if external is None else files.staged_path(Path(path).with_name(external.location))
+    )
     drawn = drawn_heads(heads)
     prove(
         model,
         graph.reference,
         graph.specs,
         session=session,
-        sample_inputs=sample_inputs,
+        sample_inputs=samples,
         seed=seed,
         exact=graph.exact,
         drawn=drawn,
@@ -169,37 +173,13 @@ def _export(
             heads,
             lowered,
             graph.reference_of,
-            lambda batch: inputs_at(graph.specs, batch, sample_inputs, seed),
+            lambda batch: inputs_at(graph.specs, batch, samples, seed),
             batch_sizes(model, graph.specs),
             name,
         )
     if proof is not None:
         check_record(proof, session.run, str(path))
     return model
-
-
-@contextmanager
-def _probe_file(
-    files: FileSet,
-    path: str | os.PathLike[str],
-    staged: Path,
-    model: LoweredModel,
-    external: ExternalData | None,
-) -> Iterator[Path]:
-    """Give a file to open a session on: the one that ships; where it has a file of weights beside it, the same model
-    with the name that file has as yet.
-    """
-    if external is None:
-        yield staged
-        return
-    probe = staged.with_suffix(".probe")
-    try:
-        with probe.open("xb") as file:
-            for chunk in model.chunks(dataclasses.replace(external, location=staged_external_name(files, path))):
-                file.write(chunk)
-        yield probe
-    finally:
-        probe.unlink(missing_ok=True)
 
 
 class ReferenceGraph:
@@ -249,6 +229,7 @@ class ReferenceGraph:
                 outputs, _ = function([values[n] for n in self._names], generator=lambda _: generator)
         except InputError as err:
             sizes = [len(a) for a, s in zip(inputs, self.specs, strict=True) if s.is_batched]
+            self._check_values(inputs, err)
             if not sizes and not self._model.open_axes:
                 raise
             if any(a.shape[1:] != s.shape[1:] for a, s in zip(inputs, self.specs, strict=True)):
@@ -264,9 +245,35 @@ class ReferenceGraph:
             ) from err
         return [as_array("output", o) for o in outputs]
 
-    def exact(self, inputs: list[Array]) -> list[Array]:
-        """Compute the outputs in double precision."""
-        return compute_exactly(self._heads, self._values(inputs))
+    def _check_values(self, inputs: list[Array], err: InputError) -> None:
+        """Raise if the graph does not take such values at the sizes either that it was lowered for.
+
+        Raises:
+            ExportError: It does not; says how to choose the values.
+        """
+        given = [s.shape for s in self.specs]
+        if [a.shape for a in inputs] != given:
+            values = self._values([np.resize(a, shape) for a, shape in zip(inputs, given, strict=True)])
+            generator = torch.Generator().manual_seed(0)
+            try:
+                with torch.no_grad():
+                    GraphFunction(self._heads, self._names)(
+                        [values[n] for n in self._names], generator=lambda _: generator
+                    )
+            except InputError:
+                pass
+            else:
+                return
+        raise ExportError(
+            f"{self._model.proto.graph.name}: the net does not take the inputs of the check: expected values that its "
+            f"operators take, got {err} Pass `sample_inputs` that it takes."
+        ) from err
+
+    def exact(self, inputs: list[Array]) -> tuple[list[Array], list[float]]:
+        """Compute the outputs in double precision, and how far rounding moves them."""
+        values = self._values(inputs)
+        exact = compute_exactly(self._heads, values)
+        return exact, measure_rounding(self._heads, values, exact)
 
     def record(self) -> tuple[str, int] | None:
         """Make the proof that travels with the model, and its seed; see `make_record`."""

@@ -543,7 +543,7 @@ def _probes(
             size = shapes[name][axis]
             second = next((p for p in _PROBES if p not in dims), max(dims) + 1)
             if axis_name != batch_name:
-                second = next(k * size for k in itertools.count(2) if k * size not in dims)
+                second = next(k * size for k in itertools.count(2) if k * size not in dims) if size else second
             dims.add(second)
             probes[axis_name] = size, second
     return probes

@@ -16,18 +16,20 @@ import base64
 import binascii
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from onnx import GraphProto, ModelProto, TensorProto, numpy_helper
 
 from gluonnx._version import __version__
-from gluonnx.errors import EditedModelError, FormatError
+from gluonnx.errors import EditedModelError, FormatError, MXNetError
 from gluonnx.formats import parse_symbol_json
+from gluonnx.formats.progress import Steps
 from gluonnx.onnx.arrays import Array, dtype_name
-from gluonnx.onnx.model import ExternalData, LoweredModel
+from gluonnx.onnx.model import ExternalData, LoweredModel, array_bytes
 from gluonnx.onnx.proof import PROOF_KEY
 from gluonnx.ops.attributes import shortened
 from gluonnx.ops.dtypes import BY_NAME, BY_ONNX
@@ -94,50 +96,33 @@ def describe(
     return metadata
 
 
-def restore(
-    model: ModelProto, where: str = "model", read_external: Callable[[TensorProto], Array] | None = None
-) -> Restored | None:
+ReadArray: TypeAlias = Callable[[TensorProto], Array | None]
+"""Reads an initializer whose values are not in the model; None for one whose values are."""
+
+
+def restore(model: ModelProto, where: str = "model", read_array: ReadArray | None = None) -> Restored | None:
     """Return what a model carries, or None if gluonnx did not write it.
 
     Args:
-        model: A model with its initializers inside.
+        model: The model.
         where: Names the model in messages.
-        read_external: Reads an initializer that is not inside.
+        read_array: For a model with initializers that are not inside.
 
     Raises:
         EditedModelError: gluonnx wrote the model, and graph, initializers or metadata were changed since.
         FormatError: gluonnx of a later format wrote it, or the metadata is damaged.
     """
-    metadata = {p.key: p.value for p in model.metadata_props if p.key.startswith(_PREFIX)}
-    if FORMAT_KEY not in metadata:
-        return None
-    if metadata[FORMAT_KEY] != FORMAT:
-        raise FormatError(
-            f"{where}: unknown metadata format: expected {FORMAT_KEY}={FORMAT}, got {metadata[FORMAT_KEY]!r} from "
-            f"gluonnx {metadata.get(VERSION_KEY, '(unknown)')}. Read it with that gluonnx or a later one."
-        )
-    carried = metadata.pop(DIGEST_KEY, "")
     outside: dict[str, Array] = {}
-    if read_external is not None:
-        outside = {t.name: read_external(t) for t in model.graph.initializer if t.data_location == t.EXTERNAL}
-    initializers = [(t.name, outside[t.name]) if t.name in outside else t for t in model.graph.initializer]
-    try:
-        found = json.loads(_digest(model, initializers, metadata))
-    except (ValueError, TypeError, KeyError, AttributeError) as err:
-        raise FormatError(
-            f"{where}: an initializer is damaged: expected as many values as its shape tells, got {err}. "
-            "Use the file as gluonnx wrote it."
-        ) from err
-    try:
-        expected = dict(json.loads(carried))
-    except (ValueError, TypeError, RecursionError):
-        expected = {}
-    if changed := [part for part in found if found[part] != expected.get(part)]:
-        raise EditedModelError(
-            f"{where}: edited since gluonnx {metadata.get(VERSION_KEY, '(unknown)')} wrote it: expected SHA-256 "
-            f"{expected.get(changed[0])} of its {changed[0]}, got {found[changed[0]]} (changed: {', '.join(changed)}). "
-            "Use the file as gluonnx wrote it."
-        )
+
+    def read(tensor: TensorProto) -> Array | None:
+        array = read_array(tensor) if read_array is not None else None
+        if array is not None:
+            outside[tensor.name] = array
+        return array
+
+    metadata = check_digests(model, where, read)
+    if metadata is None:
+        return None
     try:
         names = [
             n.name for n in parse_symbol_json(metadata[SYMBOL_KEY], f"{where}: {SYMBOL_KEY}").nodes if n.is_variable
@@ -174,8 +159,52 @@ def _array(tensor: TensorProto) -> Array:
     return array
 
 
+def check_digests(model: ModelProto, where: str, read_array: ReadArray) -> dict[str, str] | None:
+    """Check that a model is as gluonnx wrote it; initializers are read one at a time.
+
+    Returns:
+        Its metadata but the digests; None if gluonnx did not write it.
+
+    Raises:
+        EditedModelError: As `restore`.
+        FormatError: gluonnx of a later format wrote it, or an initializer is damaged.
+    """
+    metadata = {p.key: p.value for p in model.metadata_props if p.key.startswith(_PREFIX)}
+    if FORMAT_KEY not in metadata:
+        return None
+    if metadata[FORMAT_KEY] != FORMAT:
+        raise FormatError(
+            f"{where}: unknown metadata format: expected {FORMAT_KEY}={FORMAT}, got {metadata[FORMAT_KEY]!r} from "
+            f"gluonnx {metadata.get(VERSION_KEY, '(unknown)')}. Read it with that gluonnx or a later one."
+        )
+    carried = metadata.pop(DIGEST_KEY, "")
+    try:
+        found = json.loads(_digest(model, model.graph.initializer, metadata, read_array))
+    except (ValueError, TypeError, KeyError, AttributeError) as err:
+        if isinstance(err, MXNetError):
+            raise
+        raise FormatError(
+            f"{where}: an initializer is damaged: expected as many values as its shape tells, got {err}. "
+            "Use the file as gluonnx wrote it."
+        ) from err
+    try:
+        expected = dict(json.loads(carried))
+    except (ValueError, TypeError, RecursionError):
+        expected = {}
+    if changed := [part for part in found if found[part] != expected.get(part)]:
+        raise EditedModelError(
+            f"{where}: edited since gluonnx {metadata.get(VERSION_KEY, '(unknown)')} wrote it: expected SHA-256 "
+            f"{expected.get(changed[0])} of its {changed[0]}, got {found[changed[0]]} (changed: {', '.join(changed)}). "
+            "Use the file as gluonnx wrote it."
+        )
+    return metadata
+
+
 def _digest(
-    model: ModelProto, initializers: Iterable[TensorProto | tuple[str, Array]], metadata: Mapping[str, str]
+    model: ModelProto,
+    initializers: Iterable[TensorProto | tuple[str, Array]],
+    metadata: Mapping[str, str],
+    read_array: ReadArray = lambda tensor: None,
 ) -> str:
     """Return the digests as JSON. What does not change the computation (names of tools, comments) is left out."""
     graph = hashlib.sha256()
@@ -187,15 +216,24 @@ def _digest(
         _update(graph, f"{opset[0]} {opset[1]}".encode())
     tensors = hashlib.sha256()
     by_name = {i.name if isinstance(i, TensorProto) else i[0]: i for i in initializers}
+    steps = Steps("checking the weights", sum(map(_size_of, by_name.values())))
     for name in sorted(by_name):
-        dims, code, data = _content(by_name[name])
+        dims, code, data = _content(by_name[name], read_array)
         _update(tensors, f"{code} {','.join(map(str, dims))} {name}".encode())
         _update(tensors, data)
+        steps.add(_size_of(by_name[name]))
     texts = hashlib.sha256()
     for key in sorted(metadata):
         _update(texts, key.encode())
         _update(texts, metadata[key].encode())
     return _json({"graph": graph.hexdigest(), "initializers": tensors.hexdigest(), "metadata": texts.hexdigest()})
+
+
+def _size_of(initializer: TensorProto | tuple[str, Array]) -> int:
+    if not isinstance(initializer, TensorProto):
+        return initializer[1].nbytes
+    dtype = BY_ONNX.get(initializer.data_type)
+    return math.prod(initializer.dims) * dtype.numpy.itemsize if dtype is not None else 0
 
 
 def _update(digest: Any, data: bytes | memoryview) -> None:
@@ -204,14 +242,19 @@ def _update(digest: Any, data: bytes | memoryview) -> None:
     digest.update(data)
 
 
-def _content(initializer: TensorProto | tuple[str, Array]) -> tuple[Sequence[int], int, bytes | memoryview]:
+def _content(
+    initializer: TensorProto | tuple[str, Array], read_array: ReadArray
+) -> tuple[Sequence[int], int, bytes | memoryview]:
     """Return shape, ONNX dtype and bytes; one initializer at a time, because protobuf copies."""
     if isinstance(initializer, TensorProto):
+        array = read_array(initializer)
+        if array is not None:
+            return initializer.dims, initializer.data_type, array_bytes(array)
         has_raw = initializer.HasField("raw_data")
         data = initializer.raw_data if has_raw else numpy_helper.to_array(initializer).tobytes()
         return initializer.dims, initializer.data_type, data
     array = initializer[1]
-    return array.shape, BY_NAME[dtype_name(array)].onnx, array.reshape(-1).view(np.uint8).data
+    return array.shape, BY_NAME[dtype_name(array)].onnx, array_bytes(array)
 
 
 def _json(value: dict[str, Any] | Sequence[Any]) -> str:

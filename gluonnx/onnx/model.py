@@ -15,6 +15,7 @@ from onnx import GraphProto, ModelProto, StringStringEntryProto, TensorProto, he
 
 from gluonnx.errors import ExportError
 from gluonnx.onnx.arrays import Array, dtype_name
+from gluonnx.onnx.wire import tag, varint
 from gluonnx.ops.dtypes import BY_NAME
 
 MAX_MODEL_BYTES = (1 << 31) - 1
@@ -24,7 +25,6 @@ MAX_MODEL_BYTES = (1 << 31) - 1
 _MODEL_GRAPH = 7
 _GRAPH_INITIALIZER = 5
 _TENSOR_RAW_DATA = 9
-_LENGTH_DELIMITED = 2
 
 _Proto = TypeVar("_Proto", ModelProto, GraphProto)
 
@@ -115,7 +115,7 @@ class LoweredModel:
         outer.CopyFrom(_without(self.proto, _MODEL_GRAPH))
         outer.metadata_props.extend(StringStringEntryProto(key=k, value=v) for k, v in sorted(self.metadata.items()))
         head, tail = _split(outer, _MODEL_GRAPH)
-        head += _tag(_MODEL_GRAPH) + _varint(graph_size)
+        head += tag(_MODEL_GRAPH) + varint(graph_size)
         if len(head) + graph_size + len(tail) > MAX_MODEL_BYTES:
             raise ExportError(
                 f"{graph.name}: model too large for one file: expected at most {MAX_MODEL_BYTES} bytes, "
@@ -129,6 +129,15 @@ class LoweredModel:
             yield array_bytes(array)
         yield after
         yield tail
+
+    def without_weights(self, smallest_bytes: int) -> tuple[bytes, dict[str, Array]]:
+        """Return the bytes of the model without the weights of this size and above, and these weights.
+
+        They are external data whose file is nowhere: `gluonnx_runtime.Session` takes them as `initializers`.
+        """
+        outside = {n: a for n, a in self.weights.items() if a.nbytes >= smallest_bytes}
+        nowhere = ExternalData("weights", dict.fromkeys(outside, 0), 0, "")
+        return b"".join(self.chunks(nowhere if outside else None)), outside
 
     def serialize(self) -> bytes:
         """Return the bytes of the .onnx file: the one copy of the weights."""
@@ -154,16 +163,22 @@ def array_bytes(array: Array) -> memoryview:
 
 def _external_tensor(name: str, array: Array, location: str, offset: int) -> TensorProto:
     tensor = TensorProto(name=name, data_type=BY_NAME[dtype_name(array)].onnx, dims=array.shape)
-    tensor.data_location = TensorProto.EXTERNAL
-    for key, value in (("location", location), ("offset", offset), ("length", array.nbytes)):
-        tensor.external_data.append(StringStringEntryProto(key=key, value=str(value)))
+    set_external(tensor, location, offset, array.nbytes)
     return tensor
+
+
+def set_external(tensor: TensorProto, location: str, offset: int, size_bytes: int) -> None:
+    """Say where the values of a tensor lie, in a file of the model's folder."""
+    tensor.data_location = TensorProto.EXTERNAL
+    del tensor.external_data[:]
+    for key, value in (("location", location), ("offset", offset), ("length", size_bytes)):
+        tensor.external_data.append(StringStringEntryProto(key=key, value=str(value)))
 
 
 def _tensor_header(name: str, array: Array) -> bytes:
     tensor = _bytes(TensorProto(name=name, data_type=BY_NAME[dtype_name(array)].onnx, dims=array.shape))
-    tensor += _tag(_TENSOR_RAW_DATA) + _varint(array.nbytes)
-    return _tag(_GRAPH_INITIALIZER) + _varint(len(tensor) + array.nbytes) + tensor
+    tensor += tag(_TENSOR_RAW_DATA) + varint(array.nbytes)
+    return tag(_GRAPH_INITIALIZER) + varint(len(tensor) + array.nbytes) + tensor
 
 
 def _split(message: ModelProto | GraphProto, number: int) -> tuple[bytes, bytes]:
@@ -196,18 +211,4 @@ def _bytes(message: ModelProto | GraphProto | TensorProto) -> bytes:
 
 
 def _field(number: int, payload: bytes) -> bytes:
-    return _tag(number) + _varint(len(payload)) + payload
-
-
-def _tag(number: int) -> bytes:
-    return _varint(number << 3 | _LENGTH_DELIMITED)
-
-
-def _varint(number: int) -> bytes:
-    """Encode an unsigned integer. Source: protobuf encoding guide, "Base 128 Varints"."""
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
+    return tag(number) + varint(len(payload)) + payload

@@ -9,13 +9,13 @@ Source: Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators (2014
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from gluonnx.errors import InputError
-from gluonnx.onnx.arrays import Array
+from gluonnx.onnx.arrays import Array, as_array
 from gluonnx.ops.dtypes import BY_NAME
 from gluonnx.ops.table import Wiring
 from gluonnx.symbol.bodies import wired
@@ -38,6 +38,11 @@ _INDEXED: Mapping[str, tuple[int, Callable[[Mapping[str, Any], Sequence[Shape]],
     "take": (1, lambda attrs, shapes: shapes[0][attrs["axis"]]),
     "pick": (1, lambda attrs, shapes: shapes[0][-1 if attrs["axis"] is None else attrs["axis"]]),
     "batch_take": (1, lambda attrs, shapes: shapes[0][1]),
+    "gather_nd": (1, lambda attrs, shapes: min(shapes[0][: shapes[1][0]])),
+    "scatter_nd": (1, lambda attrs, shapes: min(attrs["shape"][: shapes[1][0]])),
+    "_contrib_index_copy": (1, lambda attrs, shapes: shapes[0][0]),
+    "_contrib_hawkesll": (5, lambda attrs, shapes: shapes[0][1]),
+    "_sparse_retain": (1, lambda attrs, shapes: shapes[0][0]),
     "CTCLoss": (1, lambda attrs, shapes: shapes[0][2] - (attrs["blank_label"] == "last")),
 }
 # Operators with inputs of which they take whole numbers above 0, though not every number: positions and ranges.
@@ -173,28 +178,56 @@ def seeded_arrays(specs: Sequence[InputSpec], seed: int, batch: int, scale: int 
     return [seeded_array(spec, position, seed, batch, scale) for position, spec in enumerate(specs)]
 
 
-def resized_samples(specs: Sequence[InputSpec], samples: Sequence[npt.ArrayLike], batch: int) -> list[Array]:
-    """Return a caller's samples with their rows repeated, or cut, to a batch size.
+Samples: TypeAlias = Mapping[str, Any] | Sequence[Any]
+"""A caller's arrays, in the inputs' order or by their names; or one array for the one input."""
+
+
+def listed_samples(names: Sequence[str], samples: Samples) -> list[Array]:
+    """Return a caller's samples as arrays, in the order of the inputs.
+
+    Raises:
+        InputError: There are more or fewer than inputs, some of no input, or something that is no array.
+    """
+    wanted = f"expected {len(names)} ({', '.join(names)})"
+    if isinstance(samples, Mapping):
+        if sorted(samples) != sorted(names):
+            raise InputError(
+                f"sample inputs: wrong names: {wanted}, got {', '.join(map(str, samples))}. Pass one array for each "
+                "input."
+            )
+        listed = [samples[n] for n in names]
+    elif isinstance(samples, (list, tuple)):
+        listed = list(samples)
+    else:
+        listed = [samples]
+    if len(listed) != len(names):
+        raise InputError(f"sample inputs: wrong number: {wanted}, got {len(listed)}. Pass one array for each input.")
+    return [as_array(f"sample input `{n}`", a) for n, a in zip(names, listed, strict=True)]
+
+
+def resized_samples(specs: Sequence[InputSpec], samples: Sequence[Array], batch: int, scale: int = 1) -> list[Array]:
+    """Return a caller's samples with their rows repeated, or cut, to a batch size, and repeated along other open axes.
 
     Raises:
         InputError: A sample has the wrong dtype or shape, or no rows.
     """
-    if len(samples) != len(specs):
-        raise InputError(
-            f"sample inputs: wrong number: expected {len(specs)} ({', '.join(s.name for s in specs)}), "
-            f"got {len(samples)}. Pass one array for each input."
-        )
     resized = []
-    for spec, sample in zip(specs, samples, strict=True):
-        array = np.asarray(sample)
+    for spec, array in zip(specs, samples, strict=True):
         wanted = spec.shape_at(array.shape[0]) if spec.is_batched and array.ndim else spec.shape
         if array.dtype != BY_NAME[spec.dtype].numpy or array.shape != wanted or (spec.is_batched and not len(array)):
             raise InputError(
                 f"sample input `{spec.name}`: wrong array: expected {spec.dtype} {wanted} with at least one row, "
                 f"got {array.dtype} {array.shape}."
             )
-        resized.append(array[np.arange(batch) % len(array)] if spec.is_batched else array)
+        rows = array[np.arange(batch) % len(array)] if spec.is_batched else array
+        times = [scale if axis in spec.open_axes else 1 for axis in range(rows.ndim)]
+        resized.append(rows if set(times) <= {1} else np.tile(rows, times))
     return resized
+
+
+def signs_of(state: int, count: int) -> npt.NDArray[np.float64]:
+    """Return a fixed sequence of -1 and 1."""
+    return 1.0 - 2.0 * (_bits(state << 32, count) >> np.uint64(63)).astype(np.float64)
 
 
 def _bits(state: int, count: int) -> npt.NDArray[np.uint64]:

@@ -13,10 +13,19 @@ from gluonnx_runtime import ModelFileError
 from onnx import ModelProto
 
 from gluonnx.errors import EditedModelError, ExportError, FileAccessError, FormatError, GraphError, MXNetError
+from gluonnx.formats.progress import Steps
 from gluonnx.onnx.arrays import Array, as_array, as_tensor, dtype_name
-from gluonnx.onnx.files import open_external, read_external, read_model
-from gluonnx.onnx.metadata import DIGEST_KEY, EXTERNAL_KEY, FORMAT_KEY, VERSION_KEY, Restored, restore
+from gluonnx.onnx.metadata import (
+    DIGEST_KEY,
+    EXTERNAL_KEY,
+    FORMAT_KEY,
+    VERSION_KEY,
+    Restored,
+    check_digests,
+    restore,
+)
 from gluonnx.onnx.proof import MAX_INPUT_BYTES, PROOF_KEY, check_record, replay
+from gluonnx.onnx.reading import ModelFile, open_external
 from gluonnx.ops.dtypes import torch_dtype
 from gluonnx.symbol.executor import GraphFunction
 from gluonnx.symbol.graph import Entry, topological
@@ -36,6 +45,7 @@ class Verified:
         inputs: The inputs of the proof: name, dtype, shape.
         outputs: The outputs that were compared, in the same form.
         device: Where the proof was replayed.
+        bounds: How far numbers may lie from the recorded ones, by output; none for integers and drawn outputs.
     """
 
     version: str
@@ -43,6 +53,7 @@ class Verified:
     inputs: tuple[tuple[str, str, tuple[int, ...]], ...]
     outputs: tuple[tuple[str, str, tuple[int, ...]], ...]
     device: str
+    bounds: dict[str, float]
 
 
 def verify(path: str | os.PathLike[str], *, device: str = "cpu") -> Verified:
@@ -60,21 +71,23 @@ def verify(path: str | os.PathLike[str], *, device: str = "cpu") -> Verified:
         FileAccessError: A file is missing or not readable.
     """
     path = Path(path)
-    model = read_model(path, load_external=False)
-    metadata = {p.key: p.value for p in model.metadata_props}
-    if FORMAT_KEY not in metadata:
-        raise FormatError(
-            f"{path}: not written by gluonnx: expected a model with its digests and its proof, got none in its "
-            "metadata. Export it with gluonnx to have them."
-        )
-    external = _external_digest(path, model, metadata)
-    restored = restore(model, str(path), lambda tensor: read_external(path, tensor))
-    assert restored is not None
+    with ModelFile(path) as file:
+        metadata = {p.key: p.value for p in file.proto.metadata_props}
+        if FORMAT_KEY not in metadata:
+            raise FormatError(
+                f"{path}: not written by gluonnx: expected a model with its digests and its proof, got none in its "
+                "metadata. Export it with gluonnx to have them."
+            )
+        external = _external_digest(path, file.proto, metadata)
+        check_digests(file.proto, str(path), file.array)
     digests = {**json.loads(metadata[DIGEST_KEY]), **external}
     try:
         replay(path, device=device)
     except ModelFileError as err:
         raise FormatError(f"{path}: damaged: expected a model that ONNX Runtime takes, got {err}") from err
+    with ModelFile(path) as file:
+        restored = restore(file.proto, str(path), file.array)
+    assert restored is not None
     _check_graph(path, restored, metadata[PROOF_KEY])
     record = json.loads(metadata[PROOF_KEY])
     return Verified(
@@ -83,6 +96,7 @@ def verify(path: str | os.PathLike[str], *, device: str = "cpu") -> Verified:
         tuple((i["name"], i["dtype"], tuple(i["shape"])) for i in record["inputs"]),
         tuple((o["name"], o["dtype"], tuple(o["shape"])) for o in record["outputs"]),
         device,
+        {o["name"]: o["bound"] for o in record["outputs"] if "bound" in o},
     )
 
 
@@ -164,8 +178,10 @@ def _external_digest(path: Path, model: ModelProto, metadata: dict[str, str]) ->
     try:
         with open_external(path, location) as file:
             found = os.fstat(file.fileno()).st_size
+            steps = Steps(f"checking {target}", size)
             while found == size and (chunk := file.read(_CHUNK_BYTES)):
                 digest.update(chunk)
+                steps.add(len(chunk))
     except FileAccessError:
         raise
     except OSError as err:

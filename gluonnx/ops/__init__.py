@@ -1,9 +1,10 @@
 """The operator table: one module a family, each operator declared once.
 
-`table` owns what an operator is, `attributes` the codec between MXNet's text and typed values, `dtypes` the element
-types, `builder` what a lowering may ask of the ONNX graph, `onnx_types` which element types ONNX Runtime computes in,
-`names` and `signature` what Python calls an operator and how, `storage` what a sparse array holds and `sparse_rules`
-what operators do with it, `suppression` and `weighted_rows` what detection operators share. The other modules declare
+`table` owns the table and how a row is declared, `declaration` the words of a declaration, `row` what is asked of a
+declared operator, `attributes` the codec between MXNet's text and typed values, `dtypes` the element types, `builder`
+what a lowering may ask of the ONNX graph, `onnx_types` which element types ONNX Runtime computes in, `names` and
+`signature` what Python calls an operator and how, `storage` what a sparse array holds and `sparse_rules` what
+operators do with it, `suppression` and `weighted_rows` what detection operators share. The other modules declare
 operators.
 """
 
@@ -24,6 +25,7 @@ from gluonnx.ops import (
     image,
     image_changes,
     indexing,
+    joining,
     legacy,
     linalg,
     linear,
@@ -49,6 +51,7 @@ from gluonnx.ops import (
     recurrent,
     reduce,
     regions,
+    repeating,
     resize,
     sampling,
     scalar,
@@ -83,6 +86,7 @@ __all__ = [
     "image",
     "image_changes",
     "indexing",
+    "joining",
     "legacy",
     "linalg",
     "linear",
@@ -108,6 +112,7 @@ __all__ = [
     "recurrent",
     "reduce",
     "regions",
+    "repeating",
     "resize",
     "sampling",
     "scalar",

@@ -166,7 +166,7 @@ def _check_columns(shape: Sequence[int | None], coord_start: int, score_index: i
         )
 
 
-@operator("_contrib_box_nms", "_contrib_box_non_maximum_suppression", source=SOURCE, shapes="same")
+@operator("_contrib_box_nms", "_contrib_box_non_maximum_suppression", unread=1, source=SOURCE, shapes="same")
 def box_nms(
     data: Tensor,
     *,

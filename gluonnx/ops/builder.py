@@ -7,6 +7,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+INT64_MAX = 2**63 - 1
+"""As the end of an ONNX Slice: all that there is."""
+INT64_MIN = -(2**63)
+"""As its end under a negative step, likewise."""
+
 
 class Value(Protocol):
     """A tensor in the ONNX graph under construction; opaque to lowerings."""

@@ -4,7 +4,8 @@ Source: Dai et al. 2017, Deformable Convolutional Networks; Zhu et al. 2018, Def
 """
 
 import math
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,32 @@ Layout = Literal["NCDHW", "NCHW", "NCW"]
 _WORKSPACE = no_effect("workspace", int, 1024)
 
 
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """The attributes that both operators have, under their names."""
+
+    kernel: Shape
+    stride: Shape
+    dilate: Shape
+    pad: Shape
+    num_filter: int
+    num_group: int
+    num_deformable_group: int
+    no_bias: bool
+
+    def check(self, name: str) -> None:
+        """Raise AttributeValueError unless there are two positive sizes for everything."""
+        sizes = f"kernel={self.kernel}, stride={self.stride}, dilate={self.dilate}, pad={self.pad}"
+        if len(self.kernel) != 2 or any(len(v) not in (0, 2) for v in (self.stride, self.dilate, self.pad)):
+            raise AttributeValueError(f"{name}: wrong number of axes: expected two sizes, got {sizes}.")
+        positive = (*self.kernel, *self.stride, *self.dilate, self.num_group, self.num_deformable_group)
+        if min(positive) < 1 or min(self.pad or (0,)) < 0:
+            raise AttributeValueError(
+                f"{name}: wrong sizes: expected positive ones, got {sizes}, num_group={self.num_group}, "
+                f"num_deformable_group={self.num_deformable_group}."
+            )
+
+
 class _Kernel:
     """Where the taps of a kernel lie.
 
@@ -33,16 +60,19 @@ class _Kernel:
 
     __slots__ = ("dilate", "out", "pad", "size", "stride")
 
-    def __init__(
-        self, name: str, image: tuple[int, int], kernel: Shape, stride: Shape, dilate: Shape, pad: Shape
-    ) -> None:
-        self.size, self.stride, self.dilate, self.pad = kernel, stride or (1, 1), dilate or (1, 1), pad or (0, 0)
+    def __init__(self, name: str, image: tuple[int, int], settings: _Settings) -> None:
+        self.size = settings.kernel
+        self.stride, self.dilate, self.pad = (
+            settings.stride or (1, 1),
+            settings.dilate or (1, 1),
+            settings.pad or (0, 0),
+        )
         axes = zip(image, self.size, self.stride, self.dilate, self.pad, strict=True)
         self.out = tuple((extent + 2 * p - d * (k - 1) - 1) // s + 1 for extent, k, s, d, p in axes)
         if min(self.out) < 1:
             raise InputError(
                 f"{name}: kernel is larger than the padded data: expected a positive output size, got {self.out} for "
-                f"kernel={kernel}."
+                f"kernel={self.size}."
             )
 
     @property
@@ -64,21 +94,6 @@ class _Kernel:
         return np.tile(self.places(1), (self.size[0], 1))[:, None, :]
 
 
-def _check_attributes(
-    name: str, kernel: Shape, stride: Shape, dilate: Shape, pad: Shape, num_group: int, groups: int
-) -> None:
-    if len(kernel) != 2 or any(len(v) not in (0, 2) for v in (stride, dilate, pad)):
-        raise AttributeValueError(
-            f"{name}: wrong number of axes: expected two sizes, got kernel={kernel}, stride={stride}, dilate={dilate}, "
-            f"pad={pad}."
-        )
-    if min(*kernel, *(stride or (1,)), *(dilate or (1,)), num_group, groups) < 1 or min(pad or (0,)) < 0:
-        raise AttributeValueError(
-            f"{name}: wrong sizes: expected positive ones, got kernel={kernel}, stride={stride}, dilate={dilate}, "
-            f"pad={pad}, num_group={num_group}, num_deformable_group={groups}."
-        )
-
-
 def _check(
     name: str,
     data: tuple[int | None, ...],
@@ -86,26 +101,20 @@ def _check(
     mask: tuple[int | None, ...] | None,
     weight: tuple[int | None, ...],
     bias: tuple[int | None, ...] | None,
-    *,
-    kernel: Shape,
-    stride: Shape,
-    dilate: Shape,
-    pad: Shape,
-    num_filter: int,
-    num_group: int,
-    groups: int,
+    settings: _Settings,
 ) -> _Kernel:
-    _check_attributes(name, kernel, stride, dilate, pad, num_group, groups)
+    settings.check(name)
+    num_filter, num_group, groups = settings.num_filter, settings.num_group, settings.num_deformable_group
     if len(data) != 4:
         raise InputError(f"{name}: wrong rank of data: expected (N, C, H, W), got data={tuple(data)}.")
     count, channels, height, width = data
     if channels is None or height is None or width is None:
         raise LoweringError(f"{name}: needs a fixed size of data: expected ints, got data={tuple(data)}.")
-    taps = _Kernel(name, (height, width), kernel, stride, dilate, pad)
+    taps = _Kernel(name, (height, width), settings)
     wanted = {
         "offset": (offset, (count, 2 * groups * taps.taps, *taps.out)),
         "mask": (mask, (count, groups * taps.taps, *taps.out)),
-        "weight": (weight, (num_filter, channels // num_group, *kernel)),
+        "weight": (weight, (num_filter, channels // num_group, *settings.kernel)),
         "bias": (bias, (num_filter,)),
     }
     divides = channels % num_group == 0 and channels % groups == 0 and num_filter % num_group == 0
@@ -121,16 +130,21 @@ def _check(
 
 
 def _convolve(
+    name: str,
     data: Tensor,
     offset: Tensor,
     mask: Tensor | None,
     weight: Tensor,
     bias: Tensor | None,
-    taps: _Kernel,
-    num_group: int,
-    groups: int,
+    settings: _Settings,
 ) -> Tensor:
     """Convolve the samples that moved taps take; a `mask` goes with zeros around the image, none with its edge."""
+    check_floats(name, data=data, offset=offset, weight=weight, **({} if mask is None else {"mask": mask}))
+    shapes = [None if x is None else tuple(x.shape) for x in (mask, bias)]
+    taps = _check(name, data.shape, offset.shape, shapes[0], weight.shape, shapes[1], settings)
+    if data.device.type == "meta":
+        return data.new_empty((data.shape[0], settings.num_filter, *taps.out))
+    num_group, groups = settings.num_group, settings.num_deformable_group
     count, channels, height, width = data.shape
     moves = offset.reshape(count, groups, taps.taps, 2, *taps.out)
     if moves.dtype == torch.float16:
@@ -156,27 +170,17 @@ def _convolve(
     return out if bias is None else out + bias.view(1, -1, 1, 1)
 
 
-def _parameters(
-    name: str,
-    data: tuple[int, ...],
-    has_mask: bool,
-    kernel: Shape,
-    stride: Shape,
-    dilate: Shape,
-    pad: Shape,
-    num_filter: int,
-    num_group: int,
-    groups: int,
-) -> dict[str, tuple[int, ...]]:
-    _check_attributes(name, kernel, stride, dilate, pad, num_group, groups)
+def _parameters(name: str, data: tuple[int, ...], has_mask: bool, settings: _Settings) -> dict[str, tuple[int, ...]]:
+    settings.check(name)
     if len(data) != 4:
         raise InputError(f"{name}: wrong rank of data: expected (N, C, H, W), got data={tuple(data)}.")
     shapes: dict[str, tuple[int, ...]] = {
-        "weight": (num_filter, data[1] // num_group, *kernel),
-        "bias": (num_filter,),
+        "weight": (settings.num_filter, data[1] // settings.num_group, *settings.kernel),
+        "bias": (settings.num_filter,),
     }
     if all(data[2:]):
-        taps = _Kernel(name, (data[2], data[3]), kernel, stride, dilate, pad)
+        taps = _Kernel(name, (data[2], data[3]), settings)
+        groups = settings.num_deformable_group
         shapes["offset"] = (data[0], 2 * groups * taps.taps, *taps.out)
         if has_mask:
             shapes["mask"] = (data[0], groups * taps.taps, *taps.out)
@@ -215,42 +219,13 @@ def deformable_convolution(
         InputError: Shapes or dtypes do not fit each other.
         AttributeValueError: A size does not have two axes, or is not positive.
     """
-    name = "_contrib_DeformableConvolution"
-    check_floats(name, data=data, offset=offset, weight=weight)
-    taps = _check(
-        name,
-        data.shape,
-        offset.shape,
-        None,
-        weight.shape,
-        None if bias is None else bias.shape,
-        kernel=kernel,
-        stride=stride,
-        dilate=dilate,
-        pad=pad,
-        num_filter=num_filter,
-        num_group=num_group,
-        groups=num_deformable_group,
-    )
-    if data.device.type == "meta":
-        return data.new_empty((data.shape[0], num_filter, *taps.out))
-    return _convolve(data, offset, None, weight, bias, taps, num_group, num_deformable_group)
+    settings = _Settings(kernel, stride, dilate, pad, num_filter, num_group, num_deformable_group, no_bias)
+    return _convolve("_contrib_DeformableConvolution", data, offset, None, weight, bias, settings)
 
 
 @deformable_convolution.parameters
-def _(
-    data: tuple[int, ...],
-    *,
-    kernel: Shape,
-    stride: Shape,
-    dilate: Shape,
-    pad: Shape,
-    num_filter: int,
-    num_group: int,
-    num_deformable_group: int,
-) -> dict[str, tuple[int, ...]]:
-    name = "_contrib_DeformableConvolution"
-    return _parameters(name, data, False, kernel, stride, dilate, pad, num_filter, num_group, num_deformable_group)
+def _(data: tuple[int, ...], **attrs: Any) -> dict[str, tuple[int, ...]]:
+    return _parameters("_contrib_DeformableConvolution", data, False, _Settings(**attrs))
 
 
 @deformable_convolution.onnx
@@ -260,15 +235,9 @@ def _(
     offset: Value,
     weight: Value,
     bias: Value | None = None,
-    *,
-    kernel: Shape,
-    stride: Shape,
-    dilate: Shape,
-    pad: Shape,
-    num_filter: int,
-    num_group: int,
-    num_deformable_group: int,
+    **attrs: Any,
 ) -> Value:
+    settings = _Settings(**attrs)
     taps = _check(
         "_contrib_DeformableConvolution",
         g.dims(data),
@@ -276,14 +245,9 @@ def _(
         None,
         g.dims(weight),
         None if bias is None else g.dims(bias),
-        kernel=kernel,
-        stride=stride,
-        dilate=dilate,
-        pad=pad,
-        num_filter=num_filter,
-        num_group=num_group,
-        groups=num_deformable_group,
+        settings,
     )
+    num_deformable_group = settings.num_deformable_group
     # ONNX has zeros around the image: taps beyond are masked, those past the last center put onto it.
     height, width = g.dims(data)[2:]
     dtype = g.dtype(offset)
@@ -307,7 +271,7 @@ def _(
     flat = g.ints([-1, 2 * num_deformable_group * taps.taps, *taps.out])
     new_offset = g.op("Reshape", g.op("Concat", *moved, axis=3), flat)
     mask = g.op("Reshape", g.cast(inside, dtype), g.ints([-1, num_deformable_group * taps.taps, *taps.out]))
-    return _lower(g, data, weight, new_offset, bias, mask, taps, num_group, num_deformable_group)
+    return _lower(g, data, weight, new_offset, bias, mask, taps, settings)
 
 
 def _lower(
@@ -318,8 +282,7 @@ def _lower(
     bias: Value | None,
     mask: Value,
     taps: _Kernel,
-    num_group: int,
-    groups: int,
+    settings: _Settings,
 ) -> Value:
     return g.op(
         "DeformConv",
@@ -332,8 +295,8 @@ def _lower(
         strides=taps.stride,
         dilations=taps.dilate,
         pads=[*taps.pad, *taps.pad],
-        group=num_group,
-        offset_group=groups,
+        group=settings.num_group,
+        offset_group=settings.num_deformable_group,
     )
 
 
@@ -368,42 +331,13 @@ def modulated_deformable_convolution(
         InputError: Shapes or dtypes do not fit each other.
         AttributeValueError: A size does not have two axes, or is not positive.
     """
-    name = "_contrib_ModulatedDeformableConvolution"
-    check_floats(name, data=data, offset=offset, mask=mask, weight=weight)
-    taps = _check(
-        name,
-        data.shape,
-        offset.shape,
-        mask.shape,
-        weight.shape,
-        None if bias is None else bias.shape,
-        kernel=kernel,
-        stride=stride,
-        dilate=dilate,
-        pad=pad,
-        num_filter=num_filter,
-        num_group=num_group,
-        groups=num_deformable_group,
-    )
-    if data.device.type == "meta":
-        return data.new_empty((data.shape[0], num_filter, *taps.out))
-    return _convolve(data, offset, mask, weight, bias, taps, num_group, num_deformable_group)
+    settings = _Settings(kernel, stride, dilate, pad, num_filter, num_group, num_deformable_group, no_bias)
+    return _convolve("_contrib_ModulatedDeformableConvolution", data, offset, mask, weight, bias, settings)
 
 
 @modulated_deformable_convolution.parameters
-def _(
-    data: tuple[int, ...],
-    *,
-    kernel: Shape,
-    stride: Shape,
-    dilate: Shape,
-    pad: Shape,
-    num_filter: int,
-    num_group: int,
-    num_deformable_group: int,
-) -> dict[str, tuple[int, ...]]:
-    name = "_contrib_ModulatedDeformableConvolution"
-    return _parameters(name, data, True, kernel, stride, dilate, pad, num_filter, num_group, num_deformable_group)
+def _(data: tuple[int, ...], **attrs: Any) -> dict[str, tuple[int, ...]]:
+    return _parameters("_contrib_ModulatedDeformableConvolution", data, True, _Settings(**attrs))
 
 
 @modulated_deformable_convolution.onnx
@@ -414,15 +348,9 @@ def _(
     mask: Value,
     weight: Value,
     bias: Value | None = None,
-    *,
-    kernel: Shape,
-    stride: Shape,
-    dilate: Shape,
-    pad: Shape,
-    num_filter: int,
-    num_group: int,
-    num_deformable_group: int,
+    **attrs: Any,
 ) -> Value:
+    settings = _Settings(**attrs)
     taps = _check(
         "_contrib_ModulatedDeformableConvolution",
         g.dims(data),
@@ -430,12 +358,6 @@ def _(
         g.dims(mask),
         g.dims(weight),
         None if bias is None else g.dims(bias),
-        kernel=kernel,
-        stride=stride,
-        dilate=dilate,
-        pad=pad,
-        num_filter=num_filter,
-        num_group=num_group,
-        groups=num_deformable_group,
+        settings,
     )
-    return _lower(g, data, weight, offset, bias, mask, taps, num_group, num_deformable_group)
+    return _lower(g, data, weight, offset, bias, mask, taps, settings)

@@ -139,7 +139,7 @@ def _(g: GraphBuilder, data: Value, *, size: Shape, keep_ratio: bool, interp: in
 
 def _check_crop(size: "tuple[int | None, ...] | torch.Size", x: int, y: int, width: int, height: int) -> None:
     wide, high = size[-2], size[-3]
-    fits = wide is not None and high is not None and x + width <= wide and y + height <= high
+    fits = (wide is None or x + width <= wide) and (high is None or y + height <= high)
     if min(x, y) < 0 or min(width, height) < 1 or not fits:
         raise InputError(
             f"_image_crop: window is not inside the image: expected one within width {wide} and height {high}, "

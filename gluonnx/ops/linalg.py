@@ -263,7 +263,7 @@ def _(g: GraphBuilder, A: Value) -> Value:
     return elimination.gauss_jordan(g, "_linalg_inverse", A, elimination.identity(g, size, A)).solution
 
 
-@operator("_linalg_det", "linalg_det", "_npi_det", source=SOURCE)
+@operator("_linalg_det", "linalg_det", "_npi_det", unread=2, source=SOURCE)
 def linalg_det(A: Tensor) -> Tensor:
     """Determinants (...,); one matrix gives (1,). The gradient at a singular matrix is 0."""
     _check("_linalg_det", A=A)
@@ -281,7 +281,7 @@ def _(g: GraphBuilder, A: Value) -> Value:
     return result if g.rank(A) > 2 else g.op("Reshape", result, g.ints([1]))
 
 
-@operator("_linalg_slogdet", "linalg_slogdet", "_npi_slogdet", outputs="sign logabsdet", source=SOURCE)
+@operator("_linalg_slogdet", "linalg_slogdet", "_npi_slogdet", outputs="sign logabsdet", unread=2, source=SOURCE)
 def linalg_slogdet(A: Tensor) -> tuple[Tensor, Tensor]:
     """Sign (...,) and logarithm of the absolute value (...,) of determinants; one matrix gives (1,) each.
 

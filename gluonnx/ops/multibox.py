@@ -177,37 +177,69 @@ def multibox_detection(
     if classes < 2 or cls_prob.device.type == "meta":
         return cls_prob.new_full((batch, count, 6), -1)
     with torch.no_grad():
-        score, best = cls_prob[:, 1:].max(1)
-        boxes = _decode(anchor, loc_pred.reshape(batch, count, 4), variances)
+        score, best = _first_maximum(cls_prob[:, 1:])
+        rows = score.new_empty((batch, count, 6))
+        rows[..., 0], rows[..., 1] = best, score
+        _decode(anchor, loc_pred.reshape(batch, count, 4), variances, rows[..., 2:])
         if clip:
-            boxes = boxes.clamp(0, 1)
+            rows[..., 2:].clamp_(0, 1)
+        rows = rows.view(-1, 6)
         valid = (score >= rounded(threshold)) & (score > -1)
-        rows = torch.cat([best.to(score.dtype).unsqueeze(-1), score.unsqueeze(-1), boxes], -1)
         out = torch.full_like(rows, -1)
         images, places = torch.nonzero(valid, as_tuple=True)
-        counts = valid.sum(1, keepdim=True)
-        at = torch.arange(len(images), device=rows.device) - (counts.cumsum(0) - counts).squeeze(1)[images]
-        out[images, at] = rows[images, places]
+        out.index_copy_(0, _in_a_row(images, batch) + images * count, rows.index_select(0, images * count + places))
         if 0 < nms_threshold <= 1:
             number = min(nms_topk, count) if nms_topk > 0 else count
-            out[:, number:, 0] = -1
-            order = torch.sort(score.masked_fill(~valid, -math.inf), dim=1, descending=True, stable=True).indices
-            images, at = torch.nonzero(torch.arange(number, device=rows.device) < counts, as_tuple=True)
-            first = rows[images, order[images, at]]
+            out.view(batch, count, 6)[:, number:, 0] = -1
+            images, places = _best_first(score.masked_fill(~valid, -math.inf), number)
+            first = rows.index_select(0, images * count + places)
             boxes, groups = first[:, 2:], None if force_suppress else first[:, 0]
             kept = suppress_each(boxes, areas(boxes), nms_threshold, images=images, groups=groups, is_inclusive=True)
             first[:, 0].masked_fill_(~kept, -1)
-            out[images, at] = first
-    return out
+            out.index_copy_(0, _in_a_row(images, batch) + images * count, first)
+    return out.view(batch, count, 6)
 
 
-def _decode(anchor: Tensor, moves: Tensor, variances: Floats) -> Tensor:
+def _first_maximum(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Maxima (B, N) of `scores` (B, classes, N) and the first class that has each; torch's own take 5 times as long."""
+    best = scores.amax(1)
+    count = scores.shape[1]
+    left = torch.arange(count, 0, -1, device=scores.device, dtype=torch.uint8 if count < 256 else torch.int32)
+    return best, count - ((scores == best.unsqueeze(1)) * left.view(1, -1, 1)).amax(1)
+
+
+def _in_a_row(images: Tensor, batch: int) -> Tensor:
+    """Number of each element within its image, for images (K,) that are ascending."""
+    counts = torch.bincount(images, minlength=batch)
+    return torch.arange(images.numel(), device=images.device) - (counts.cumsum(0) - counts)[images]
+
+
+def _best_first(scores: Tensor, number: int) -> tuple[Tensor, Tensor]:
+    """The best `number` scores (B, N) of each image above -inf, in descending order; equal ones stay in theirs.
+
+    Returns:
+        Their images, ascending, and their places in them.
+    """
+    is_wanted = scores > -math.inf
+    if number < scores.shape[1]:
+        is_wanted &= scores >= scores.topk(number, 1, sorted=False).values.amin(1, keepdim=True)
+    images, places = torch.nonzero(is_wanted, as_tuple=True)
+    order = torch.sort(scores[images, places], descending=True, stable=True).indices
+    order = order[torch.sort(images[order], stable=True).indices]
+    images, places = images[order], places[order]
+    is_first = _in_a_row(images, scores.shape[0]) < number
+    return images[is_first], places[is_first]
+
+
+def _decode(anchor: Tensor, moves: Tensor, variances: Floats, boxes: Tensor) -> None:
+    """Write corners into `boxes` (B, N, 4)."""
     low, high = anchor[..., :2], anchor[..., 2:]
     size, center = high - low, (low + high) * 0.5
     scale = moves.new_tensor(variances)
-    middle = moves[..., :2] * scale[:2] * size + center
-    half = torch.exp(moves[..., 2:] * scale[2:]) * size / 2
-    return torch.cat([middle - half, middle + half], -1)
+    middle = (moves[..., :2] * scale[:2]).mul_(size).add_(center)
+    half = (moves[..., 2:] * scale[2:]).exp_().mul_(size).div_(2)
+    torch.sub(middle, half, out=boxes[..., :2])
+    torch.add(middle, half, out=boxes[..., 2:])
 
 
 @multibox_detection.onnx

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -147,7 +148,9 @@ def _(
         gamma = g.op("Expand", one, g.shape(gamma) if size is None else g.ints([size]))
     swap = [axis if i == 1 else 1 if i == axis else i for i in range(rank)]
     x = data if axis == 1 else g.op("Transpose", data, perm=swap)
-    out = g.op("BatchNormalization", x, gamma, beta, moving_mean, moving_var, epsilon=eps)
+    rest = eps - float(np.float32(eps))  # ONNX's attribute is a float32
+    spread = g.op("Add", moving_var, g.scalar(rest, moving_var)) if g.dtype(moving_var) == "float64" else moving_var
+    out = g.op("BatchNormalization", x, gamma, beta, moving_mean, spread, epsilon=eps)
     out = out if axis == 1 else g.op("Transpose", out, perm=swap)
     if not output_mean_var:
         return (out,)
@@ -344,7 +347,7 @@ def layer_norm(
     beta: Tensor,
     *,
     axis: int = -1,
-    eps: float = 9.99999975e-06,
+    eps: Float32 = 9.99999975e-06,
     output_mean_var: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor, Tensor]:
     """Normalize along `axis`: (data - mean) / sqrt(var + eps) * gamma + beta, with `gamma` and `beta` of its size.
@@ -394,7 +397,7 @@ def _(data: tuple[int, ...], *, axis: int) -> dict[str, tuple[int, ...]]:
 
 
 @operator("InstanceNorm", unread=2, source="MXNet 1.9.1 src/operator/instance_norm-inl.h")
-def instance_norm(data: Tensor, gamma: Tensor, beta: Tensor, *, eps: float = 0.00100000005) -> Tensor:
+def instance_norm(data: Tensor, gamma: Tensor, beta: Tensor, *, eps: Float32 = 0.00100000005) -> Tensor:
     """Normalize each channel of each sample of `data` (N, C, ...); `gamma` and `beta` are (C,)."""
     if math.prod(data.shape[2:]) == 1:
         # Torch refuses one element a channel; the centered data is 0.

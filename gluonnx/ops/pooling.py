@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -111,9 +111,14 @@ def _check(data_rank: int, kernel: Shape, convention: str, pool_type: str, pad: 
         )
 
 
+def _has_workspace(attrs: Mapping[str, Any]) -> bool:
+    """Whether MXNet's node has a workspace that says where each maximum was."""
+    return attrs["pool_type"] == "max" and bool(attrs["kernel"]) and attrs["layout"] not in CHANNEL_LAST
+
+
 @operator(
     "Pooling",
-    unread=lambda attrs: int(attrs["pool_type"] == "max"),
+    unread=lambda attrs: int(_has_workspace(attrs)),
     no_effect=(no_effect("cudnn_off", bool, False),),
     source="MXNet 1.9.1 src/operator/nn/pooling-inl.h, src/operator/nn/pool.h",
 )

@@ -12,7 +12,7 @@ from gluonnx.errors import AttributeValueError, InputError, LoweringError
 from gluonnx.ops.boxes import check_floats
 from gluonnx.ops.builder import GraphBuilder, Value
 from gluonnx.ops.onnx_types import refuse_float64
-from gluonnx.ops.regions import bins, check_regions, image_of, round_away
+from gluonnx.ops.regions import bins, check_regions, image_of, lower_image_of, round_away
 from gluonnx.ops.table import operator
 from gluonnx.ops.weighted_rows import LARGEST_BAGS, corners, lower_corners, lower_sum_rows, sum_rows
 
@@ -126,7 +126,7 @@ def _(
     name, group = "_contrib_PSROIPooling", group_size or pooled_size
     _check(name, g.dims(data), g.dims(rois), spatial_scale, output_dim, pooled_size, group)
     height, width, table = _lower_table(g, name, data, output_dim, group, 1)
-    image, low, high = _lower_corners_of(g, rois, spatial_scale, 0.0)
+    image, is_there, low, high = _lower_corners_of(g, data, rois, spatial_scale, 0.0)
     step = g.op("Div", g.op("Max", g.op("Sub", high, low), g.const(LEAST_EXTENT)), g.const(float(pooled_size)))
     number = g.const(np.arange(pooled_size)[None, :], "float32")
     axes = []
@@ -147,7 +147,8 @@ def _(
         axes.append((g.op("Min", place, g.const(float(size - 1))), held, g.op("Sub", end, first)))
     (y, on_y, tall), (x, on_x, wide) = axes
     area = g.op("Max", g.op("Mul", tall, wide), g.const(1.0))
-    weight = g.op("Div", g.cast(g.op("And", on_y, on_x), "float32"), area)
+    held = g.op("And", g.op("And", on_y, on_x), g.op("Unsqueeze", is_there, g.ints([2, 3, 4])))
+    weight = g.op("Div", g.cast(held, "float32"), area)
     pixels = g.op("Add", g.op("Mul", g.cast(y, "int64"), g.const(width, "int64")), g.cast(x, "int64"))
     first_row = _lower_first_rows(g, image, 1, pooled_size, group, height * width)
     rows = g.op("Add", pixels, g.op("Reshape", first_row, g.ints([-1, pooled_size, pooled_size, 1, 1])))
@@ -169,8 +170,10 @@ def _lower_table(
     return height, width, g.cast(g.op("Reshape", last, g.ints([-1, output_dim // classes])), "float32")
 
 
-def _lower_corners_of(g: GraphBuilder, rois: Value, scale: float, shift: float) -> tuple[Value, Value, Value]:
-    """Image (R, 1) as int64, first and last corner (R, 2) of regions in pixels of the data."""
+def _lower_corners_of(
+    g: GraphBuilder, data: Value, rois: Value, scale: float, shift: float
+) -> tuple[Value, Value, Value, Value]:
+    """Image (R, 1) as int64 and whether there is such an image, first and last corner (R, 2) in pixels of the data."""
     image, corner = g.op_outputs("Split", 2, g.cast(rois, "float32"), g.ints([1, 4]), axis=1)
     size = g.op("Abs", corner)
     whole = g.op("Floor", size)
@@ -180,7 +183,8 @@ def _lower_corners_of(g: GraphBuilder, rois: Value, scale: float, shift: float) 
     low, high = (g.op("Mul", v, g.const(scale)) for v in (low, g.op("Add", high, g.const(1.0))))
     if shift:
         low, high = (g.op("Sub", v, g.const(shift)) for v in (low, high))
-    return g.cast(image, "int64"), low, high
+    image, is_there = lower_image_of(g, data, image)
+    return g.cast(image, "int64"), is_there, low, high
 
 
 def _lower_first_rows(g: GraphBuilder, image: Value, classes: int, pooled: int, group: int, size: int) -> Value:
@@ -312,7 +316,7 @@ def _(
     part = part_size or pooled_size
     classes = 1 if no_trans or trans is None else _check_parts(g.dims(data), g.dims(trans), output_dim, part)
     height, width, table = _lower_table(g, name, data, output_dim, group_size, classes)
-    image, low, high = _lower_corners_of(g, rois, spatial_scale, 0.5)
+    image, is_there, low, high = _lower_corners_of(g, data, rois, spatial_scale, 0.5)
     extent = g.op("Max", g.op("Sub", high, low), g.const(LEAST_EXTENT))
     step = g.op("Div", extent, g.const(float(pooled_size)))
     within = g.op("Div", step, g.const(float(sample_per_part)))
@@ -339,12 +343,11 @@ def _(
         shape[5 - axis] = sample_per_part
         offset = g.op("Mul", g.const(np.arange(sample_per_part).reshape(shape), "float32"), sample_step)
         points.append(g.op("Add", point, offset))
-    inside: Value | None = None
+    inside = g.op("Unsqueeze", is_there, g.ints([2, 3, 4, 5]))
     for point, size in zip(points, (width, height), strict=True):
         held = g.op("GreaterOrEqual", point, g.const(-0.5))
         held = g.op("And", held, g.op("LessOrEqual", point, g.const(size - 0.5)))
-        inside = held if inside is None else g.op("And", inside, held)
-    assert inside is not None
+        inside = g.op("And", inside, held)
     counted = g.cast(inside, "float32")
     found = g.op("Max", g.op("ReduceSum", counted, g.ints([4, 5]), keepdims=1), g.const(1.0))
     pixels, shares = lower_corners(g, points[1], points[0], height, width)

@@ -9,13 +9,12 @@ from torch import Tensor
 
 from gluonnx.errors import AttributeValueError, InputError
 from gluonnx.ops.attributes import DTypeName, Floats, Shape
-from gluonnx.ops.builder import GraphBuilder, Value
+from gluonnx.ops.builder import INT64_MAX, GraphBuilder, Value
 from gluonnx.ops.dtypes import torch_dtype
 from gluonnx.ops.onnx_types import FLOATS, WIDE, casting
 from gluonnx.ops.table import operator
 
 RAVEL_SOURCE = "MXNet 1.9.1 src/operator/tensor/ravel.h"
-INT64_MAX = 2**63 - 1
 
 
 @operator("_contrib_index_array", source="MXNet 1.9.1 src/operator/contrib/index_array-inl.h", gradient="none")

@@ -251,23 +251,24 @@ def _lower(
     cls_prob: Value,
     bbox_pred: Value,
     im_info: Value,
-    pre_nms: int,
-    post_nms: int,
+    *,
+    rpn_pre_nms_top_n: int,
+    rpn_post_nms_top_n: int,
     threshold: float,
-    min_size: int,
+    rpn_min_size: int,
     scales: Floats,
     ratios: Floats,
-    stride: int,
+    feature_stride: int,
     iou_loss: bool,
 ) -> tuple[Value, Value]:
     require_float32(g, name, cls_prob)
     _check(name, g.dims(cls_prob), g.dims(bbox_pred), g.dims(im_info), scales, ratios)
-    _check_attributes(name, post_nms, stride)
+    _check_attributes(name, rpn_post_nms_top_n, feature_stride)
     height, width = g.dims(cls_prob)[2:]
-    if height is None or width is None or not post_nms or threshold < 0:
+    if height is None or width is None or not rpn_post_nms_top_n or threshold < 0:
         raise LoweringError(
             f"{name}: needs a fixed size of scores, at least one region, and a threshold of at least 0: expected ints, "
-            f"got cls_prob={g.dims(cls_prob)}, rpn_post_nms_top_n={post_nms}, threshold={threshold}."
+            f"got cls_prob={g.dims(cls_prob)}, rpn_post_nms_top_n={rpn_post_nms_top_n}, threshold={threshold}."
         )
     kinds = len(scales) * len(ratios)
     total = height * width * kinds
@@ -275,15 +276,15 @@ def _lower(
     score = g.op("Reshape", g.op("Transpose", front, perm=[0, 2, 3, 1]), g.ints([-1, total]))
     moves = g.op("Reshape", bbox_pred, g.ints([-1, kinds, 4, height, width]))
     moves = g.op("Reshape", g.op("Transpose", moves, perm=[0, 3, 4, 1, 2]), g.ints([-1, total, 4]))
-    anchors = _anchors(height, width, stride, scales, ratios).reshape(1, total, 4)
+    anchors = _anchors(height, width, feature_stride, scales, ratios).reshape(1, total, 4)
     boxes = g.op("Add", moves, g.const(anchors)) if iou_loss else _lower_move(g, anchors, moves)
     ends = g.op("Sub", g.op("Gather", im_info, g.ints([1, 0, 1, 0]), axis=1), g.const(1.0))
     boxes = g.op("Max", g.op("Min", boxes, g.op("Unsqueeze", ends, g.ints([1]))), g.const(0.0))
-    real = g.op("Floor", g.op("Div", g.op("Gather", im_info, g.ints([0, 1]), axis=1), g.const(float(stride))))
+    real = g.op("Floor", g.op("Div", g.op("Gather", im_info, g.ints([0, 1]), axis=1), g.const(float(feature_stride))))
     place = np.stack(np.meshgrid(np.arange(height), np.arange(width), indexing="ij"), -1)
     place = np.repeat(place.reshape(1, -1, 2), kinds, 1).astype(np.float32)
     is_beyond = g.op("GreaterOrEqual", g.const(place), g.op("Unsqueeze", real, g.ints([1])))
-    smallest = g.op("Mul", g.op("Gather", im_info, g.ints([2]), axis=1), g.const(float(min_size)))
+    smallest = g.op("Mul", g.op("Gather", im_info, g.ints([2]), axis=1), g.const(float(rpn_min_size)))
     smallest = g.op("Unsqueeze", smallest, g.ints([1]))
     low, high = g.op_outputs("Split", 2, boxes, axis=2, num_outputs=2)
     sides = g.op("Add", g.op("Sub", high, low), g.const(1.0))
@@ -293,14 +294,14 @@ def _lower(
     boxes = g.op("Where", is_small, grown, boxes)
     is_out = g.op("Squeeze", g.op("Or", is_small, _lower_any(g, is_beyond)), g.ints([2]))
     score = g.op("Where", is_out, g.const(-1.0), score)
-    count = total if pre_nms <= 0 else min(pre_nms, total)
+    count = total if rpn_pre_nms_top_n <= 0 else min(rpn_pre_nms_top_n, total)
     best, order = g.op_outputs("TopK", 2, score, g.ints([count]), axis=1)
     first = lower_rows(g, boxes, order)
     extended = g.op("Add", first, g.const(np.array([0, 0, 1, 1]), "float32"))
     ranks = lower_ranks(g, count)
     scores = g.op("Expand", ranks, g.op("Shape", g.op("Unsqueeze", best, g.ints([1]))))
     keep = lower_suppress(g, extended, scores, threshold)
-    return _lower_fill(g, first, best, keep, ranks, count, post_nms)
+    return _lower_fill(g, first, best, keep, ranks, count, rpn_post_nms_top_n)
 
 
 def _lower_any(g: GraphBuilder, flags: Value) -> Value:
@@ -332,67 +333,5 @@ def _lower_fill(
     return g.op("Reshape", rois, g.ints([-1, 5])), g.op("Reshape", shown, g.ints([-1, 1]))
 
 
-@proposal.onnx
-def _(
-    g: GraphBuilder,
-    cls_prob: Value,
-    bbox_pred: Value,
-    im_info: Value,
-    *,
-    rpn_pre_nms_top_n: int,
-    rpn_post_nms_top_n: int,
-    threshold: float,
-    rpn_min_size: int,
-    scales: Floats,
-    ratios: Floats,
-    feature_stride: int,
-    iou_loss: bool,
-) -> tuple[Value, Value]:
-    return _lower(
-        "_contrib_Proposal",
-        g,
-        cls_prob,
-        bbox_pred,
-        im_info,
-        rpn_pre_nms_top_n,
-        rpn_post_nms_top_n,
-        threshold,
-        rpn_min_size,
-        scales,
-        ratios,
-        feature_stride,
-        iou_loss,
-    )
-
-
-@multi_proposal.onnx
-def _(
-    g: GraphBuilder,
-    cls_prob: Value,
-    bbox_pred: Value,
-    im_info: Value,
-    *,
-    rpn_pre_nms_top_n: int,
-    rpn_post_nms_top_n: int,
-    threshold: float,
-    rpn_min_size: int,
-    scales: Floats,
-    ratios: Floats,
-    feature_stride: int,
-    iou_loss: bool,
-) -> tuple[Value, Value]:
-    return _lower(
-        "_contrib_MultiProposal",
-        g,
-        cls_prob,
-        bbox_pred,
-        im_info,
-        rpn_pre_nms_top_n,
-        rpn_post_nms_top_n,
-        threshold,
-        rpn_min_size,
-        scales,
-        ratios,
-        feature_stride,
-        iou_loss,
-    )
+proposal.onnx(functools.partial(_lower, "_contrib_Proposal"))
+multi_proposal.onnx(functools.partial(_lower, "_contrib_MultiProposal"))

@@ -3,10 +3,9 @@
 Source: Girshick 2015, Fast R-CNN; He et al. 2017, Mask R-CNN; Ma et al. 2018, rotated region proposals.
 """
 
+import functools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +26,9 @@ from gluonnx.ops.weighted_rows import (
     lower_table,
     sum_rows,
 )
+
+PIXEL_BITS = (1 << 32) - 1
+"""Lower half of a key: the number of a pixel."""
 
 
 def check_regions(
@@ -79,7 +81,7 @@ def bins(start: Tensor, step: Tensor, count: int, size: int, offset: Tensor | fl
     return first.clamp(0, size).long(), end.clamp(0, size).long()
 
 
-@operator("ROIPooling", "_npx_roi_pooling", source="MXNet 1.9.1 src/operator/roi_pooling.cc")
+@operator("ROIPooling", "_npx_roi_pooling", unread=1, source="MXNet 1.9.1 src/operator/roi_pooling.cc")
 def roi_pooling(data: Tensor, rois: Tensor, *, pooled_size: Shape, spatial_scale: float) -> Tensor:
     """Maxima (R, C, height, width) over the bins of regions of `data` (N, C, H, W).
 
@@ -105,16 +107,31 @@ def roi_pooling(data: Tensor, rois: Tensor, *, pooled_size: Shape, spatial_scale
     left, right = bins(steps.new_zeros(()), steps[:, :1], pooled_size[1], width, place[:, :1])
     windows = _Windows.of(image, top, bottom, left, right, is_there)
     if not (torch.is_grad_enabled() and data.requires_grad):
-        out = _maxima(data.permute(0, 2, 3, 1), windows)[0]
+        out = _maxima(data.permute(0, 2, 3, 1), windows)
         return out.view(rois.shape[0], *pooled_size, channels).permute(0, 3, 1, 2).contiguous()
     with torch.no_grad():
-        pixels = torch.arange(height * width, device=data.device, dtype=torch.int32).view(1, height, width, 1)
-        found = _maxima(data.permute(0, 2, 3, 1), windows, pixels.expand(count, -1, -1, channels))[1]
+        found = PIXEL_BITS - (_maxima(_keys(data), windows) & PIXEL_BITS)
         plane = windows.image.unsqueeze(1) * channels + torch.arange(channels, device=data.device)
-        flat = (plane * (height * width) + found).view(rois.shape[0], *pooled_size, channels).permute(0, 3, 1, 2)
+        flat = found.add_(plane * (height * width)).masked_fill_(~windows.is_held.unsqueeze(1), 0)
+        flat = flat.view(rois.shape[0], *pooled_size, channels).permute(0, 3, 1, 2)
         is_held = windows.is_held.view(rois.shape[0], 1, *pooled_size)
     out = data.reshape(-1).index_select(0, flat.reshape(-1)).view(out_shape)
-    return out.masked_fill(~is_held, 0)
+    return out if bool(is_held.all()) else out.masked_fill(~is_held, 0)
+
+
+def _keys(data: Tensor) -> Tensor:
+    """Whole numbers (N, H, W, C) in the order of the values of `data` (N, C, H, W), the first of equal pixels highest.
+
+    The upper half tells the value, the lower one `PIXEL_BITS` less the number of the pixel.
+    """
+    if data.dtype == torch.float64:
+        order = torch.unique(data, return_inverse=True)[1]
+    else:
+        bits = (data.float() + 0.0).view(torch.int32)  # -0 is 0
+        order = (bits ^ ((bits >> 31) & 0x7FFFFFFF)).long()
+    pixels = torch.arange(math.prod(data.shape[2:]), device=data.device).view(data.shape[2:])
+    keys: Tensor = (order << 32) | (PIXEL_BITS - pixels)
+    return keys.permute(0, 2, 3, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,37 +158,28 @@ class _Windows:
         return cls(images, rows[0], rows[1], columns[0], columns[1], is_held)
 
 
-def _maxima(data: Tensor, windows: _Windows, pixels: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Maxima (B, C) of `data` (N, H, W, C) in windows, 0 where one holds nothing, and with `pixels` where they are.
+def _maxima(data: Tensor, windows: _Windows) -> Tensor:
+    """Maxima (B, C) of `data` (N, H, W, C) in windows, 0 where one holds nothing.
 
     A window is the union of four windows whose sides are powers of two, so the maxima of all windows of such a size
     are found once, from those of half the size, for each size that occurs.
-
-    Args:
-        data: Images, channels last.
-        windows: Where to look.
-        pixels: Number of each pixel; the lowest one of equal maxima is found.
     """
     out = data.new_zeros((windows.image.shape[0], data.shape[3]))
-    found = torch.zeros_like(out, dtype=pixels.dtype) if pixels is not None else out
     levels = [
         torch.frexp((end - first).clamp(min=1).double())[1] - 1
         for first, end in ((windows.top, windows.bottom), (windows.left, windows.right))
     ]
-    tall = _Maxima(data.contiguous(), None if pixels is None else pixels.contiguous())
+    tall = data.contiguous()
     for level_y in range(_highest(levels[0], windows.is_held)):
         in_level = windows.is_held & (levels[0] == level_y)
         wide = tall
         for level_x in range(_highest(levels[1], in_level)):
             chosen = torch.nonzero(in_level & (levels[1] == level_x)).squeeze(1)
             if chosen.numel():
-                best = wide.best(windows, chosen, 1 << level_y, 1 << level_x)
-                out[chosen] = best.values
-                if best.pixels is not None:
-                    found[chosen] = best.pixels
-            wide = wide.doubled(2, 1 << level_x)
-        tall = tall.doubled(1, 1 << level_y)
-    return out, found
+                out[chosen] = _best(wide, windows, chosen, 1 << level_y, 1 << level_x)
+            wide = _doubled(wide, 2, 1 << level_x)
+        tall = _doubled(tall, 1, 1 << level_y)
+    return out
 
 
 def _highest(levels: Tensor, chosen: Tensor) -> int:
@@ -179,57 +187,36 @@ def _highest(levels: Tensor, chosen: Tensor) -> int:
     return int(torch.where(chosen, levels + 1, 0).max()) if levels.numel() else 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Maxima:
-    """Largest values, and the number of the first pixel that has each."""
+def _doubled(maxima: Tensor, axis: int, side: int) -> Tensor:
+    """Maxima of windows of twice the `side` along `axis`; none if the axis is too short."""
+    size = maxima.shape[axis]
+    count = max(size - side, 0)
+    return torch.maximum(maxima.narrow(axis, 0, count), maxima.narrow(axis, min(side, size - count), count))
 
-    values: Tensor
-    pixels: Tensor | None
 
-    def joined(self, other: "_Maxima") -> "_Maxima":
-        """The larger of each pair."""
-        values = torch.maximum(self.values, other.values)
-        if self.pixels is None or other.pixels is None:
-            return _Maxima(values, None)
-        is_other = (other.values > self.values) | ((other.values == self.values) & (other.pixels < self.pixels))
-        return _Maxima(values, torch.where(is_other, other.pixels, self.pixels))
+def _best(maxima: Tensor, windows: _Windows, chosen: Tensor, tall: int, wide: int) -> Tensor:
+    """Maxima (B, C) of the chosen windows, each covered by four of the size that `maxima` (N, H, W, C) are of."""
+    _, height, width, channels = maxima.shape
+    flat = maxima.reshape(-1, channels)
+    image = windows.image[chosen] * height
+    rows = [(image + top) * width for top in (windows.top[chosen], windows.bottom[chosen] - tall)]
+    columns = (windows.left[chosen], windows.right[chosen] - wide)
+    first, *others = (flat.index_select(0, row + column) for row in rows for column in columns)
+    return functools.reduce(lambda best, other: torch.maximum(best, other, out=best), others, first)
 
-    def doubled(self, axis: int, side: int) -> "_Maxima":
-        """Maxima of windows of twice the `side` along `axis`; none if the axis is too short."""
-        count = max(self.values.shape[axis] - side, 0)
-        last = self.values.shape[axis] - count
-        first, second = (self._each(torch.narrow, axis, min(start, last), count) for start in (0, side))
-        return first.joined(second)
 
-    def _each(self, change: Callable[..., Tensor], *args: Any) -> "_Maxima":
-        return _Maxima(change(self.values, *args), None if self.pixels is None else change(self.pixels, *args))
-
-    def best(self, windows: _Windows, chosen: Tensor, tall: int, wide: int) -> "_Maxima":
-        """Maxima (B, C) of the chosen windows, each covered by four of the size that these are of."""
-        _, height, width, channels = self.values.shape
-        flat = self._each(torch.reshape, (-1, channels))
-        image = windows.image[chosen] * height
-        tops, lefts = (
-            (windows.top[chosen], windows.bottom[chosen] - tall),
-            (windows.left[chosen], windows.right[chosen] - wide),
-        )
-        result: _Maxima | None = None
-        for top in tops:
-            for left in lefts:
-                rows = (image + top) * width + left
-                part = flat._each(torch.index_select, 0, rows)
-                result = part if result is None else result.joined(part)
-        assert result is not None
-        return result
+def lower_image_of(g: GraphBuilder, data: Value, image: Value) -> tuple[Value, Value]:
+    """The form of `image_of` for floats: an image that there is, and whether it is the one that was asked for."""
+    last = g.op("Sub", g.cast(g.op("Squeeze", g.op("Shape", data, end=1)), g.dtype(image)), g.scalar(1, image))
+    whole = g.cast(g.cast(image, "int64"), g.dtype(image))  # towards zero
+    kept = g.op("Clip", whole, g.scalar(0, image), last)
+    return kept, g.op("Equal", kept, whole)
 
 
 def _lower_images(g: GraphBuilder, data: Value, rois: Value) -> tuple[Value, Value]:
-    """The image (R, 1) of each region, an image that there is, and whether it is the one that was asked for."""
-    image = g.op("Slice", rois, g.ints([0]), g.ints([1]), g.ints([1]))
-    last = g.op("Sub", g.cast(g.op("Squeeze", g.op("Shape", data, end=1)), g.dtype(rois)), g.scalar(1, rois))
-    whole = g.op("Floor", image)
-    kept = g.op("Clip", whole, g.scalar(0, rois), last)
-    return kept, g.op("Unsqueeze", g.op("Equal", kept, whole), g.ints([2, 3]))
+    """The image (R, 1) of each region, and whether there is such an image (R, 1, 1, 1)."""
+    image, is_there = lower_image_of(g, data, g.op("Slice", rois, g.ints([0]), g.ints([1]), g.ints([1])))
+    return image, g.op("Unsqueeze", is_there, g.ints([2, 3]))
 
 
 @roi_pooling.onnx
@@ -470,7 +457,8 @@ def _(
     across, on_x, count_x = _lower_grid(g, g.op("Max", wide, one), pooled_size[1], sampling_ratio, 1)
     point_y = g.op("Add", g.op("Sub", g.op("Mul", up, cosine), g.op("Mul", across, sine)), y)
     point_x = g.op("Add", g.op("Add", g.op("Mul", across, cosine), g.op("Mul", up, sine)), x)
-    counted = g.op("And", on_y, on_x)
+    image, is_there = lower_image_of(g, data, image)
+    counted = g.op("And", is_there, g.op("And", on_y, on_x))
     for point, size in ((point_y, height), (point_x, width)):
         counted = g.op("And", counted, g.op("GreaterOrEqual", point, g.const(-1.0)))
         counted = g.op("And", counted, g.op("LessOrEqual", point, g.const(float(size))))

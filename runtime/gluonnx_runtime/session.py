@@ -13,7 +13,17 @@ from .binding import Binding
 from .devices import CPU, Device, resolve_device, synchronize_cuda
 from .errors import ExecutionError, ModelFileError, SessionDeviceError, SessionInputError
 from .providers import create_session
-from .tensors import ArrayLike, Memory, OutputTensor, TensorInfo, element_type_of, host_array, memory_of, tensor_info
+from .tensors import (
+    ArrayLike,
+    Memory,
+    OutputTensor,
+    TensorInfo,
+    element_type_of,
+    host_array,
+    initializer_value,
+    memory_of,
+    tensor_info,
+)
 
 __all__ = ["Optimization", "Session"]
 
@@ -42,6 +52,7 @@ class Session:
         "_device",
         "_follows_stream",
         "_has_cuda_graph",
+        "_initializers",
         "_inputs",
         "_inputs_by_name",
         "_metadata",
@@ -65,6 +76,7 @@ class Session:
         cuda_stream: int | None = None,
         cuda_graph: bool = False,
         prepacking: bool = True,
+        initializers: Mapping[str, npt.NDArray[Any]] | None = None,
     ) -> None:
         """Load a model.
 
@@ -81,6 +93,9 @@ class Session:
             cuda_stream: Handle of the CUDA stream to run on, for example `torch.cuda.current_stream().cuda_stream`.
             cuda_graph: Capture the first run of a binding as a CUDA graph. Only `bind` with fixed memory can run it.
             prepacking: Keep weights a second time in the layout of the kernels, which is faster and takes more memory.
+            initializers: Values of initializers that the model has as external data, by name, contiguous. A model from
+                a file (then on the CPU) reads them where they are, so they must stay as they are while the session
+                lives, and the file of external data must be there; a model from bytes copies them and needs no file.
 
         Raises:
             ModelFileError: There is no such file, it is not an ONNX model, or not one that ONNX Runtime can run.
@@ -97,6 +112,7 @@ class Session:
         options = _session_options(intra_op_threads, inter_op_threads, spinning, optimization, log_severity)
         if not prepacking:
             options.add_session_config_entry(PREPACKING_OPTION, "1")
+        self._initializers = _given_initializers(options, initializers or {}, is_copied=isinstance(source, bytes))
         try:
             self._session, self._device = create_session(
                 source,
@@ -400,6 +416,23 @@ def _session_options(
     for scope in ("intra_op", "inter_op"):
         options.add_session_config_entry(f"session.{scope}.allow_spinning", "1" if spinning else "0")
     return options
+
+
+def _given_initializers(
+    options: Any, arrays: Mapping[str, npt.NDArray[Any]], *, is_copied: bool
+) -> list[tuple[Any, npt.NDArray[Any]]]:
+    """Give ONNX Runtime the values of initializers, by pointer; return what must live as long as the session.
+
+    Raises:
+        SessionInputError: An array is not contiguous, or of a dtype that ONNX Runtime lacks.
+    """
+    values = {name: initializer_value(f"initializer `{name}`", array) for name, array in arrays.items()}
+    if is_copied and values:
+        options.add_external_initializers(list(values), list(values.values()))
+        return []
+    for name, value in values.items():
+        options.add_initializer(name, value)
+    return [(values[name], array) for name, array in arrays.items()]
 
 
 def _run_options(log_severity: int) -> Any:

@@ -7,11 +7,21 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from .backend import ort
 from .devices import CPU, Device
 from .dlpack import DLPACK_CPU, DLPACK_CUDA, DLPACK_CUDA_DEVICES, DLPACK_HOST_DEVICES, mark_bool, read_capsule
 from .errors import SessionInputError
 
-__all__ = ["ArrayLike", "Memory", "OutputTensor", "SupportsDLPack", "TensorInfo", "host_array", "memory_of"]
+__all__ = [
+    "ArrayLike",
+    "Memory",
+    "OutputTensor",
+    "SupportsDLPack",
+    "TensorInfo",
+    "host_array",
+    "initializer_value",
+    "memory_of",
+]
 
 
 @runtime_checkable
@@ -182,6 +192,23 @@ def memory_of(where: str, array: ArrayLike, *, writable: bool = False) -> Memory
             f"got DLPack device_type={tensor.device_type}. Copy it to the CPU first."
         )
     return Memory(tensor.pointer, tensor.shape, tensor.element_type, device, (array, capsule))
+
+
+def initializer_value(where: str, array: npt.NDArray[Any]) -> Any:
+    """Return ONNX Runtime's value over the memory of a numpy array; ml_dtypes' bfloat16 is one of its dtypes.
+
+    Raises:
+        SessionInputError: The array is not contiguous, or of a dtype that ONNX Runtime lacks.
+    """
+    name = "bfloat16" if array.dtype.name == "bfloat16" else element_type_of(array.dtype)
+    code, numpy_name = ELEMENT_TYPES.get(name, (0, None))
+    if not code or not array.flags.c_contiguous or not array.dtype.isnative:
+        raise SessionInputError(
+            f"{where}: memory cannot be read in place: expected a contiguous array of {', '.join(ELEMENT_TYPES)}, got "
+            f"dtype={array.dtype}, strides={array.strides}. Make it so with `np.ascontiguousarray`."
+        )
+    plain = array if numpy_name is not None else array.view(np.uint16)
+    return ort.OrtValue.ortvalue_from_numpy_with_onnx_type(plain, code)
 
 
 def element_type_of(dtype: np.dtype[Any]) -> str:

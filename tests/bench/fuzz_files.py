@@ -48,7 +48,7 @@ SECONDS = 20
 LIMIT_S = 10
 ROOM_BYTES = 48 << 20
 FACTOR = 12
-BATCH = 400
+BATCH = 200
 """Files that are written at a time."""
 
 
@@ -87,6 +87,13 @@ def write_onnx(path):
 def write_external(path):
     params = {"fc_weight": mx.nd.ones((2, 300)), "fc_bias": mx.nd.ones((2,))}
     export_model(symbol(), params, [(2, 300)], onnx_file_path=path, external_data=True)
+
+
+def write_large(path):
+    """A model so large that its values are read one by one."""
+    graph = mx.sym.FullyConnected(mx.sym.var("data"), num_hidden=200, name="fc")
+    params = {"fc_weight": mx.nd.ones((200, 1500)), "fc_bias": mx.nd.ones((200,))}
+    export_model(graph, params, [(1, 1500)], onnx_file_path=path)
 
 
 def write_states(path):
@@ -200,6 +207,20 @@ def damaged(data, draws):
         yield data[:i] if value is None else data[:i] + bytes([value]) + data[i + 1 :]
 
 
+def damaged_ends(data, draws):
+    """Changes of the first and last bytes of a large file, and cuts anywhere."""
+    places = [*range(400), *range(len(data) - 400, len(data))]
+    while True:
+        choice = draws.random()
+        if choice < 0.1:
+            yield data[: draws.randrange(len(data))]
+            continue
+        changed = bytearray(data)
+        for _ in range(draws.randint(1, 3)):
+            changed[draws.choice(places)] = draws.choice((0, 1, 8, 0x7F, 0x80, 0xFF, draws.randrange(256)))
+        yield bytes(changed)
+
+
 def changed_json(data, draws):
     while True:
         yield mutated_json(data, draws).encode()
@@ -303,6 +324,7 @@ KINDS = {
     "bytes: ONNX import": Kind("x.onnx", SymbolBlock.imports, write_onnx),
     "bytes: ONNX, external data": Kind("x.onnx", SymbolBlock.imports, write_external),
     "bytes: ONNX verify": Kind("x.onnx", verify, write_onnx),
+    "bytes: ONNX of 1.2 MB": Kind("x.onnx", SymbolBlock.imports, write_large, damaged_ends),
     "bytes: trainer states": Kind("x.states", read_states, write_states),
     "bytes: record file": Kind("x.rec", read_records, write_records),
     "bytes: record index": Kind("x.idx", read_index, write_index),

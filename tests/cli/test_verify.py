@@ -25,27 +25,36 @@ def exported(tmp_path, monkeypatch):
 def test_a_file_as_it_was_written(gluonnx, exported):
     result = gluonnx("verify", "net-0000.onnx")
     assert (result.exit_code, result.stderr) == (0, "")
-    first, graph, initializers, metadata, proof = result.stdout.splitlines()
+    first, graph, initializers, metadata, proof, bound = result.stdout.splitlines()
     assert first.startswith("net-0000.onnx: as gluonnx ")
     for line, part in ((graph, "graph"), (initializers, "initializers"), (metadata, "metadata")):
         assert line.startswith(f"{part:<14} ok, sha256 ")
         assert len(line.split()[-1]) == 64
     assert proof.startswith("proof          ok, data float32(2, 1, 8, 8) -> ")
     assert proof.endswith(" on cpu")
+    name, _, allowed = bound.strip().partition(" within ")
+    assert name in proof
+    assert 0 < float(allowed) < 1e-3
 
 
 def test_external_data_and_json(gluonnx, exported):
     result = gluonnx("verify", "big-0000.onnx", "--json")
     found = json.loads(result.stdout)
     assert found["ok"] is True
-    assert list(found["digests"]) == ["graph", "initializers", "metadata", "big-0000.onnx.data"]
+    assert list(found["digests"]) == ["graph", "initializers", "metadata", data_file().name]
     assert found["inputs"] == [["data", "float32", [2, 1, 8, 8]]]
+    assert list(found["bounds"]) == [found["outputs"][0][0]]
+
+
+def data_file():
+    (path,) = Path().glob("big-0000.onnx.*.data")
+    return path
 
 
 def change_weights():
-    data = bytearray(Path("big-0000.onnx.data").read_bytes())
+    data = bytearray(data_file().read_bytes())
     data[-1] ^= 1
-    Path("big-0000.onnx.data").write_bytes(data)
+    data_file().write_bytes(data)
 
 
 def edit(change):
@@ -66,9 +75,9 @@ def change_proof(model):
 @pytest.mark.parametrize(
     ("change", "file", "message"),
     [
-        (change_weights, "big-0000.onnx", "big-0000.onnx.data: changed since gluonnx wrote it: expected SHA-256"),
-        (lambda: Path("big-0000.onnx.data").write_bytes(b""), "big-0000.onnx", "got size_bytes=0. Copy it again"),
-        (lambda: Path("big-0000.onnx.data").unlink(), "big-0000.onnx", "big-0000.onnx.data: cannot be read"),
+        (change_weights, "big-0000.onnx", ".data: changed since gluonnx wrote it: expected SHA-256"),
+        (lambda: data_file().write_bytes(b""), "big-0000.onnx", "got size_bytes=0. Copy it again"),
+        (lambda: data_file().unlink(), "big-0000.onnx", ".data: cannot be read"),
         (edit(lambda m: m.graph.node.pop()), "net-0000.onnx", "edited since gluonnx"),
         (edit(change_proof), "net-0000.onnx", "(changed: metadata)"),
         (edit(lambda m: setattr(m, "ir_version", 120)), "net-0000.onnx", "expected a model that ONNX Runtime takes"),

@@ -17,7 +17,7 @@ from gluonnx.onnx import export_graph, export_model, lower, prove, replay
 from gluonnx.onnx.check import check_structure, difference
 from gluonnx.onnx.export import ReferenceGraph
 from gluonnx.onnx.proof import PROOF_KEY, check_record
-from gluonnx.onnx.samples import InputSpec, resized_samples, seeded_array
+from gluonnx.onnx.samples import InputSpec, listed_samples, resized_samples, seeded_array
 from gluonnx.ops.table import TABLE
 from gluonnx.symbol.symbol import Symbol
 
@@ -204,7 +204,7 @@ def test_sample_inputs(mlp, tmp_path):
     with pytest.raises(InputError, match=r"sample input `data`: wrong array: expected float32 \(3, 4\) .* got float64"):
         resized_samples(specs, [sample.astype(np.float64)], 1)
     with pytest.raises(InputError, match=r"sample inputs: wrong number: expected 1 \(data\), got 2"):
-        resized_samples(specs, [sample, sample], 1)
+        listed_samples(["data"], [sample, sample])
 
 
 def test_seeded_arrays_are_the_ones_of_the_definition():

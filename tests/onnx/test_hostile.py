@@ -17,8 +17,8 @@ import gluonnx as mx
 from gluonnx.errors import EditedModelError, ExportError, FileAccessError, FormatError, InputError, MXNetError
 from gluonnx.gluon import SymbolBlock
 from gluonnx.onnx import export_model, verify
-from gluonnx.onnx.files import read_external
 from gluonnx.onnx.metadata import DIGEST_KEY, _digest
+from gluonnx.onnx.reading import _read_external
 
 LIMIT_BYTES = 32 << 20
 
@@ -145,8 +145,8 @@ def test_a_tensor_outside_of_the_model_has_the_shape_that_is_told(tmp_path):
     (tmp_path / "w.data").write_bytes(bytes(24))
     for dims in ((5,), (1 << 32, (1 << 32) + 6), [1] * 99 + [6], (-2, -3), [1 << 62] * 1000):
         with pytest.raises(FormatError, match="external data does not fit: expected"):
-            read_external(tmp_path / "m.onnx", hostile_onnx._external("w.data", dims))
-    assert read_external(tmp_path / "m.onnx", hostile_onnx._external("w.data", (2, 3))).shape == (2, 3)
+            _read_external(tmp_path / "m.onnx", hostile_onnx._external("w.data", dims))
+    assert _read_external(tmp_path / "m.onnx", hostile_onnx._external("w.data", (2, 3))).shape == (2, 3)
 
 
 @pytest.mark.parametrize("label", ["sound", "sound, with offset and length", "symbolic link inside", "overlapping"])

@@ -81,7 +81,7 @@ def test_open_axes(axes, tmp_path):
     assert names == (
         ["batch", 1, "height", "width"]
         if 2 in axes["data"] and isinstance(axes["data"], dict)
-        else ["batch", 1, "data_2", "data_-1"]
+        else ["batch", 1, "data_2", "data_3"]
     )
     other = numbers(1, x=(5, 1, 13, 30))["x"]
     near(run(path, data=other)[0], net(nd.array(other)).asnumpy())
@@ -179,10 +179,11 @@ def test_external_data(tmp_path):
     x = nd.array(numbers(0, x=(2, 500))["x"])
     answer = net(x).asnumpy()
     path = Path(net.export(tmp_path / "net", external_data=True)[2])
-    data = tmp_path / "net-0000.onnx.data"
+    (data,) = tmp_path.glob("*.data")
+    assert data.name == f"net-0000.onnx.{hashlib.sha256(data.read_bytes()).hexdigest()[:16]}.data"
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "net-0000.onnx",
-        "net-0000.onnx.data",
+        data.name,
         "net-0000.params",
         "net-symbol.json",
     ]
@@ -206,9 +207,18 @@ def test_external_data(tmp_path):
     near(again(x), answer)
     again.hybridize()
     again(x)
+    first = path.read_bytes()
     second = Path(again.export(tmp_path / "net", external_data=True)[2])
-    assert second.read_bytes() == path.read_bytes()
+    assert second.read_bytes() == first
     assert data.read_bytes() == content
+    again.collect_params()["big_dense0_bias"].set_data(nd.ones(600))
+    again.export(tmp_path / "net", external_data=True)
+    (other,) = tmp_path.glob("*.data")
+    assert other != data  # the earlier weights are gone
+    again.export(tmp_path / "net")
+    assert list(tmp_path.glob("*.data")) == []
+    path.write_bytes(first)
+    data.write_bytes(content)
 
     data.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.warns(
@@ -219,7 +229,7 @@ def test_external_data(tmp_path):
     with pytest.raises(FormatError, match="external data truncated"):
         SymbolBlock.imports(path)
     data.unlink()
-    with pytest.raises(OSError, match=r"net-0000\.onnx\.data: cannot be read"):
+    with pytest.raises(OSError, match=r"net-0000\.onnx\.\w+\.data: cannot be read"):
         SymbolBlock.imports(path)
 
 

@@ -377,3 +377,15 @@ def test_a_detector_is_mxnets_in_plain_onnx_runtime(name, recorded, tmp_path):
     for size in detection_cases.BATCHES:
         answers = session.run(None, dict(zip(names, inputs(size), strict=True)))
         assert_recorded(answers, recorded, name, size)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_gradient_of_roi_pooling_goes_to_the_first_maximum(dtype):
+    values = [[-0.0, 0.0, -1, -1], [0.0, 0.0, -1, -1], [-3, -2, 5, 5], [-2, -2, 5, 5]]
+    data = mx.nd.array([[values]], dtype=dtype)
+    data.attach_grad()
+    with mx.autograd.record():
+        out = mx.nd.ROIPooling(data, mx.nd.array([[0, 0, 0, 3, 3]], dtype=dtype), pooled_size=(2, 2), spatial_scale=1.0)
+    out.backward(mx.nd.array([[[[1, 2], [3, 4]]]], dtype=dtype))
+    assert out.asnumpy().tolist() == [[[[0, -1], [-2, 5]]]]
+    assert data.grad.asnumpy().tolist() == [[[[1, 0, 2, 0], [0, 0, 0, 0], [0, 3, 4, 0], [0, 0, 0, 0]]]]  # MXNet 1.9.1's

@@ -148,6 +148,23 @@ class TestDeclarationErrors:
             @scratch_op.onnx
             def _(g, data, *, axes): ...
 
+    def test_rules_that_read_all_attributes(self, scratch):
+        @operator("scratch")
+        def scratch_op(data: torch.Tensor, weight: torch.Tensor, *, units: int) -> torch.Tensor:
+            return data
+
+        @scratch_op.parameters
+        def _(data, **attrs):
+            return {"weight": (attrs["units"], data[1])}
+
+        @scratch_op.dtypes
+        def _(data, **attrs):
+            return {"weight": data}
+
+        assert scratch_op.parameter_shapes({"data": (2, 3)}, {"units": 5}) == {"weight": (5, 3)}
+        known = {"data": "float16", "weight": None}
+        assert scratch_op.infer_dtypes(known, {"units": 5}) == {"data": "float16", "weight": "float16"}
+
     def test_an_attribute_of_no_type(self, scratch):
         with raises(TypeError, "not an attribute type: <class 'complex'>"):
 

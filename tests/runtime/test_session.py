@@ -4,6 +4,7 @@ import os
 import re
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from gluonnx_runtime import (
@@ -320,3 +321,52 @@ class TestWithoutCuda:
         with pytest.raises(SessionDeviceError, match=r"no usable CUDA device: expected device `cuda:[01]`, got a"):
             Session(gemm, device=device)
         assert capfd.readouterr() == ("", "")
+
+
+class TestInitializers:
+    """Weights that come from the caller's memory."""
+
+    @staticmethod
+    def model(dtype=1, location="weights"):
+        weight = onnx.TensorProto(name="w", data_type=dtype, dims=[4, 3], data_location=onnx.TensorProto.EXTERNAL)
+        for key, value in (("location", location), ("offset", "0"), ("length", "48")):
+            weight.external_data.append(onnx.StringStringEntryProto(key=key, value=value))
+        graph = onnx.helper.make_graph(
+            [onnx.helper.make_node("MatMul", ["x", "w"], ["y"])],
+            "g",
+            [onnx.helper.make_tensor_value_info("x", dtype, ["batch", 4])],
+            [onnx.helper.make_tensor_value_info("y", dtype, ["batch", 3])],
+            [weight],
+        )
+        return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+
+    @pytest.mark.parametrize("prepacking", [True, False])
+    def test_of_bytes_they_are_copied(self, prepacking):
+        weight = np.arange(12, dtype=np.float32).reshape(4, 3)
+        expected = DATA @ weight
+        model = self.model().SerializeToString()
+        session = Session(model, device="cpu", initializers={"w": weight}, prepacking=prepacking)
+        weight[:] = 0
+        np.testing.assert_array_equal(session(DATA), expected)
+
+    def test_of_a_file_they_are_read_in_place(self, tmp_path):
+        (tmp_path / "weights").write_bytes(bytes(48))
+        onnx.save(self.model(), tmp_path / "m.onnx")
+        weight = np.ones((4, 3), np.float32)
+        session = Session(tmp_path / "m.onnx", device="cpu", initializers={"w": weight}, prepacking=False)
+        np.testing.assert_array_equal(session(DATA), DATA @ weight)
+        weight *= 2
+        np.testing.assert_array_equal(session(DATA), DATA @ weight)
+        del weight
+        np.testing.assert_array_equal(session(DATA), DATA @ np.full((4, 3), 2, np.float32))
+
+    def test_what_cannot_be_read_in_place(self):
+        model = self.model().SerializeToString()
+        with pytest.raises(
+            SessionInputError, match=r"initializer `w`: memory cannot be read .* got dtype=float32, str"
+        ):
+            Session(model, device="cpu", initializers={"w": np.ones((3, 4), np.float32).T})
+        with pytest.raises(SessionInputError, match=r"initializer `w`: .* got dtype=>f4"):
+            Session(model, device="cpu", initializers={"w": np.ones((4, 3), ">f4")})
+        with pytest.raises(ModelFileError, match="not a model that can be run"):
+            Session(model, device="cpu", initializers={})

@@ -23,17 +23,22 @@ class GatedCell(HybridRecurrentCell):
     """
 
     i2h_weight: Any
-    _hidden_size: int
+    h2h_weight: Any
+    i2h_bias: Any
+    h2h_bias: Any
 
-    def _add_parameters(self, gates: int, input_size: int, output_size: int, initializers: tuple[Any, ...]) -> None:
-        rows = gates * self._hidden_size
-        shapes = {
-            "i2h_weight": (rows, input_size),
-            "h2h_weight": (rows, output_size),
-            "i2h_bias": (rows,),
-            "h2h_bias": (rows,),
-        }
-        for (name, shape), init in zip(shapes.items(), initializers, strict=True):
+    def __init__(
+        self,
+        hidden_size: int,
+        input_size: int,
+        parameters: dict[str, tuple[tuple[int, ...], Any]],
+        prefix: str | None,
+        params: ParameterDict | None,
+    ) -> None:
+        super().__init__(prefix=prefix, params=params)
+        self._hidden_size = hidden_size
+        self._input_size = input_size
+        for name, (shape, init) in parameters.items():
             setattr(self, name, self.params.get(name, shape=shape, init=init, allow_deferred_init=True))
 
     def _states(self, batch_size: int, count: int) -> list[StateInfo]:
@@ -97,12 +102,15 @@ class RNNCell(GatedCell):
         prefix: str | None = None,
         params: ParameterDict | None = None,
     ) -> None:
-        super().__init__(prefix=prefix, params=params)
-        self._hidden_size = hidden_size
+        rows = hidden_size
+        parameters = {
+            "i2h_weight": ((rows, input_size), i2h_weight_initializer),
+            "h2h_weight": ((rows, hidden_size), h2h_weight_initializer),
+            "i2h_bias": ((rows,), i2h_bias_initializer),
+            "h2h_bias": ((rows,), h2h_bias_initializer),
+        }
+        super().__init__(hidden_size, input_size, parameters, prefix, params)
         self._activation = activation
-        self._input_size = input_size
-        initializers = (i2h_weight_initializer, h2h_weight_initializer, i2h_bias_initializer, h2h_bias_initializer)
-        self._add_parameters(1, input_size, hidden_size, initializers)
 
     def state_info(self, batch_size: int = 0) -> list[StateInfo]:
         """Return shape and layout of the state."""
@@ -168,11 +176,14 @@ class LSTMCell(GatedCell):
         activation: Any = "tanh",
         recurrent_activation: Any = "sigmoid",
     ) -> None:
-        super().__init__(prefix=prefix, params=params)
-        self._hidden_size = hidden_size
-        self._input_size = input_size
-        initializers = (i2h_weight_initializer, h2h_weight_initializer, i2h_bias_initializer, h2h_bias_initializer)
-        self._add_parameters(4, input_size, hidden_size, initializers)
+        rows = 4 * hidden_size
+        parameters = {
+            "i2h_weight": ((rows, input_size), i2h_weight_initializer),
+            "h2h_weight": ((rows, hidden_size), h2h_weight_initializer),
+            "i2h_bias": ((rows,), i2h_bias_initializer),
+            "h2h_bias": ((rows,), h2h_bias_initializer),
+        }
+        super().__init__(hidden_size, input_size, parameters, prefix, params)
         self._activation = activation
         self._recurrent_activation = recurrent_activation
 
@@ -244,11 +255,14 @@ class GRUCell(GatedCell):
         prefix: str | None = None,
         params: ParameterDict | None = None,
     ) -> None:
-        super().__init__(prefix=prefix, params=params)
-        self._hidden_size = hidden_size
-        self._input_size = input_size
-        initializers = (i2h_weight_initializer, h2h_weight_initializer, i2h_bias_initializer, h2h_bias_initializer)
-        self._add_parameters(3, input_size, hidden_size, initializers)
+        rows = 3 * hidden_size
+        parameters = {
+            "i2h_weight": ((rows, input_size), i2h_weight_initializer),
+            "h2h_weight": ((rows, hidden_size), h2h_weight_initializer),
+            "i2h_bias": ((rows,), i2h_bias_initializer),
+            "h2h_bias": ((rows,), h2h_bias_initializer),
+        }
+        super().__init__(hidden_size, input_size, parameters, prefix, params)
 
     def state_info(self, batch_size: int = 0) -> list[StateInfo]:
         """Return shape and layout of the state."""

@@ -45,19 +45,22 @@ class LiftedModel:
     kept: dict[str, int]
 
 
-def lift(model: ModelProto, where: str = "model", *, keep_all: bool = False) -> LiftedModel:
+def lift(
+    model: ModelProto, where: str = "model", *, keep_all: bool = False, arrays: Mapping[str, Array] | None = None
+) -> LiftedModel:
     """Make a graph of a foreign ONNX model.
 
     Args:
-        model: The model, its tensors inside; it is changed.
+        model: The model; it is changed.
         where: Names the model in messages.
+        arrays: Values of initializers that are not inside, by name; in the model they are inputs.
         keep_all: Keep every operator as ONNX's, also where an MXNet operator means the same.
 
     Raises:
         FormatError: Not valid ONNX, or with operators or types that there is nothing for.
     """
     model = prepare(model, where)
-    lifter = _Lifter(where, keep_all)
+    lifter = _Lifter(where, keep_all, arrays or {})
     try:
         return lifter.run(model.graph)
     except MXNetError as err:
@@ -90,9 +93,10 @@ class Scope:
 
 
 class _Lifter:
-    def __init__(self, where: str, keep_all: bool) -> None:
+    def __init__(self, where: str, keep_all: bool, arrays: Mapping[str, Array]) -> None:
         self.where = where
         self.keep_all = keep_all
+        self.arrays = arrays
         self.parameters: dict[str, Array] = {}
         self.kept: dict[str, int] = {}
         self.names: set[str] = set()
@@ -102,6 +106,8 @@ class _Lifter:
     def run(self, graph: GraphProto) -> LiftedModel:
         scope = Scope()
         self._describe(graph, scope)
+        for name, array in self.arrays.items():
+            self._constant(scope, name, array)
         inputs = [i for i in graph.input if i.name not in scope.constants]
         for info in inputs:
             self._check_type(info.name, info.type)

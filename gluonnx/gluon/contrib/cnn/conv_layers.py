@@ -42,6 +42,8 @@ class _Deformable(HybridBlock):
 
     _numbers_a_tap: ClassVar[int]
     _is_offset_first: ClassVar[bool]
+    offset_weight: Any
+    offset_bias: Any
     deformable_conv_weight: Any
     deformable_conv_bias: Any
 
@@ -85,7 +87,7 @@ class _Deformable(HybridBlock):
             "layout": check_layout(layer, layout, ("NCHW",)),
         }
         taps = kernel[0] * kernel[1] * num_deformable_group
-        self._offset_channels = 2 * taps
+        self.offset_split_index = 2 * taps
         self._kwargs_offset: dict[str, Any] = {
             **shared,
             "num_filter": self._numbers_a_tap * taps,
@@ -294,6 +296,6 @@ class ModulatedDeformableConvolution(_Deformable):
     ) -> Any:
         """Return the convolved data, with the activation applied."""
         found = self._find_offsets(F, x, offset_weight, offset_bias)
-        offset = F.slice_axis(found, axis=1, begin=0, end=self._offset_channels)
-        mask = F.sigmoid(F.slice_axis(found, axis=1, begin=self._offset_channels, end=None)) * 2
+        offset = F.slice_axis(found, axis=1, begin=0, end=self.offset_split_index)
+        mask = F.sigmoid(F.slice_axis(found, axis=1, begin=self.offset_split_index, end=None)) * 2
         return self._convolve(F, deformable_conv_bias, data=x, offset=offset, mask=mask, weight=deformable_conv_weight)

@@ -120,6 +120,8 @@ class LSTMPCell(GatedCell):
     Speech Recognition".
     """
 
+    h2r_weight: Any
+
     def __init__(
         self,
         hidden_size: int,
@@ -133,19 +135,15 @@ class LSTMPCell(GatedCell):
         prefix: str | None = None,
         params: ParameterDict | None = None,
     ) -> None:
-        super().__init__(prefix=prefix, params=params)
-        self._hidden_size = hidden_size
-        self._input_size = input_size
-        self._projection_size = projection_size
-        shapes = {
+        parameters = {
             "i2h_weight": ((4 * hidden_size, input_size), i2h_weight_initializer),
             "h2h_weight": ((4 * hidden_size, projection_size), h2h_weight_initializer),
             "h2r_weight": ((projection_size, hidden_size), h2r_weight_initializer),
             "i2h_bias": ((4 * hidden_size,), i2h_bias_initializer),
             "h2h_bias": ((4 * hidden_size,), h2h_bias_initializer),
         }
-        for name, (shape, init) in shapes.items():
-            setattr(self, name, self.params.get(name, shape=shape, init=init, allow_deferred_init=True))
+        super().__init__(hidden_size, input_size, parameters, prefix, params)
+        self._projection_size = projection_size
 
     def state_info(self, batch_size: int = 0) -> list[StateInfo]:
         """Return shape and layout of the states r and c."""
