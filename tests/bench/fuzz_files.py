@@ -190,7 +190,7 @@ def command_line_export(path):
     params = path.with_name("x-0000.params")
     mx.nd.save(str(params), {k: v for k, v in arrays().items() if k.startswith("arg")})
     result = CliRunner().invoke(app, ["export", str(path), str(params), "-o", str(path.with_suffix(".onnx"))])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
+    if result.exception is not None:
         raise result.exception
 
 
