@@ -1,5 +1,6 @@
 """Changes of files that keep to their grammar: fields of messages and values of JSON, not bytes."""
 
+import copy
 import json
 import math
 import random
@@ -135,18 +136,18 @@ def _change(place: Message, alike: list[Message], texts: list[str], draws: rando
 def _change_message(place: Message, field: Any, alike: list[Message], draws: random.Random) -> None:
     other = getattr(draws.choice(alike), field.name)
     if not field.is_repeated:
-        copy = type(other)()
-        copy.CopyFrom(other)
-        getattr(place, field.name).CopyFrom(copy)
+        made = type(other)()
+        made.CopyFrom(other)
+        getattr(place, field.name).CopyFrom(made)
         return
     items = getattr(place, field.name)
     choice = draws.randrange(4)
     if items and choice == 0:
         del items[draws.randrange(len(items))]
     elif other and choice < 3:
-        copy = type(other[0])()
+        made = type(other[0])()
         copy.CopyFrom(draws.choice(other))
-        items.append(copy)
+        items.append(made)
     elif len(items) > 1:
         kept = [type(i)() for i in items]
         for new, old in zip(kept, items, strict=True):
@@ -174,7 +175,7 @@ def mutated_json(text: str | bytes, draws: random.Random, count: int = 3, extra:
 def _change_value(value: Any, draws: random.Random, values: tuple[Any, ...]) -> Any:
     places = list(_places(value))
     if not places:
-        return draws.choice(values)
+        return copy.deepcopy(draws.choice(values))
     holder, key = draws.choice(places)
     choice = draws.randrange(6)
     if choice == 0:
@@ -188,7 +189,7 @@ def _change_value(value: Any, draws: random.Random, values: tuple[Any, ...]) -> 
     elif choice == 3 and isinstance(holder, dict):
         holder[draws.choice(("x", "attrs", "inputs", "op", "", "num_outputs", "_wiring"))] = holder.pop(key)
     else:
-        holder[key] = draws.choice(values)
+        holder[key] = copy.deepcopy(draws.choice(values))
     return value
 
 

@@ -63,11 +63,11 @@ def read_model_info(path: Path) -> ModelInfo:
     try:
         model = onnx.load_model_from_string(content)
     except Exception as err:
-        raise _not_onnx(path, "bytes that are no protobuf message, or are cut short") from err
+        raise _not_onnx(path, "bytes that are no protobuf message, or are cut short", content) from err
     if not model.ir_version or not model.opset_import:
-        raise _not_onnx(path, "a file without IR version or opset")
+        raise _not_onnx(path, "a file without IR version or opset", content)
     if not all(isinstance(text, str) for text in _texts(model)):
-        raise _not_onnx(path, "names that are no UTF-8 text")
+        raise _not_onnx(path, "names that are no UTF-8 text", None)
     graph = model.graph
     initializers = {tensor.name for tensor in graph.initializer}
     floats = {onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16}
@@ -86,10 +86,10 @@ def _content(path: Path) -> bytes:
     """Read a file that is no larger than a model can be; nothing that never ends."""
     with path.open("rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) and not stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
-            raise _not_onnx(path, "a device")
+            raise _not_onnx(path, "a device", b"")
         content = file.read(MAX_MODEL_BYTES + 1)
     if len(content) > MAX_MODEL_BYTES:
-        raise _not_onnx(path, f"more than {MAX_MODEL_BYTES} bytes")
+        raise _not_onnx(path, f"more than {MAX_MODEL_BYTES} bytes", content)
     return content
 
 
@@ -107,12 +107,19 @@ def _texts(model: Any) -> Iterator[Any]:
 
 def _element_count(path: Path, tensor: Any) -> int:
     if len(tensor.dims) > MAX_RANK or any(size < 0 for size in tensor.dims):
-        raise _not_onnx(path, "an initializer whose shape is damaged")
+        raise _not_onnx(path, "an initializer whose shape is damaged", None)
     return math.prod(tensor.dims)
 
 
-def _not_onnx(path: Path, got: str) -> CommandError:
-    return CommandError(f"{path}: not an ONNX model: expected an .onnx file, got {got}. Check that it is complete.")
+def _not_onnx(path: Path, got: str, content: bytes | None) -> CommandError:
+    """The error, with the kind of file that the content is instead, if the library knows it."""
+    from gluonnx.formats.signatures import HEAD_BYTES, ONNX, describe_kind, remedy_for
+
+    remedy = "Check that it is complete"
+    kind = describe_kind(content[:HEAD_BYTES]) if content else ONNX
+    if kind != ONNX:
+        got, remedy = kind or got, remedy_for(kind, remedy)
+    return CommandError(f"{path}: not an ONNX model: expected an .onnx file, got {got}. {remedy}.")
 
 
 def _describe(value: Any) -> TensorDescription:

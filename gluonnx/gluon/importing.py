@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gluonnx.context import Context
 from gluonnx.errors import FormatError, GraphError, ParameterFileError
 from gluonnx.formats.saved_names import fit_names, style_of, without_scope
@@ -12,6 +14,7 @@ from gluonnx.gluon.parameter import load_all
 from gluonnx.ndarray.files import from_numpy_values
 from gluonnx.ndarray.files import load as load_arrays
 from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.onnx.labels import label_names
 from gluonnx.symbol.symbol import Symbol, var
 from gluonnx.symbol.text import load
 
@@ -86,13 +89,17 @@ def _block(
         else:
             arrays = fit_names(params, arrays) or arrays
     missing = [n for n in params if n not in arrays]
-    labels = [n for n in missing if n.endswith("label")]
+    known = label_names(graph._heads)
+    labels = [n for n in missing if n in known or n.endswith("label")]
     if labels == missing and labels and not allow_missing:
         raise ParameterFileError(
             f"{where}: the graph ends in a loss that reads {', '.join(labels)}: expected it among the inputs. Pass "
             f"input_names={[*names, *labels]}, or cut the loss off with `get_internals()`."
         )
     load_all(params, arrays, where, ctx, allow_missing, ignore_extra, True, "saved", takes_over=True)
+    for name, array in arrays.items():
+        if name in params and np.dtype(array.dtype).kind in "iub":  # indices and masks, which nothing trains
+            params[name].grad_req = "null"
     return block
 
 

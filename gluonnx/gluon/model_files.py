@@ -14,7 +14,7 @@ from gluonnx.gluon.hybrid_block import HybridBlock
 from gluonnx.gluon.nesting import NOTHING
 from gluonnx.gluon.parameter import Parameter
 from gluonnx.gluon.tracing import Trace
-from gluonnx.ndarray.files import serialize
+from gluonnx.ndarray.files import write_into
 from gluonnx.ops.attributes import shortened
 from gluonnx.symbol.text import load_json
 
@@ -38,7 +38,7 @@ def save_model(block: Block, prefix: str | os.PathLike[str]) -> None:
     arrays = named_arrays(block, deduplicate=False)
     with FileSet() as files:
         files.create(graphs).write(json.dumps(described).encode())
-        files.create(params).write(serialize(arrays))
+        write_into(files.create(params), arrays, str(params))
 
 
 def _describe(block: Block, numbers: Iterator[int], parent: dict[str, Any]) -> None:

@@ -407,11 +407,12 @@ def fuzz(name, seconds, seed=0):
     worst_bytes = worst_s = 0
     slowest = ""
     failed = False
-    end = time.monotonic() + seconds
+    end = 0.0
     is_told = name.endswith("session")
     with tempfile.TemporaryDirectory() as root:
         folder = Path(root)
         for batch in batches(kind, folder, random.Random(f"{name}{seed}")):
+            end = end or time.monotonic() + seconds  # not before the first files are made
             calls = [lambda path=path: kind.read(path) for _, path, _ in batch]
             for (label, _, size), outcome in zip(batch, isolated(calls, limit_s=LIMIT_S), strict=False):
                 is_known = outcome.result == "valid" or KNOWN & set(outcome.kinds)
