@@ -116,7 +116,7 @@ def _not_onnx(path: Path, got: str, content: bytes | None) -> CommandError:
     from gluonnx.formats.signatures import HEAD_BYTES, ONNX, describe_kind, remedy_for
 
     remedy = "Check that it is complete"
-    kind = describe_kind(content[:HEAD_BYTES]) if content else ONNX
+    kind = describe_kind(content[:HEAD_BYTES]) if content is not None else ONNX
     if kind != ONNX:
         got, remedy = kind or got, remedy_for(kind, remedy)
     return CommandError(f"{path}: not an ONNX model: expected an .onnx file, got {got}. {remedy}.")
