@@ -201,8 +201,15 @@ class MXIndexedRecordIO(MXRecordIO):
             raise FileAccessError(f"{self.idx_path}: cannot be opened: {err.strerror}.") from err
         assert self.fidx is not None
         if not self.writable:
-            for number, line in enumerate(self.fidx, 1):
-                self._read_line(number, line)
+            number = 0
+            try:
+                for number, line in enumerate(self.fidx, 1):
+                    self._read_line(number, line)
+            except UnicodeDecodeError as err:
+                raise FormatError(
+                    f"{self.idx_path}: behind line {number}: expected a text of keys and positions, got other bytes. "
+                    "It is no index, or it is damaged."
+                ) from err
 
     def _read_line(self, number: int, line: str) -> None:
         fields = line.strip().split("\t")
@@ -210,7 +217,7 @@ class MXIndexedRecordIO(MXRecordIO):
             key, position = self.key_type(fields[0]), int(fields[1])
         except (ValueError, IndexError) as err:
             raise FormatError(
-                f"{self.idx_path}: line {number}: expected a key, a tab and a position, got {line.strip()!r}."
+                f"{self.idx_path}: line {number}: expected a key, a tab and a position, got {line.strip()[:80]!r}."
             ) from err
         self.idx[key] = position
         self.keys.append(key)
@@ -233,13 +240,20 @@ class MXIndexedRecordIO(MXRecordIO):
 
         Raises:
             KeyError: The index has no such key.
+            FormatError: The index gives a position that the record file does not have.
         """
         if self.is_open and self.pid != os.getpid():
             self.reset()
         file = self._ready(writable=False)
         if idx not in self.idx:
             raise KeyError(f"{self.idx_path}: no such key: got idx={idx!r}.")
-        file.seek(self.idx[idx])
+        position = self.idx[idx]
+        if not 0 <= position < max(self._size_bytes, 1):
+            raise FormatError(
+                f"{self.idx_path}: key {idx!r}: expected a position in {self.uri}, which has {self._size_bytes} bytes, "
+                f"got {str(position)[:40]}. The index belongs to another file, or it is damaged."
+            )
+        file.seek(position)
 
     def tell(self) -> int:
         """Return where the next record will be written."""
@@ -316,9 +330,19 @@ def unpack_img(s: bytes, iscolor: int = -1) -> tuple[Any, npt.NDArray[Any] | Non
     Args:
         s: The record.
         iscolor: How `cv2.imdecode` reads it: -1 as it is, 0 gray, 1 colour.
+
+    Raises:
+        FormatError: The record is too short, has no image, or one larger than OpenCV takes.
     """
     header, data = unpack(s)
-    return header, opencv().imdecode(np.frombuffer(data, np.uint8), iscolor)
+    cv2 = opencv()
+    try:
+        return header, cv2.imdecode(np.frombuffer(data, np.uint8), iscolor)
+    except cv2.error as err:  # no bytes at all, or a picture larger than OpenCV takes
+        raise FormatError(
+            f"recordio.unpack_img: image cannot be decoded: expected a picture, got {len(data)} bytes: "
+            f"{' '.join(str(err).split())}."
+        ) from err
 
 
 def pack_img(header: Any, img: npt.NDArray[Any], quality: int = 95, img_fmt: str = ".jpg") -> bytes:

@@ -3,6 +3,7 @@
 import importlib
 import json
 import re
+import stat
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -150,9 +151,11 @@ def _in_graph_order(symbol: Path, specs: list[InputSpec]) -> list[InputSpec]:
         CommandError: The graph has no variable of an input's name.
         OSError: The file cannot be read.
     """
+    if not stat.S_ISREG(symbol.stat().st_mode):
+        return specs
     try:
         variables = [node["name"] for node in json.loads(symbol.read_bytes())["nodes"] if node["op"] == "null"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return specs
     for spec in specs:
         if spec.name not in variables:

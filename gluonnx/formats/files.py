@@ -25,7 +25,7 @@ from gluonnx.formats.journal import (
     sync_folder,
 )
 
-__all__ = ["FileSet", "atomic_write", "publish", "read_bytes", "write_bytes_atomic"]
+__all__ = ["FileSet", "atomic_write", "open_regular", "publish", "read_bytes", "write_bytes_atomic"]
 
 CANNOT_READ = "cannot be read"
 """What an error says of a file to be read."""
@@ -196,15 +196,36 @@ def publish(writers: Mapping[Path, Callable[[BinaryIO], object]]) -> None:
             write(files.create(path))
 
 
-def read_bytes(path: str | os.PathLike[str], limit: int) -> bytes:
-    """Read a whole file of at most `limit` bytes.
+def open_regular(path: str | os.PathLike[str], *, or_pipe: bool = False) -> io.FileIO:
+    """Open a file for reading, unbuffered; nothing else that has a name, so that no read waits or never ends.
+
+    Args:
+        path: The file.
+        or_pipe: Take a pipe too: where the user names the file, not another file.
 
     Raises:
-        FileAccessError: The file is missing, a folder, or not readable.
+        FileAccessError: It is a device, a pipe or a socket.
+        OSError: It is missing, a folder, or not readable.
+    """
+    # To open a pipe that nobody writes to would wait for ever.
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | (0 if or_pipe else getattr(os, "O_NONBLOCK", 0))
+    file = io.FileIO(path, "rb", opener=lambda name, _: os.open(name, flags))
+    mode = os.fstat(file.fileno()).st_mode
+    if stat.S_ISREG(mode) or (or_pipe and stat.S_ISFIFO(mode)):
+        return file
+    file.close()
+    raise FileAccessError(f"{path}: cannot be read: expected a file, got a device, pipe or socket. Copy it to a file.")
+
+
+def read_bytes(path: str | os.PathLike[str], limit: int) -> bytes:
+    """Read a whole file, or what comes through a pipe, of at most `limit` bytes.
+
+    Raises:
+        FileAccessError: The file is missing, a folder, a device, or not readable.
         FormatError: The file is larger than `limit`.
     """
     settle(Path(path))
-    with failing(Path(path), CANNOT_READ), Path(path).open("rb", buffering=0) as file:
+    with failing(Path(path), CANNOT_READ), open_regular(path, or_pipe=True) as file:
         size = os.fstat(file.fileno()).st_size
         chunks: list[bytes] = []
         if size <= limit:

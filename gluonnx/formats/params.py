@@ -24,6 +24,7 @@ import io
 import math
 import os
 import struct
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gluonnx.errors import FormatError, InputError
-from gluonnx.formats.files import CANNOT_READ, atomic_write, failing
+from gluonnx.formats.files import CANNOT_READ, atomic_write, failing, open_regular
 from gluonnx.formats.journal import settle
 from gluonnx.formats.memory import empty_array
 from gluonnx.formats.progress import Steps, write_chunks
@@ -57,6 +58,7 @@ V1_MAGIC = 0xF993FAC8
 V2_MAGIC = 0xF993FAC9
 V3_MAGIC = 0xF993FACA
 MAX_RANK = 32  # numpy 1's limit; MXNet itself has none, its operators stop at 6 or fewer
+MAX_PIPE_BYTES = 1 << 33  # a pipe does not tell how much comes, so it is read whole
 MAX_NAME_BYTES = 1 << 16  # MXNet has no limit; the longest names in real files are a few hundred bytes
 
 DENSE, ROW_SPARSE, CSR = 0, 1, 2
@@ -186,7 +188,7 @@ class ArrayFile:
             )
         result = dict(zip(self.names, self.arrays, strict=True))
         if len(result) != len(self.names):
-            twice = sorted({name for name in self.names if self.names.count(name) > 1})
+            twice = sorted(name for name, count in Counter(self.names).items() if count > 1)
             raise FormatError(f"{self.where}: expected every name once, got twice: {', '.join(twice[:5])}.")
         return result
 
@@ -204,11 +206,21 @@ def read_params(path: str | os.PathLike[str]) -> ArrayFile:
         FormatError: Not a .params file, truncated, or damaged; carries the path and byte offset.
     """
     settle(Path(path))
-    with failing(Path(path), CANNOT_READ), Path(path).open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
+    with failing(Path(path), CANNOT_READ), io.BufferedReader(open_regular(path, or_pipe=True)) as file:
         if file.seekable():
-            return _parse(_Source(file, size, str(path)))
-        return parse_params(file.read(), str(path))
+            return _parse(_Source(file, os.fstat(file.fileno()).st_size, str(path)))
+        return parse_params(_read_pipe(file, str(path)), str(path))
+
+
+def _read_pipe(file: BinaryIO, where: str) -> bytes:
+    """Read what comes through a pipe; no more than its head if that is no .params file's."""
+    head = file.read(HEAD_BYTES)
+    if head[:8] != struct.pack("<Q", LIST_MAGIC):
+        return head
+    rest = file.read(MAX_PIPE_BYTES)
+    if len(rest) == MAX_PIPE_BYTES:
+        raise FormatError(f"{where}: too large for a pipe: expected at most {MAX_PIPE_BYTES} bytes. Pass a file.")
+    return head + rest
 
 
 def parse_params(data: bytes, where: str) -> ArrayFile:

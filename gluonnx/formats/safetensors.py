@@ -7,10 +7,12 @@ values, little-endian and in C order, without a gap.
 Source: the safetensors format, https://github.com/huggingface/safetensors#format.
 """
 
+import io
 import json
 import math
 import os
 import struct
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,7 +21,7 @@ import ml_dtypes
 import numpy as np
 
 from gluonnx.errors import FormatError, InputError
-from gluonnx.formats.files import CANNOT_READ, atomic_write, failing
+from gluonnx.formats.files import CANNOT_READ, atomic_write, failing, open_regular
 from gluonnx.formats.journal import settle
 from gluonnx.formats.memory import empty_array
 from gluonnx.formats.params import Dense
@@ -102,7 +104,7 @@ def read_safetensors(path: str | os.PathLike[str]) -> dict[str, Dense]:
         FormatError: Not a safetensors file, truncated or damaged, or an array of a dtype that MXNet lacks.
     """
     settle(Path(path))
-    with failing(Path(path), CANNOT_READ), Path(path).open("rb") as file:
+    with failing(Path(path), CANNOT_READ), io.BufferedReader(open_regular(path)) as file:
         return _read(file, os.fstat(file.fileno()).st_size, str(path))
 
 
@@ -180,8 +182,8 @@ def _header(file: BinaryIO, size: int, where: str) -> tuple[dict[str, Any], int]
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"a name twice: {next(n for n in names if names.count(n) > 1)!r}")
+        counts = Counter(name for name, _ in pairs)
+        raise ValueError(f"a name twice: {next(n for n in counts if counts[n] > 1)[:80]!r}")
     return found
 
 

@@ -14,6 +14,7 @@ them.
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -190,8 +191,8 @@ class _Place:
         """Make an object of its pairs; a name that comes twice has no single meaning."""
         result = dict(pairs)
         if len(result) != len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
+            counts = Counter(name for name, _ in pairs)
+            twice = next(name for name in counts if counts[name] > 1)
             self.fail("every name of an object once", _Raw(f"`{twice[:40]}` twice"))
         return result
 

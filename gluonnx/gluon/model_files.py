@@ -15,12 +15,15 @@ from gluonnx.gluon.nesting import NOTHING
 from gluonnx.gluon.parameter import Parameter
 from gluonnx.gluon.tracing import Trace
 from gluonnx.ndarray.files import write_into
+from gluonnx.ops.attributes import shortened
 from gluonnx.symbol.text import load_json
 
 __all__ = ["load_model", "save_model"]
 
 MAX_JSON_BYTES = 1 << 30
 """Of a model file: a symbol-json of every block, and no parameter."""
+MAX_DEPTH = 32
+"""Of lists in the structure of a block's inputs and outputs."""
 
 
 def save_model(block: Block, prefix: str | os.PathLike[str]) -> None:
@@ -140,7 +143,7 @@ def _plan(block: Block, numbers: Iterator[int], parent: Any, where: str) -> Iter
     if not isinstance(name, str) or not isinstance(keys, dict) or not all(isinstance(v, str) for v in keys.values()):
         raise FormatError(
             f"{where}: block `{key}`: damaged: expected a text orig_name and children by name, got "
-            f"orig_name={name!r}, children={keys!r}."
+            f"orig_name={_shown(name)}, children={_shown(keys)}."
         )
     yield _Step(block, name, keys, _trace(own, f"{where}: block `{key}`") if own.get("hybridized") is True else None)
     for child in block._children.values():
@@ -159,15 +162,24 @@ def _trace(own: dict[str, Any], where: str) -> Trace:
     ):
         raise FormatError(
             f"{where}: damaged: expected a graph as texts `symbol` and `inputs`, and `in_format` and `out_format` as "
-            f"nested lists of integers, got in_format={structures[0]!r}, out_format={structures[1]!r}."
+            f"nested lists of integers, at most {MAX_DEPTH} deep, got in_format={_shown(structures[0])}, "
+            f"out_format={_shown(structures[1])}."
         )
     return Trace([load_json(i) for i in inputs], load_json(output), *structures)
 
 
-def _is_structure(value: Any) -> bool:
+def _is_structure(value: Any, depth: int = 0) -> bool:
     if isinstance(value, list):
-        return all(map(_is_structure, value))
+        return depth < MAX_DEPTH and all(_is_structure(part, depth + 1) for part in value)
     return type(value) is int and value >= NOTHING
+
+
+def _shown(value: Any) -> str:
+    """A value of the file as a message shows it; what is deeper than `repr` goes is told by its type."""
+    try:
+        return shortened(value)
+    except RecursionError:
+        return f"a nested {type(value).__name__}"
 
 
 def _apply(plan: list[_Step]) -> None:

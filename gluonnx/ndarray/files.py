@@ -158,7 +158,8 @@ def _sparse(content: RowSparse | Csr) -> NDArray:
         return RowSparseNDArray(RowStorage(content.shape, indices, values), cpu())
     start = torch.from_numpy(content.indptr.astype(np.int64))
     if not len(start):
-        start = torch.zeros(content.shape[0] + 1, dtype=torch.int64)
+        # One zero, seen from every row: the file does not justify memory for as many rows as it tells.
+        start = torch.zeros(1, dtype=torch.int64).expand(content.shape[0] + 1)
     return CSRNDArray(CsrStorage(content.shape, start, indices, values), cpu())
 
 

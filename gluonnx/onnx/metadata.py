@@ -31,6 +31,7 @@ from gluonnx.formats.progress import Steps
 from gluonnx.onnx.arrays import Array, dtype_name
 from gluonnx.onnx.model import ExternalData, LoweredModel, array_bytes
 from gluonnx.onnx.proof import PROOF_KEY
+from gluonnx.ops.attributes import shortened
 from gluonnx.ops.dtypes import BY_NAME, BY_ONNX
 
 FORMAT = "1"
@@ -126,16 +127,36 @@ def restore(model: ModelProto, where: str = "model", read_array: ReadArray | Non
         names = [
             n.name for n in parse_symbol_json(metadata[SYMBOL_KEY], f"{where}: {SYMBOL_KEY}").nodes if n.is_variable
         ]
-        input_names = tuple(json.loads(metadata[INPUTS_KEY]))
+        input_names = _input_names(metadata[INPUTS_KEY], names)
         parameters = {n: _from_json(v) for n, v in json.loads(metadata[PARAMETERS_KEY]).items()}
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as err:
-        raise FormatError(f"{where}: metadata is damaged: expected what gluonnx writes, got {err!r}.") from err
-    tensors = {t.name: t for t in model.graph.initializer}
-    for name in names:
-        if name in tensors and name not in input_names:
-            parameters[name] = outside[name] if name in outside else numpy_helper.to_array(tensors[name])
-    ordered = {n: parameters[n] for n in names if n in parameters}
-    return Restored(metadata[SYMBOL_KEY], input_names, ordered, metadata[VERSION_KEY])
+        tensors = {t.name: t for t in model.graph.initializer}
+        for name in names:
+            if name in tensors and name not in input_names:
+                parameters[name] = outside[name] if name in outside else _array(tensors[name])
+        ordered = {n: parameters[n] for n in names if n in parameters}
+        return Restored(metadata[SYMBOL_KEY], input_names, ordered, metadata[VERSION_KEY])
+    except FormatError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error) as err:
+        raise FormatError(
+            f"{where}: metadata is damaged: expected what gluonnx writes, got {str(err)[:200]} ({type(err).__name__})."
+        ) from err
+
+
+def _input_names(text: str, variables: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the inputs, each one a variable of the graph."""
+    names = json.loads(text)
+    if not isinstance(names, list) or not all(isinstance(n, str) for n in names) or not set(names) <= set(variables):
+        raise ValueError(f"inputs {shortened(names)}")
+    return tuple(names)
+
+
+def _array(tensor: TensorProto) -> Array:
+    """Return an initializer as an array of a dtype that MXNet has."""
+    if tensor.data_type not in BY_ONNX:
+        raise ValueError(f"initializer `{tensor.name}` of data_type {tensor.data_type}")
+    array: Array = numpy_helper.to_array(tensor)
+    return array
 
 
 def check_digests(model: ModelProto, where: str, read_array: ReadArray) -> dict[str, str] | None:
@@ -159,7 +180,7 @@ def check_digests(model: ModelProto, where: str, read_array: ReadArray) -> dict[
     carried = metadata.pop(DIGEST_KEY, "")
     try:
         found = json.loads(_digest(model, model.graph.initializer, metadata, read_array))
-    except (ValueError, TypeError, KeyError) as err:
+    except (ValueError, TypeError, KeyError, AttributeError) as err:
         if isinstance(err, MXNetError):
             raise
         raise FormatError(
@@ -168,7 +189,7 @@ def check_digests(model: ModelProto, where: str, read_array: ReadArray) -> dict[
         ) from err
     try:
         expected = dict(json.loads(carried))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         expected = {}
     if changed := [part for part in found if found[part] != expected.get(part)]:
         raise EditedModelError(

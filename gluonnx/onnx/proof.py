@@ -12,6 +12,7 @@ output that depends on random draws has neither values nor measures, but `drawn`
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -32,7 +33,13 @@ STEPS = 1_000_000
 """Values are kept in this fraction of the largest."""
 VALUE_COUNT = 16
 """How many values of each output are kept, evenly spread."""
+MAX_INPUT_BYTES = 1 << 30
+"""Largest inputs that a record may ask for."""
+MAX_RANK = 32
+_WIDEST_BYTES = 8
 _BATCH = 2
+_DAMAGED = (ValueError, KeyError, TypeError, AttributeError, IndexError, ArithmeticError, RecursionError)
+"""What reading a record may meet where it is not what `make_record` writes."""
 _SEEDS = range(8)
 
 
@@ -132,11 +139,14 @@ def check_record(text: str, run: Callable[[Mapping[str, Array]], Mapping[str, Ar
             InputSpec(i["name"], BY_NAME[i["dtype"]].name, tuple(i["shape"]), (), i["values"] and tuple(i["values"]))
             for i in record["inputs"]
         ]
+        _check_sizes(specs)
         feeds = {s.name: a for s, a in zip(specs, seeded_arrays(specs, int(record["seed"]), 1), strict=True)}
         digests = {i["name"]: i["sha256"] for i in record["inputs"]}
         outputs = [_complete(output) for output in record["outputs"]]
-    except (ValueError, KeyError, TypeError) as err:
-        raise FormatError(f"{where}: proof in the model is damaged: expected a record, got {err!r}.") from err
+    except _DAMAGED as err:
+        raise FormatError(
+            f"{where}: proof in the model is damaged: expected a record, got {str(err)[:200]} ({type(err).__name__})."
+        ) from err
     for name, array in feeds.items():
         if _sha256(array) != digests[name]:
             raise FormatError(
@@ -148,9 +158,25 @@ def check_record(text: str, run: Callable[[Mapping[str, Array]], Mapping[str, Ar
     except SessionError as err:
         raise ExportError(f"{where}: the proof cannot be replayed: expected outputs, got {err}") from err
     for output in outputs:
-        fault = _compare(got.get(output["name"]), output)
+        try:
+            fault = _compare(got.get(output["name"]), output)
+        except _DAMAGED as err:
+            raise FormatError(
+                f"{where}: proof in the model is damaged: expected answers of output `{output['name']}`, got "
+                f"{str(err)[:200]} ({type(err).__name__})."
+            ) from err
         if fault is not None:
             raise ExportError(f"{where}: the proof fails: output `{output['name']}`: {fault}.")
+
+
+def _check_sizes(specs: Sequence[InputSpec]) -> None:
+    """Raise ValueError unless inputs of these shapes can be made."""
+    for spec in specs:
+        if not all(type(d) is int and d >= 0 for d in spec.shape):
+            raise ValueError(f"shape {spec.shape[:8]} of input {spec.name!r}")
+    size_bytes = sum(math.prod(s.shape) for s in specs if len(s.shape) <= MAX_RANK) * _WIDEST_BYTES
+    if size_bytes > MAX_INPUT_BYTES or any(len(s.shape) > MAX_RANK for s in specs):
+        raise ValueError(f"inputs of more than {MAX_INPUT_BYTES} bytes or {MAX_RANK} axes")
 
 
 def _complete(output: dict[str, Any]) -> dict[str, Any]:

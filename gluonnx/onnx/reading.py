@@ -4,7 +4,10 @@ import io
 import itertools
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -16,13 +19,22 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
 
 from gluonnx.errors import FileAccessError, FormatError
 from gluonnx.formats import empty_array, read_bytes
+from gluonnx.formats.files import open_regular
 from gluonnx.formats.journal import settle
 from gluonnx.formats.signatures import HEAD_BYTES, ONNX, describe_kind, remedy_for
 from gluonnx.onnx.arrays import Array
 from gluonnx.onnx.model import MAX_MODEL_BYTES, set_external
 from gluonnx.onnx.wire import LARGE_BYTES, Span, split_large
+from gluonnx.ops.attributes import shortened
 from gluonnx.ops.dtypes import BY_ONNX
 
+EXTERNAL_ROOM_BYTES = 64 << 20
+"""Size of all tensors in other files that is always justified."""
+EXTERNAL_FACTOR = 16
+"""How many times as large as these files they may be beyond that (weights that layers share lie in one place)."""
+MAX_RANK = 64
+"""Of an array; numpy's limit."""
+_NUMBER = re.compile(r"[0-9]{1,19}")
 _SMALLEST_SPLIT_BYTES = 1 << 20
 """Smaller files are parsed whole."""
 
@@ -114,8 +126,8 @@ class ModelFile:
         places = dict(self._spans)
         for tensor in self.proto.graph.initializer:
             if tensor.data_location == TensorProto.EXTERNAL:
-                offset, length = _place_of({e.key: e.value for e in tensor.external_data}, f"`{tensor.name}`")
-                places[tensor.name] = Span(offset, length)
+                place = _place(self.path, tensor)
+                places[tensor.name] = Span(place.offset, -1 if place.length is None else place.length)
             if tensor.name in places:
                 set_external(tensor, location, places[tensor.name].offset, places[tensor.name].size_bytes)
         return self.proto, places
@@ -124,9 +136,9 @@ class ModelFile:
         """Parse the model without its large values; None where the file has to be parsed whole."""
         settle(self.path)
         try:
-            file = self.path.open("rb")
+            file = io.BufferedReader(open_regular(self.path))
         except OSError:
-            return None  # read_bytes says what is wrong
+            return None  # read_bytes says what is wrong, and takes a pipe
         try:
             size = os.fstat(file.fileno()).st_size
             if file.seekable() and _SMALLEST_SPLIT_BYTES <= size <= MAX_MODEL_BYTES:
@@ -175,17 +187,22 @@ def _parsed(data: bytes, path: Path) -> ModelProto:
         raise FormatError(f"{path}: not an ONNX model: expected one, got {got}. {_remedy(kind)}.")
     if (field := _undecoded(model)) is not None:
         raise FormatError(f"{path}: damaged: expected UTF-8 text in field `{field}`, got other bytes. Copy it again.")
+    _check_total(path, _external_tensors(model))
     return model
 
 
 def _load_external(model: ModelProto, path: Path) -> None:
     """Put tensors that lie in other files into the model."""
+    for tensor in _external_tensors(model):
+        tensor.raw_data = _external_array(path, tensor, np.dtype(np.uint8), None).tobytes()
+        tensor.ClearField("external_data")
+        tensor.data_location = TensorProto.DEFAULT
+
+
+def _external_tensors(model: ModelProto) -> list[TensorProto]:
     functions = (tensor for function in model.functions for tensor in _tensors_of(function.node))
-    for tensor in itertools.chain(_tensors(model.graph), functions):
-        if tensor.data_location == TensorProto.EXTERNAL:
-            tensor.raw_data = _external_array(path, tensor, np.dtype(np.uint8), None).tobytes()
-            tensor.ClearField("external_data")
-            tensor.data_location = TensorProto.DEFAULT
+    every = itertools.chain(_tensors(model.graph), functions)
+    return [tensor for tensor in every if tensor.data_location == TensorProto.EXTERNAL]
 
 
 def _typed(tensor: TensorProto) -> ValueInfoProto:
@@ -243,47 +260,150 @@ def _read_external(path: Path, tensor: TensorProto) -> Array:
     return _external_array(path, tensor, _dtype_of(path, tensor), tuple(tensor.dims))
 
 
-def _place_of(entries: Mapping[str, str], where: str) -> tuple[int, int]:
-    """Return offset and length of external data; a length of -1 reaches to the end of the file."""
-    try:
-        return int(entries.get("offset", "0")), int(entries.get("length", "-1"))
-    except ValueError as err:
-        raise FormatError(f"{where}: external data is damaged: expected offset and length, got {err}.") from err
-
-
 def _external_array(path: Path, tensor: TensorProto, dtype: np.dtype[Any], shape: tuple[int, ...] | None) -> Array:
     """Read the bytes of a tensor as an array; a flat one of all bytes if `shape` is None."""
-    entries = {e.key: e.value for e in tensor.external_data}
     where = f"{path}: tensor `{tensor.name}`"
+    place = _place(path, tensor)
+    with _reading(place.target, path), open_regular(place.target) as file:
+        offset, end = place.span(os.fstat(file.fileno()), where)
+        wanted = shape if shape is not None else (end - offset,)
+        if (
+            len(wanted) > MAX_RANK
+            or any(d < 0 for d in wanted)
+            or math.prod(max(d, 1) for d in wanted) >= 1 << 62
+            or math.prod(wanted) * dtype.itemsize != end - offset
+        ):
+            raise FormatError(
+                f"{where}: external data does not fit: expected {str(wanted)[:80]} of {dtype}, got "
+                f"length={end - offset}."
+            )
+        array = empty_array(wanted, dtype)
+        _fill(file, offset, array, where, place.target)
+    return array
+
+
+def open_external(path: Path, location: str) -> io.FileIO:
+    """Open a file of a model's folder that holds tensors of the model.
+
+    Raises:
+        FormatError: It has a second name in another folder (a hard link).
+        FileAccessError: It is no regular file.
+        OSError: It is missing or not readable.
+
+    Source: onnx docs/ExternalData.md and onnx.checker: inside the model's folder, a regular file, one link.
+    """
+    target = path.parent / location
+    if not target.resolve().is_relative_to(path.parent.resolve()):
+        raise FormatError(f"{target}: data outside of the model's folder: expected a file in it, got a link. Copy it.")
+    file = open_regular(target)
+    links = os.fstat(file.fileno()).st_nlink
+    if links > 1:
+        file.close()
+        raise FormatError(
+            f"{target}: external data has more than one hard link: expected a file of the model's folder alone, got "
+            f"links={links}. Copy the file."
+        )
+    return file
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a tensor lies outside of its model: the file, and the offset and length that are told, None if not."""
+
+    target: Path
+    offset: int
+    length: int | None
+
+    def span(self, status: os.stat_result, where: str) -> tuple[int, int]:
+        """Return the first byte and the one behind the last.
+
+        Raises:
+            FormatError: The file does not have them, or has a second name elsewhere.
+        """
+        if status.st_nlink > 1:
+            raise FormatError(
+                f"{where}: external data has more than one hard link: expected a file of the model's folder alone, "
+                f"got {self.target.name} with links={status.st_nlink}. Copy the file."
+            )
+        end = status.st_size if self.length is None else self.offset + self.length
+        if not self.offset <= end <= status.st_size:
+            raise FormatError(
+                f"{where}: external data truncated: expected bytes {self.offset} to {end} of {self.target.name}, got "
+                f"size_bytes={status.st_size}. Copy the file again."
+            )
+        return self.offset, end
+
+
+def _place(path: Path, tensor: TensorProto) -> _Place:
+    """Return where a tensor lies, in the folder of its model.
+
+    Raises:
+        FormatError: Outside of the folder, or the description is damaged.
+
+    Source: onnx docs/ExternalData.md.
+    """
+    where = f"{path}: tensor `{tensor.name}`"
+    entries = {e.key: e.value for e in tensor.external_data}
+    if len(entries) != len(tensor.external_data):
+        raise FormatError(f"{where}: external data is damaged: expected each key once, got one twice.")
     folder = path.parent.resolve()
     location = entries.get("location", "")
-    target = folder if "\0" in location else (folder / location).resolve()
+    try:
+        target = folder if "\0" in location else (folder / location).resolve()
+    except (RuntimeError, OSError) as err:  # links in a circle, a name longer than the system takes
+        raise FormatError(f"{where}: external data: expected a file in {folder}, got {str(err)[:200]}.") from err
     if not location or target == folder or Path(location).is_absolute() or not target.is_relative_to(folder):
         raise FormatError(
-            f"{where}: data outside of the model's folder: expected a file in {folder}, got location={location!r}."
+            f"{where}: data outside of the model's folder: expected a file in {folder}, got "
+            f"location={shortened(location)}."
         )
-    offset, length = _place_of(entries, where)
+    numbers = []
+    for key in ("offset", "length"):
+        text = entries.get(key)
+        if text is not None and not _NUMBER.fullmatch(text):
+            raise FormatError(
+                f"{where}: external data is damaged: expected {key} as a number of bytes, got {key}={shortened(text)}."
+            )
+        numbers.append(None if text is None else int(text))
+    return _Place(target, numbers[0] or 0, numbers[1])
+
+
+@contextmanager
+def _reading(target: Path, path: Path) -> Iterator[None]:
+    """Tell an OSError as one of the file beside a model."""
     try:
-        with target.open("rb", buffering=0) as file:
-            size = os.fstat(file.fileno()).st_size
-            end = size if length < 0 else offset + length
-            if not 0 <= offset <= end <= size:
-                raise FormatError(
-                    f"{where}: external data truncated: expected bytes {offset} to {end} of {target.name}, got "
-                    f"size_bytes={size}. Copy the file again."
-                )
-            wanted = shape if shape is not None else (end - offset,)
-            if any(d < 0 for d in wanted) or math.prod(wanted) * dtype.itemsize != end - offset:
-                raise FormatError(
-                    f"{where}: external data does not fit: expected {wanted} of {dtype}, got length={end - offset}."
-                )
-            array = empty_array(wanted, dtype)
-            _fill(file, offset, array, where, target)
+        yield
+    except FileAccessError:
+        raise
     except OSError as err:
         raise FileAccessError(
             f"{target}: cannot be read: the system says `{err.strerror or err}`. Keep it beside {path.name}.", err.errno
         ) from err
-    return array
+
+
+def _check_total(path: Path, tensors: Iterable[TensorProto]) -> None:
+    """Raise if tensors in other files take more memory than these files justify: many may lie in one place.
+
+    What is wrong with one of them is told when it is read.
+
+    Raises:
+        FormatError: As `_place`, or they take too much.
+    """
+    sizes: dict[Path, int] = {}
+    total = 0
+    for tensor in tensors:
+        place = _place(path, tensor)
+        if place.target not in sizes:
+            with suppress(OSError):
+                sizes[place.target] = place.target.stat().st_size
+        size = sizes.get(place.target, 0)
+        total += size if place.length is None else min(place.length, size)
+    allowed = EXTERNAL_ROOM_BYTES + EXTERNAL_FACTOR * sum(sizes.values())
+    if total > allowed:
+        raise FormatError(
+            f"{path}: external data overlaps: expected at most {allowed} bytes of tensors in files of "
+            f"{sum(sizes.values())} bytes, got {total}. The model is damaged, or was made to exhaust memory."
+        )
 
 
 def _fill(file: BinaryIO | io.FileIO, offset: int, array: Array, where: str, path: Path) -> None:

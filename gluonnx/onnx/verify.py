@@ -2,18 +2,35 @@
 
 import hashlib
 import json
+import math
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from gluonnx_runtime import ModelFileError
 from onnx import ModelProto
 
-from gluonnx.errors import EditedModelError, FileAccessError, FormatError
+from gluonnx.errors import EditedModelError, ExportError, FileAccessError, FormatError, GraphError, MXNetError
 from gluonnx.formats.progress import Steps
-from gluonnx.onnx.metadata import DIGEST_KEY, EXTERNAL_KEY, FORMAT_KEY, VERSION_KEY, check_digests
-from gluonnx.onnx.proof import PROOF_KEY, replay
-from gluonnx.onnx.reading import ModelFile
+from gluonnx.onnx.arrays import Array, as_array, as_tensor, dtype_name
+from gluonnx.onnx.metadata import (
+    DIGEST_KEY,
+    EXTERNAL_KEY,
+    FORMAT_KEY,
+    VERSION_KEY,
+    Restored,
+    check_digests,
+    restore,
+)
+from gluonnx.onnx.proof import MAX_INPUT_BYTES, PROOF_KEY, check_record, replay
+from gluonnx.onnx.reading import ModelFile, open_external
+from gluonnx.ops.dtypes import torch_dtype
+from gluonnx.symbol.executor import GraphFunction
+from gluonnx.symbol.graph import Entry, topological
+from gluonnx.symbol.inference import infer
+from gluonnx.symbol.text import load_json
 
 _CHUNK_BYTES = 1 << 20
 
@@ -48,7 +65,8 @@ def verify(path: str | os.PathLike[str], *, device: str = "cpu") -> Verified:
 
     Raises:
         FormatError: Not written by gluonnx, damaged, or without a proof.
-        EditedModelError: Graph, parameters, metadata or external data have changed since.
+        EditedModelError: Graph, parameters, metadata or external data have changed since; or the graph in the metadata
+            is another one.
         ExportError: It does not compute what its record says.
         FileAccessError: A file is missing or not readable.
     """
@@ -67,6 +85,10 @@ def verify(path: str | os.PathLike[str], *, device: str = "cpu") -> Verified:
         replay(path, device=device)
     except ModelFileError as err:
         raise FormatError(f"{path}: damaged: expected a model that ONNX Runtime takes, got {err}") from err
+    with ModelFile(path) as file:
+        restored = restore(file.proto, str(path), file.array)
+    assert restored is not None
+    _check_graph(path, restored, metadata[PROOF_KEY])
     record = json.loads(metadata[PROOF_KEY])
     return Verified(
         metadata[VERSION_KEY],
@@ -76,6 +98,64 @@ def verify(path: str | os.PathLike[str], *, device: str = "cpu") -> Verified:
         device,
         {o["name"]: o["bound"] for o in record["outputs"] if "bound" in o},
     )
+
+
+def _check_graph(path: Path, restored: Restored, proof: str) -> None:
+    """Raise unless the Gluon graph that the file carries gives the answers that its ONNX graph gave.
+
+    The digests tell that nobody changed the file in passing; who makes a file with digests of his own may put two
+    different graphs into it.
+
+    Raises:
+        FormatError: It cannot be run.
+        EditedModelError: It answers otherwise.
+    """
+    try:
+        heads = load_json(restored.symbol_json)._heads
+        names = [node.name for node in topological(heads) if node.is_variable]
+        outputs = [str(o["name"]) for o in json.loads(proof)["outputs"]]
+        if len(outputs) != len(heads):
+            raise GraphError(f"{len(heads)} outputs where the model has {len(outputs)}.")
+        function = GraphFunction(heads, names)
+
+        def run(feeds: Mapping[str, Array]) -> dict[str, Array]:
+            values = {n: as_tensor(a) for n, a in {**restored.parameters, **feeds}.items() if n in names}
+            values |= _labels(heads, values, [n for n in names if n not in values])
+            generator = torch.Generator().manual_seed(0)
+            with torch.no_grad():
+                results, _ = function([values[n] for n in names], generator=lambda _: generator)
+            return dict(zip(outputs, (as_array("output", r) for r in results), strict=True))
+
+        check_record(proof, run, str(path))
+    except ExportError as err:
+        raise EditedModelError(
+            f"{err} Its ONNX graph gives these answers, the Gluon graph in its metadata does not: the file was not "
+            "written by gluonnx."
+        ) from err
+    except FormatError:
+        raise
+    except (MXNetError, ValueError, TypeError, KeyError, RuntimeError) as err:
+        raise FormatError(
+            f"{path}: the Gluon graph in the metadata cannot be run: expected the graph of the model, got {err}"
+        ) from err
+
+
+def _labels(
+    heads: Sequence[Entry], values: Mapping[str, torch.Tensor], missing: Sequence[str]
+) -> dict[str, torch.Tensor]:
+    """Return zeros for what only losses read: no output depends on it."""
+    if not missing:
+        return {}
+    shapes = {n: tuple(v.shape) for n, v in values.items()}
+    found = infer(heads, shapes, {n: dtype_name(as_array(n, v)) for n, v in values.items()})
+    zeros = {}
+    for node in topological(heads):
+        if node.is_variable and node.name in missing:
+            shape, dtype = found.shape((node, 0)), found.dtype((node, 0))
+            if shape is None or dtype is None or math.prod(shape) > MAX_INPUT_BYTES:
+                raise GraphError(f"no value for `{node.name}`.")
+            zeros[node.name] = torch.zeros(shape, dtype=torch_dtype(dtype))
+    return zeros
 
 
 def _external_digest(path: Path, model: ModelProto, metadata: dict[str, str]) -> dict[str, str]:
@@ -93,7 +173,7 @@ def _external_digest(path: Path, model: ModelProto, metadata: dict[str, str]) ->
     try:
         record = json.loads(metadata[EXTERNAL_KEY])
         location, size, expected = str(record["location"]), int(record["size_bytes"]), str(record["sha256"])
-    except (ValueError, KeyError, TypeError) as err:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as err:
         raise FormatError(f"{path}: metadata is damaged: expected {EXTERNAL_KEY} as JSON, got {err!r}.") from err
     if Path(location).name != location:
         raise FormatError(f"{path}: data outside of the model's folder: expected a name, got location={location!r}.")
@@ -105,12 +185,14 @@ def _external_digest(path: Path, model: ModelProto, metadata: dict[str, str]) ->
     target = path.parent / location
     digest = hashlib.sha256()
     try:
-        with target.open("rb") as file:
+        with open_external(path, location) as file:
             found = os.fstat(file.fileno()).st_size
             steps = Steps(f"checking {target}", size)
             while found == size and (chunk := file.read(_CHUNK_BYTES)):
                 digest.update(chunk)
                 steps.add(len(chunk))
+    except FileAccessError:
+        raise
     except OSError as err:
         raise FileAccessError(
             f"{target}: cannot be read: the system says `{err.strerror or err}`. Keep it beside {path.name}.", err.errno

@@ -35,6 +35,9 @@ DTypeName = NewType("DTypeName", str)
 REQUIRED: Any = object()
 """Default of an attribute that has none."""
 
+LONGEST_SHOWN = 200
+"""Characters of a value in a message."""
+
 _TRUE = frozenset({"True", "true", "1"})
 _FALSE = frozenset({"False", "false", "0"})
 _INT = re.compile(r"[+-]?\d+L?")
@@ -74,6 +77,14 @@ def attribute(name: str, annotation: Any, default: Any = REQUIRED, *, has_effect
     if annotation == Float32 and default is not REQUIRED:
         default = parse(default)
     return Attribute(name, describe, parse, default, has_effect)
+
+
+def shortened(value: Any) -> str:
+    """Return a value as a message shows it: no more than a line or two of it, however long it is."""
+    if isinstance(value, (str, list)) and len(value) > LONGEST_SHOWN:
+        return f"{repr(value[:LONGEST_SHOWN])[: 2 * LONGEST_SHOWN]}..."
+    text = repr(value)
+    return text if len(text) <= 2 * LONGEST_SHOWN else f"{text[: 2 * LONGEST_SHOWN]}..."
 
 
 def to_text(value: Any) -> str:

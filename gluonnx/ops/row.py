@@ -8,10 +8,15 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from gluonnx.errors import AttributeValueError, InputError, LoweringError
-from gluonnx.ops.attributes import REQUIRED, Attribute, attribute, to_text
+from gluonnx.ops.attributes import REQUIRED, Attribute, attribute, shortened, to_text
 from gluonnx.ops.declaration import RUNTIME_KEYWORDS, Attrs, Gradient, Input, Shapes, SparseRule, Unsupported, Wiring
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
+
+COUNTING = frozenset({"num_args", "num_arrays", "num_out_data", "num_outputs", "num_weights", "sections"})
+"""Attributes that tell how many inputs or outputs an operator has, and so how many names a graph must have for them."""
+MAX_COUNT = 1 << 16
+"""Largest number of inputs or outputs that an attribute may tell; MXNet has no limit but memory."""
 
 
 class Operator:
@@ -42,6 +47,7 @@ class Operator:
 
     __slots__ = (
         "_auxiliary_rule",
+        "_counting",
         "_draws",
         "_dtype_rule",
         "_gradient",
@@ -145,6 +151,7 @@ class Operator:
             attributes.setdefault(count_attribute, attribute(count_attribute, int, None, has_effect=False))
         self.inputs = tuple(inputs)
         self.attributes = attributes
+        self._counting = tuple(name for name in attributes if name in COUNTING)
         self.runtime = frozenset(runtime)
 
     def __repr__(self) -> str:
@@ -238,7 +245,8 @@ class Operator:
         for key in given:
             if key not in attributes:
                 raise AttributeValueError(
-                    f"{self.name}: unknown attribute: expected one of {', '.join(attributes) or 'none'}, got {key!r}."
+                    f"{self.name}: unknown attribute: expected one of {', '.join(attributes) or 'none'}, got "
+                    f"{shortened(key)}."
                 )
         parsed: dict[str, Any] = {}
         for name, spec in attributes.items():
@@ -249,7 +257,7 @@ class Operator:
                 except (ValueError, TypeError, OverflowError):
                     raise AttributeValueError(
                         f"{self.name}: attribute `{name}` has a wrong value: expected {spec.describe}, "
-                        f"got {name}={value!r}."
+                        f"got {name}={shortened(value)}."
                     ) from None
             elif spec.required:
                 raise AttributeValueError(
@@ -259,7 +267,35 @@ class Operator:
                 typed = spec.default
             if spec.has_effect:
                 parsed[name] = typed
+        for name in self._counting:
+            self._check_number(name, parsed.get(name))
         return parsed
+
+    def _check_number(self, name: str, value: Any) -> None:
+        """Raise unless a number of inputs or outputs is one that a graph can have."""
+        if isinstance(value, int) and value > MAX_COUNT:
+            raise AttributeValueError(
+                f"{self.name}: attribute `{name}` is too large: expected at most {MAX_COUNT}, got {name}={value}."
+            )
+
+    def input_count(self, given: Mapping[str, Any]) -> int | None:
+        """Return the number of inputs that the attributes of a variadic operator tell, None if they do not.
+
+        Raises:
+            AttributeValueError: It is no number, or too large.
+        """
+        name = self.count_attribute
+        if name is None or given.get(name) in (None, "", "None"):
+            return None
+        try:
+            value = int(self.attributes[name].parse(given[name]))
+        except (ValueError, TypeError, OverflowError):
+            raise AttributeValueError(
+                f"{self.name}: attribute `{name}` has a wrong value: expected a number, got "
+                f"{name}={shortened(given[name])}."
+            ) from None
+        self._check_number(name, value)
+        return value
 
     def to_text(self, given: Mapping[str, Any]) -> dict[str, str]:
         """Return attributes as MXNet's text, in the order given."""

@@ -23,6 +23,8 @@ from safetensors.torch import load, save
 from gluonnx import lr_scheduler
 from gluonnx.errors import ArgumentError, FormatError
 from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.ops.attributes import shortened
+from gluonnx.ops.dtypes import BY_NAME, BY_TORCH
 from gluonnx.optimizer.optimizer import Optimizer
 
 __all__ = ["pack_states", "unpack_states"]
@@ -46,6 +48,9 @@ SCHEDULERS: dict[str, tuple[type[lr_scheduler.LRScheduler], tuple[Any, ...]]] = 
     "CosineScheduler": (lr_scheduler.CosineScheduler, (1,)),
 }
 """Schedulers that are made from a file, with arguments that its attributes then replace."""
+
+MAX_DEPTH = 32
+"""Of lists in a state; optimizers have at most 3."""
 
 Plain = int | float | bool | str | None
 
@@ -108,24 +113,33 @@ def unpack_states(data: bytes, optimizer: Optimizer, where: str) -> tuple[dict[A
     content = _metadata(data, where)
     try:
         arrays = load(data)
-    except SafetensorError as err:
+    except (SafetensorError, ValueError, KeyError, AttributeError) as err:
         raise FormatError(f"{where}: damaged safetensors file: {err}") from None
 
-    def restore(structure: Any) -> Any:
+    def restore(structure: Any, depth: int = 0) -> Any:
+        if depth > MAX_DEPTH:
+            raise FormatError(f"{where}: states nested too deeply: expected at most {MAX_DEPTH} lists in each other.")
         if structure is None:
             return None
         if isinstance(structure, str):
             if structure not in arrays:
-                raise FormatError(f"{where}: array {structure!r}: expected it in the file, got {sorted(arrays)[:10]}.")
+                raise FormatError(
+                    f"{where}: array {shortened(structure)}: expected it in the file, got {sorted(arrays)[:10]}."
+                )
+            if arrays[structure].dtype not in BY_TORCH:
+                raise FormatError(
+                    f"{where}: array {structure!r}: unknown dtype: expected one of {', '.join(BY_NAME)}, got "
+                    f"{arrays[structure].dtype}."
+                )
             return NDArray(arrays[structure])
         if isinstance(structure, list):
-            return tuple(restore(part) for part in structure)
-        raise FormatError(f"{where}: expected null, a name or a list as a state, got {structure!r}.")
+            return tuple(restore(part, depth + 1) for part in structure)
+        raise FormatError(f"{where}: expected null, a name or a list as a state, got {shortened(structure)}.")
 
     states: dict[Any, Any] = {}
     for entry in _typed(content.get("states"), list, "states", where):
         if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[0], (int, str)):
-            raise FormatError(f"{where}: expected [index, state] in states, got {entry!r}.")
+            raise FormatError(f"{where}: expected [index, state] in states, got {shortened(entry)}.")
         states[entry[0]] = restore(entry[1])
     described = content.get("optimizer")
     if described is not None:
@@ -153,7 +167,7 @@ def _restore_optimizer(optimizer: Optimizer, described: dict[str, Any], where: s
     try:
         for device, pairs in _typed(described.get("counts"), list, "counts", where):
             counts[int(device)] = {i: int(n) for i, n in pairs}
-    except (TypeError, ValueError) as err:
+    except (TypeError, ValueError, OverflowError) as err:
         raise FormatError(f"{where}: expected counts as lists of pairs of numbers: {err}.") from None
     vars(optimizer).update(attributes)
     optimizer.lr_scheduler = scheduler
@@ -170,7 +184,7 @@ def _made_anew(optimizer: Optimizer, name: Any, where: str) -> Optimizer:
     if klass is None or klass.__name__ != name:
         raise FormatError(
             f"{where}: optimizer: expected states of {type(optimizer).__name__} or of a registered optimizer, got "
-            f"name={name!r}. Register its class before the states are read."
+            f"name={shortened(name)}. Register its class before the states are read."
         )
     try:
         made = klass()
@@ -191,11 +205,11 @@ def _described_scheduler(current: Any, described: Any, where: str) -> tuple[Any,
     described = _typed(described, dict, "scheduler", where)
     name = described.get("name")
     if type(current).__name__ != name:
-        if name not in SCHEDULERS:
+        if not isinstance(name, str) or name not in SCHEDULERS:
             raise FormatError(
                 f"{where}: learning-rate scheduler: expected {type(current).__name__ if current else 'none'} as the "
-                f"optimizer has, or one of {', '.join(SCHEDULERS)}, got {name!r}. Create the Trainer with the same "
-                "lr_scheduler."
+                f"optimizer has, or one of {', '.join(SCHEDULERS)}, got {shortened(name)}. Create the Trainer with the "
+                "same lr_scheduler."
             )
         klass, arguments = SCHEDULERS[name]
         current = klass(*arguments)
@@ -208,7 +222,15 @@ def _checked_attributes(target: Any, described: dict[str, Any], what: str, where
     own = vars(target)
     for name, value in attributes.items():
         if name not in own or name in NOT_SAVED or not _is_plain(value):
-            raise FormatError(f"{where}: {what}: expected settings of {type(target).__name__}, got {name}={value!r}.")
+            raise FormatError(
+                f"{where}: {what}: expected settings of {type(target).__name__}, got "
+                f"{shortened(name)}={shortened(value)}."
+            )
+        if not _is_alike(value, own[name]):
+            raise FormatError(
+                f"{where}: {what}: setting of the wrong type: expected {name} like {shortened(own[name])}, got "
+                f"{name}={shortened(value)}."
+            )
     return attributes
 
 
@@ -220,6 +242,14 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, list):
         return all(isinstance(v, (int, float)) for v in value)
     return isinstance(value, Plain)
+
+
+def _is_alike(value: Any, current: Any) -> bool:
+    """Whether a stored setting may stand for the present one: of its kind, or where one of them is not set."""
+    if value is None or current is None or not _is_plain(current):
+        return True
+    kinds = [str if isinstance(v, str) else list if isinstance(v, list) else float for v in (value, current)]
+    return kinds[0] is kinds[1]
 
 
 def _has_header(data: bytes) -> bool:
@@ -245,7 +275,7 @@ def _metadata(data: bytes, where: str) -> dict[str, Any]:
         raise FormatError(f"{fault}, got a header without our metadata ({type(err).__name__}).") from None
     if not isinstance(content, dict) or content.get("version") != VERSION:
         version = content.get("version") if isinstance(content, dict) else None
-        raise FormatError(f"{fault} of version {VERSION}, got version={version!r}. Update gluonnx.")
+        raise FormatError(f"{fault} of version {VERSION}, got version={shortened(version)}. Update gluonnx.")
     return content
 
 

@@ -170,7 +170,7 @@ class GraphFunction:
                     result = step.call(*arguments, **_runtime(step, training, generator, device))
                 else:
                     result = step.call(*arguments)
-            except (RuntimeError, ValueError, IndexError, TypeError) as err:
+            except (RuntimeError, ValueError, IndexError, TypeError, ArithmeticError, StopIteration) as err:
                 raise _explain(step.node, arguments, err) from err
             if keeps_blocked and not (step.is_single and result.requires_grad):  # type: ignore[attr-defined]
                 result = _kept(step.node, arguments, result)

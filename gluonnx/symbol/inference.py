@@ -369,7 +369,7 @@ def _infer_by_values(node: Node, found: Inference, default_dtype: str) -> None:
             inputs.append(None)
     try:
         outputs = _outputs_of_branches(node, inputs, default_dtype) or op.infer_outputs(inputs, node.typed)
-    except (RuntimeError, ValueError, IndexError, TypeError) as err:
+    except (RuntimeError, ValueError, IndexError, TypeError, ArithmeticError, StopIteration) as err:
         if isinstance(err, MXNetError) and not isinstance(err, InputError):
             raise
         given = ", ".join("unknown" if t is None else str(tuple(t.shape)) for t in inputs)
@@ -475,7 +475,7 @@ def _outputs_of(node: Node, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
         if node.subgraphs:
             return _run_subgraphs_on_meta(node, kinds)
         return run(op, tuple(node.attrs.items()), kinds)[: node.output_count]
-    except (RuntimeError, ValueError, IndexError, TypeError) as err:
+    except (RuntimeError, ValueError, IndexError, TypeError, ArithmeticError, StopIteration) as err:
         if isinstance(err, MXNetError) and not isinstance(err, InputError):
             raise
         given = ", ".join(str(shape) for shape, _ in kinds)

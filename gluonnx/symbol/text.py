@@ -92,10 +92,10 @@ def _input_names(name: str, attrs: Mapping[str, str]) -> list[str] | None:
         )
         if op.is_open:
             return [spec.name for spec in op.active_inputs(typed)]
+        count = op.input_count(attrs)
     except MXNetError:
         return None
-    count = attrs.get(op.count_attribute) if op.count_attribute is not None else None
-    return [spec.name for spec in op.active_inputs(typed, int(count) if count else None)]
+    return [spec.name for spec in op.active_inputs(typed, count)]
 
 
 def _build(record: GraphRecord, where: str) -> Symbol:

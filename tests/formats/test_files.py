@@ -1,12 +1,13 @@
 import errno
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
 from gluonnx.errors import FileAccessError, FormatError
-from gluonnx.formats.files import FileSet, atomic_write, publish, read_bytes, write_bytes_atomic
+from gluonnx.formats.files import FileSet, atomic_write, open_regular, publish, read_bytes, write_bytes_atomic
 
 not_root = pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="permissions do not bind this user")
 
@@ -203,9 +204,24 @@ class TestReadBytes:
             read_bytes(tmp_path / "a", 9)
 
     @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no /dev/zero")
-    def test_an_endless_device_stops_at_the_limit(self):
-        with pytest.raises(FormatError, match="expected at most 1000 bytes, got size_bytes=1001"):
+    def test_an_endless_device_is_no_file(self):
+        with pytest.raises(FileAccessError, match="/dev/zero: cannot be read: expected a file, got a device"):
             read_bytes("/dev/zero", 1000)
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+    def test_a_pipe_is_read_up_to_the_limit(self, tmp_path):
+        os.mkfifo(tmp_path / "pipe")
+        writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(bytes(1001),))
+        writer.start()
+        with pytest.raises(FormatError, match="expected at most 1000 bytes, got size_bytes=1001"):
+            read_bytes(tmp_path / "pipe", 1000)
+        writer.join()
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+    def test_a_pipe_that_nobody_writes_to_is_no_regular_file(self, tmp_path):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(FileAccessError, match=r"pipe: cannot be read: expected a file, got a device, pipe or"):
+            open_regular(tmp_path / "pipe")
 
     def test_missing(self, tmp_path):
         with pytest.raises(FileAccessError, match=r"expected a file .*none, got none. Check the path") as caught:

@@ -78,7 +78,7 @@ def lift(
         if isinstance(err, FormatError):
             raise
         raise FormatError(f"{where}: cannot be imported: {err}") from err
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError) as err:
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, StopIteration, ArithmeticError) as err:
         raise FormatError(f"{where}: damaged: expected a sound ONNX graph, got {err!r}.") from err
 
 
@@ -121,6 +121,7 @@ class _Lifter:
         self.parameters: dict[str, Array] = {}
         self.folded = Folded()
         self.names: set[str] = set()
+        self.counts: dict[str, int] = {}
         self.used: set[str] = set()
         self.outputs: set[str] = set()
         self.held: set[str] = set()
@@ -317,11 +318,12 @@ class _Lifter:
 
     def unique(self, name: str) -> str:
         """Return a name that no node of the graph has."""
-        candidate, count = name, 0
+        candidate, count = name, self.counts.get(name, 0)
         while candidate in self.names:
             count += 1
             candidate = f"{name}_{count}"
         self.names.add(candidate)
+        self.counts[name] = count
         return candidate
 
     # Kept operators ---------------------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """A foreign ONNX model, checked and brought to the one form that the lifting reads."""
 
+import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import onnx
@@ -16,14 +18,19 @@ from onnx import (
 )
 
 from gluonnx.errors import FormatError
+from gluonnx.onnx.lift.limits import check_counts, check_functions
 from gluonnx.onnx.lift.modern import modernize
 from gluonnx.onnx.lift.narrow import widen
 from gluonnx.ops.foreign import foreign_operator
 
 OLDEST_OPSET = 7
 """Before it, arithmetic had a broadcasting of its own."""
-MAX_DENSE_BYTES = (1 << 31) - 1
-"""Largest array that a sparse initializer may stand for."""
+DENSE_ROOM_BYTES = 64 << 20
+"""Size of all dense arrays made of sparse ones that is always justified."""
+DENSE_FACTOR = 256
+"""How many times as large as their values they may be beyond that."""
+MAX_RANK = 64
+"""Of an array; numpy's limit."""
 _DOMAINS = ("", "ai.onnx")
 
 
@@ -37,6 +44,8 @@ def prepare(model: ModelProto, where: str) -> ModelProto:
             of them in one message.
     """
     opset = _opset(model, where)
+    check_functions(model, where)
+    check_counts(model, where)
     _make_dense(model.graph, where)
     try:
         onnx.checker.check_model(model)
@@ -53,8 +62,10 @@ def prepare(model: ModelProto, where: str) -> ModelProto:
         return onnx.shape_inference.infer_shapes(model, data_prop=True)
     except FormatError:
         raise
-    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError, ValueError) as err:
+    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError, MemoryError) as err:
         raise FormatError(f"{where}: not valid ONNX: {err}.") from err
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError) as err:
+        raise FormatError(f"{where}: damaged: expected nodes in the form of their opset, got {err!r}.") from err
 
 
 def _opset(model: ModelProto, where: str) -> int:
@@ -139,36 +150,60 @@ def _has_body(op_type: str) -> bool:
 
 def _make_dense(graph: GraphProto, where: str) -> None:
     """Put dense initializers and constants in place of sparse ones."""
+    budget = _Budget()
     for inner in graphs_of(graph):
         for sparse in inner.sparse_initializer:
-            inner.initializer.append(_dense(sparse, f"{where}: sparse initializer `{sparse.values.name}`"))
+            inner.initializer.append(_dense(sparse, budget, f"{where}: sparse initializer `{sparse.values.name}`"))
         del inner.sparse_initializer[:]
         for node in inner.node:
             if node.op_type == "Constant" and node.domain in _DOMAINS:
                 for attribute in node.attribute:
                     if attribute.name == "sparse_value":
-                        dense = _dense(attribute.sparse_tensor, f"{where}: constant `{node.name}`")
+                        dense = _dense(attribute.sparse_tensor, budget, f"{where}: constant `{node.name}`")
                         attribute.CopyFrom(onnx.helper.make_attribute("value", dense))
 
 
-def _dense(sparse: SparseTensorProto, where: str) -> TensorProto:
+class _Budget:
+    """How many bytes of dense arrays the sparse ones of a model justify so far, and how many there are.
+
+    Attributes:
+        allowed: Of all sparse arrays that were read.
+        used: Of the dense ones made of them.
+    """
+
+    def __init__(self) -> None:
+        self.allowed = DENSE_ROOM_BYTES
+        self.used = 0
+
+    def take(self, values: "np.ndarray[Any, Any]", shape: tuple[int, ...]) -> None:
+        """Add a dense array of this shape, made of these values; raise ValueError if it is too large."""
+        if len(shape) > MAX_RANK or min(shape, default=1) < 0:
+            raise ValueError(f"shape {shape[:8]}")
+        size_bytes = math.prod(shape) * values.dtype.itemsize
+        self.allowed += DENSE_FACTOR * values.nbytes
+        self.used += size_bytes
+        if self.used > self.allowed or math.prod(max(d, 1) for d in shape) >= 1 << 62:
+            raise ValueError(f"shape {shape}, {size_bytes} bytes for {values.size} values, beyond {self.allowed}")
+
+
+def _dense(sparse: SparseTensorProto, budget: _Budget, where: str) -> TensorProto:
     if TensorProto.EXTERNAL in (sparse.values.data_location, sparse.indices.data_location):
         raise FormatError(f"{where}: lies in another file: expected its values in the model, got external data.")
     try:
         values, indices = numpy_helper.to_array(sparse.values), numpy_helper.to_array(sparse.indices)
         shape = tuple(sparse.dims)
-        size_bytes = values.dtype.itemsize
-        for dim in shape:
-            size_bytes *= dim
-        if min(shape, default=1) < 0 or size_bytes > MAX_DENSE_BYTES:
-            raise ValueError(f"shape {shape}")
+        budget.take(values, shape)
         dense = np.zeros(shape, dtype=values.dtype)
-        if indices.ndim == 1:
-            dense.reshape(-1)[indices] = values
-        else:
-            dense[tuple(indices.T)] = values
-    except (ValueError, IndexError, TypeError) as err:
-        raise FormatError(f"{where}: damaged: expected indices within the shape, got {err}.") from err
+        if values.ndim != 1 or indices.shape not in ((values.size,), (values.size, len(shape))):
+            raise ValueError(f"{values.shape} values at indices of shape {indices.shape}")
+        if indices.size and indices.min() < 0:
+            raise ValueError(f"index {indices.min()}")
+        flat = indices if indices.ndim == 1 else np.ravel_multi_index(tuple(indices.T), shape)
+        if np.any(flat[1:] <= flat[:-1]):
+            raise ValueError("indices out of order, or one twice")
+        dense.reshape(-1)[flat] = values
+    except (ValueError, IndexError, TypeError, KeyError) as err:
+        raise FormatError(f"{where}: damaged: expected ascending indices within the shape, got {err}.") from err
     return numpy_helper.from_array(dense, sparse.values.name)
 
 

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from gluonnx.errors import AttributeValueError, InputError
+from gluonnx.ops.attributes import shortened
 from gluonnx.ops.dtypes import BY_NAME, BY_TORCH
 from gluonnx.ops.table import Attrs, Input, Operator, Wiring
 
@@ -38,6 +39,8 @@ BASE_OPSET = 20
 VALUE_LIMIT = 4096
 """Largest array that shape inference follows by value."""
 MAX_OUTPUTS = 1 << 16
+MAX_RANK = 64
+"""Of an array; torch's and numpy's limit."""
 SUBGRAPHS = {"If": ("then_branch", "else_branch"), "Loop": ("body",), "Scan": ("body",), "SequenceMap": ("body",)}
 """ONNX names of the subgraphs of operators that have any."""
 _CALLER = frozenset({"output_count", "training", "generator", "bodies", "device"})
@@ -207,23 +210,24 @@ class ForeignOperator(Operator):
                 parsed[key] = decode(text)
             except ValueError:
                 raise AttributeValueError(
-                    f"{self.name}: attribute `{key}` has a wrong value: expected JSON, got {key}={text!r}."
+                    f"{self.name}: attribute `{key}` has a wrong value: expected JSON, got {key}={shortened(text)}."
                 ) from None
         mask, count, types, wiring = (parsed[k] for k in (MASK_KEY, COUNT_KEY, TYPES_KEY, WIRING_KEY))
         is_sound = (
             isinstance(mask, str)
             and not set(mask) - {"0", "1"}
-            and isinstance(count, int)
+            and type(count) is int
             and 0 < count < MAX_OUTPUTS
             and isinstance(types, list)
-            and all(isinstance(t, list) and len(t) == 2 and (t[0] is None or t[0] in BY_NAME) for t in types)
+            and all(map(_is_type, types))
             and isinstance(wiring, list)
-            and all(isinstance(w, list) and len(w) == 2 and isinstance(w[0], list) for w in wiring)
+            and all(map(_is_wiring, wiring))
         )
         if not is_sound:
             raise AttributeValueError(
-                f"{self.name}: wrong inputs or outputs: expected what the import writes, got {MASK_KEY}={mask!r}, "
-                f"{COUNT_KEY}={count!r}, {TYPES_KEY}={types!r}, {WIRING_KEY}={wiring!r}."
+                f"{self.name}: wrong inputs or outputs: expected what the import writes, got "
+                f"{MASK_KEY}={shortened(mask)}, "
+                f"{COUNT_KEY}={shortened(count)}, {TYPES_KEY}={shortened(types)}, {WIRING_KEY}={shortened(wiring)}."
             )
         missing = self.row.required - parsed.keys()
         if missing:
@@ -337,6 +341,23 @@ class ForeignOperator(Operator):
         return region
 
 
+def _is_type(value: Any) -> bool:
+    """Whether it is what a node tells of an output: a dtype name or None, a rank or None."""
+    if not isinstance(value, list) or len(value) != 2:
+        return False
+    dtype, rank = value
+    return (dtype is None or (isinstance(dtype, str) and dtype in BY_NAME)) and (
+        rank is None or (type(rank) is int and 0 <= rank <= MAX_RANK)
+    )
+
+
+def _is_wiring(value: Any) -> bool:
+    """Whether it is what a subgraph reads, and how many outputs it gives."""
+    if not isinstance(value, list) or len(value) != 2 or not isinstance(value[0], list):
+        return False
+    return all(type(place) is int for place in value[0]) and type(value[1]) is int and 0 <= value[1] < MAX_OUTPUTS
+
+
 def _names(count: int) -> list[str]:
     return ["output"] if count == 1 else [f"output{i}" for i in range(count)]
 
@@ -364,7 +385,10 @@ def _runner(row: Row) -> Callable[..., tuple[Any, ...]]:
         if asks_count:
             attrs["output_count"] = count
         result = forward(*on_one_device(arguments, values), **attrs)
-        return result if isinstance(result, tuple) else (result,)
+        outputs = result if isinstance(result, tuple) else (result,)
+        if len(outputs) < count:
+            raise ValueError(f"gives {len(outputs)} outputs where the node has {count}")
+        return outputs
 
     return run
 
