@@ -86,7 +86,7 @@ def _content(path: Path) -> bytes:
     """Read a file that is no larger than a model can be; nothing that never ends."""
     with path.open("rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) and not stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
-            raise _not_onnx(path, "a device", b"")
+            raise _not_onnx(path, "a device", None)
         content = file.read(MAX_MODEL_BYTES + 1)
     if len(content) > MAX_MODEL_BYTES:
         raise _not_onnx(path, f"more than {MAX_MODEL_BYTES} bytes", content)

@@ -20,7 +20,7 @@ from gluonnx.errors import MXNetError
 from gluonnx.onnx.arrays import Array, as_array, as_tensor
 from gluonnx.onnx.lift.sizes import Dim, Size, differ, divide
 from gluonnx.ops.dtypes import BY_ONNX
-from gluonnx.ops.foreign.table import ROWS, SUBGRAPHS
+from gluonnx.ops.foreign.table import ROWS, SUBGRAPHS, probe
 
 MAX_VALUE = 1024
 """Largest integer array that is followed element by element."""
@@ -345,12 +345,13 @@ class _Fold:
                     return None
             elif math.prod(d for d in shape if isinstance(d, int)) > max(MAX_FOLDED, largest):
                 return None
-        results = self._run(node, arrays)
+        results = self._run(node, arrays, max(MAX_FOLDED, largest))
         if results is None:
             return None
         return [self._constant_node(o, r) for o, r in zip(node.output, results, strict=False) if o]
 
-    def _run(self, node: NodeProto, given: Sequence[Array | None]) -> list[Array] | None:
+    def _run(self, node: NodeProto, given: Sequence[Array | None], limit: int) -> list[Array] | None:
+        """Compute a node's outputs; None where they have more elements than `limit`, or cannot be computed."""
         row = ROWS[node.op_type]
         attrs: dict[str, Any] = {}
         for attribute in node.attribute:
@@ -360,19 +361,22 @@ class _Fold:
             attrs[attribute.name] = value.decode() if isinstance(value, bytes) else value
         if "output_count" in row.asks:
             attrs["output_count"] = len(node.output)
-        if "training" in row.asks:
-            attrs["training"] = False
-        if "device" in row.asks:
-            attrs["device"] = torch.device("cpu")
         try:
             with torch.no_grad():
                 tensors = [None if a is None else as_tensor(as_array("constant", a)) for a in given]
+                found = probe(row, tensors, attrs)
+                if found is not None and any(isinstance(r, torch.Tensor) and r.numel() > limit for r in found):
+                    return None
+                if "training" in row.asks:
+                    attrs["training"] = False
+                if "device" in row.asks:
+                    attrs["device"] = torch.device("cpu")
                 results = row.forward(*tensors, **attrs)
             listed = results if isinstance(results, tuple) else (results,)
             if not all(isinstance(r, torch.Tensor) for r in listed):
                 return None
             return [as_array("constant", r) for r in listed]
-        except (MXNetError, RuntimeError, ValueError, TypeError, IndexError, NotImplementedError):
+        except (MXNetError, RuntimeError, ValueError, TypeError, IndexError, ArithmeticError):
             return None  # it stays a node, which says what is wrong when it runs
 
     def _constant_node(self, name: str, array: Array) -> NodeProto:

@@ -296,6 +296,8 @@ class ForeignOperator(Operator):
             ]
         if "generator" in self.row.asks and all(is_real):
             return unknown
+        if all(is_real) and (large := self._too_large(own, attrs)) is not None:
+            return large
         runtime = {"training": False, "generator": None, "device": torch.device("meta")}
         with torch.no_grad():
             results = self.forward(*own, **attrs, **{k: v for k, v in runtime.items() if k in self.runtime})
@@ -303,6 +305,16 @@ class ForeignOperator(Operator):
             r if not isinstance(r, Tensor) or r.device.type == "meta" or r.numel() <= VALUE_LIMIT else r.to("meta")
             for r in results
         ]
+
+    def _too_large(self, own: Sequence[Tensor | None], attrs: Attrs) -> Sequence[Tensor | None] | None:
+        """Return the outputs without values where following these would take more memory than shapes ever need."""
+        keywords = {k: v for k, v in attrs.items() if k in self.row.attributes}
+        if "output_count" in self.row.asks:
+            keywords["output_count"] = attrs[COUNT_KEY]
+        found = probe(self.row, spread(own, attrs[MASK_KEY]), keywords)
+        if found is None or all(r.numel() <= VALUE_LIMIT for r in found if isinstance(r, Tensor)):
+            return None
+        return [r.to("meta") if isinstance(r, Tensor) else r for r in found]
 
     @property
     def unsupported_reason(self) -> str | None:
@@ -356,6 +368,30 @@ def _is_wiring(value: Any) -> bool:
     if not isinstance(value, list) or len(value) != 2 or not isinstance(value[0], list):
         return False
     return all(type(place) is int for place in value[0]) and type(value[1]) is int and 0 <= value[1] < MAX_OUTPUTS
+
+
+def probe(row: Row, given: Sequence[Tensor | None], keywords: Attrs) -> tuple[Any, ...] | None:
+    """Return the outputs of an ONNX operator as meta tensors, None where its function reads values to make them.
+
+    A few numbers in a file may ask for an array of any size (`Range`, `Pad`): so it is known before it is made.
+
+    Args:
+        row: The operator.
+        given: Its inputs, None where one is left out.
+        keywords: Attributes, and what the function asks of its caller except `training`, `generator` and `device`.
+    """
+    runtime = {"training": False, "generator": None, "device": torch.device("meta")}
+    last = len(row.inputs) - 1
+    tensors = [
+        t if t is None or min(i, last) in row.values or not isinstance(t, Tensor) else t.to("meta")
+        for i, t in enumerate(given)
+    ]
+    try:
+        with torch.no_grad(), torch.device("meta"):
+            result = row.forward(*tensors, **keywords, **{k: v for k, v in runtime.items() if k in row.asks})
+    except (RuntimeError, ValueError, IndexError, TypeError, ArithmeticError):
+        return None
+    return result if isinstance(result, tuple) else (result,)
 
 
 def _names(count: int) -> list[str]:
