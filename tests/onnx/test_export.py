@@ -278,9 +278,9 @@ def test_damaged_records(mlp, tmp_path):
     path = tmp_path / "net.onnx"
     export_graph(path, heads, *GIVEN, params)
     text = _record(path)
-    with pytest.raises(FormatError, match=r"x: proof in the model is damaged: .* got JSONDecodeError"):
+    with pytest.raises(FormatError, match=r"x: proof in the model is damaged: .* got .* \(JSONDecodeError\)"):
         check_record(text[:-1], lambda feeds: {}, "x")
-    with pytest.raises(FormatError, match=r"x: proof in the model is damaged: .* got KeyError\('seed'\)"):
+    with pytest.raises(FormatError, match=r"x: proof in the model is damaged: .* got 'seed' \(KeyError\)"):
         check_record(text.replace('"seed"', '"sead"'), lambda feeds: {}, "x")
     with pytest.raises(
         FormatError, match=r"input `data` of the proof cannot be made again: expected SHA-256 [0-9a-f]{64}"
