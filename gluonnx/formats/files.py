@@ -229,8 +229,9 @@ def read_bytes(path: str | os.PathLike[str], limit: int) -> bytes:
         size = os.fstat(file.fileno()).st_size
         chunks: list[bytes] = []
         if size <= limit:
-            size = 0
-            while chunk := file.read(min(1 << 20, limit + 1 - size)):
+            # As a rule one chunk, and the joining below copies nothing.
+            wanted, size = size, 0
+            while chunk := file.read(min(max(wanted - size, 1 << 16), limit + 1 - size)):
                 chunks.append(chunk)
                 size += len(chunk)
     if size > limit:

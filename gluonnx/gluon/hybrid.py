@@ -19,6 +19,7 @@ from gluonnx.modes import MODES
 from gluonnx.ndarray.generators import generator
 from gluonnx.ndarray.ndarray import NDArray, on_context
 from gluonnx.ndarray.provenance import note_outputs
+from gluonnx.onnx.axes import declared_axes, is_batch_open
 from gluonnx.symbol.executor import GraphFunction, apart
 from gluonnx.symbol.graph import Entry, all_nodes, draws, topological
 
@@ -68,6 +69,7 @@ class HybridCall:
         self._use_runtime = use_runtime and hook is None and not _has_open_shapes(heads)
         # Random numbers must come from gluonnx's generators.
         self._use_runtime = self._use_runtime and not any(draws(n) for n in topological(heads))
+        self._is_batch_open = is_batch_open(declared_axes(heads), next(iter(input_names), ""))
         self._graph = PlannedGraph(self.heads, self.input_names, self.parameters, static_alloc and static_shape)
         self._plans: dict[object, RuntimePlan] = {}
         self._lock = threading.Lock()
@@ -146,7 +148,7 @@ class HybridCall:
                 if plan is not None:
                     self._plans[key] = plan  # now the newest
                     return plan
-        is_dynamic = not self._graph.uses_cuda_graph or ctx.device_typeid != 2
+        is_dynamic = self._is_batch_open and (not self._graph.uses_cuda_graph or ctx.device_typeid != 2)
         try:
             plan = RuntimePlan(self._graph, signature, ctx, stream, is_dynamic)
         except FixedBatchError:

@@ -58,7 +58,7 @@ def _from_onnx(
     for name in list(graph.parameters):
         value = graph.parameters.pop(name)
         arrays[name] = from_numpy_values(value if value.flags.writeable else value.copy())
-    return _block(graph.symbol, names or list(graph.input_names), arrays, str(path), ctx)
+    return _block(graph.symbol, names or list(graph.input_names), arrays, str(path), ctx, has_unread=True)
 
 
 def _block(
@@ -69,10 +69,12 @@ def _block(
     ctx: Context | Sequence[Context] | None,
     allow_missing: bool = False,
     ignore_extra: bool = False,
+    has_unread: bool = False,
 ) -> SymbolBlock:
+    """Make the block; `has_unread` says that inputs which the graph does not read are right."""
     variables = graph.list_inputs()
     unknown = [n for n in names if n not in variables]
-    if unknown:
+    if unknown and not has_unread:
         others = [n for n in variables if arrays is None or n not in arrays]
         raise GraphError(
             f"{where}: no such input: expected some of {', '.join(others or variables)}, got {', '.join(unknown)}."

@@ -84,7 +84,8 @@ class RuntimePlan:
         is_dynamic: Whether the batch size is left open.
 
     Raises:
-        LoweringError: ONNX cannot express the graph, or the shape of an output depends on values.
+        LoweringError: ONNX cannot express the graph, or the shape of an output depends on values and a CUDA graph,
+            which needs fixed memory, is asked for.
     """
 
     def __init__(
@@ -131,7 +132,7 @@ class RuntimePlan:
         if self._uses_cuda_graph or (self._ctx.device_typeid == 1 and self._ctx.device_id):
             return None
         shapes = self._shapes.get(signature.shapes)
-        return None if shapes is None else _fast_call(self, signature, shapes)
+        return None if shapes is None or shapes.outputs is None else _fast_call(self, signature, shapes)
 
     # Sessions --------------------------------------------------------------------------------------------------------
 
@@ -206,7 +207,8 @@ class RuntimePlan:
             self._shapes[key] = found  # now the newest
         return found
 
-    def _infer(self, shapes: tuple[tuple[int, ...], ...]) -> list[Kind]:
+    def _infer(self, shapes: tuple[tuple[int, ...], ...]) -> list[Kind] | None:
+        """Return dtype and shape of each output, None if some follow from values."""
         graph = self._graph
         known = dict(zip(graph.input_names, shapes, strict=True))
         dtypes = dict(zip(graph.input_names, self._signature.dtypes, strict=True))
@@ -217,9 +219,11 @@ class RuntimePlan:
         for head in graph.heads:
             head_shape, head_dtype = inference.shape(head), inference.dtype(head)
             if head_shape is None or head_dtype is None:
+                if not self._uses_cuda_graph:
+                    return None
                 raise LoweringError(
                     f"output `{head[0].output_name(head[1])}` has a shape that depends on values: expected one that "
-                    "the inputs' shapes decide, so that memory for it can be bound before a run"
+                    "the inputs' shapes decide, because a CUDA graph needs memory for it before a run"
                 )
             found.append((head_dtype, head_shape))
         return found
@@ -288,16 +292,18 @@ class _Shapes:
 
     Attributes:
         inputs: Shape of each input.
-        outputs: Shape of each output.
-        allocators: For each output a function that returns new memory for it.
+        outputs: Shape of each output; None if values decide some, and ONNX Runtime allocates them all.
+        allocators: For each output a function that returns new memory for it; none without shapes.
     """
 
     __slots__ = ("allocators", "inputs", "outputs")
 
-    def __init__(self, inputs: tuple[tuple[int, ...], ...], outputs: Sequence[Kind], device: torch.device) -> None:
+    def __init__(
+        self, inputs: tuple[tuple[int, ...], ...], outputs: Sequence[Kind] | None, device: torch.device
+    ) -> None:
         self.inputs = inputs
-        self.outputs = tuple(shape for _, shape in outputs)
-        self.allocators = tuple(_allocator(shape, torch_dtype(dtype), device) for dtype, shape in outputs)
+        self.outputs = None if outputs is None else tuple(shape for _, shape in outputs)
+        self.allocators = tuple(_allocator(shape, torch_dtype(dtype), device) for dtype, shape in outputs or ())
 
     def allocate(self) -> list[torch.Tensor]:
         """Return new memory for the outputs."""
@@ -323,12 +329,15 @@ class _Bound:
         self._ctx = ctx
         self._follows_stream = follows_stream
         self._idle: dict[_Shapes, list[PointerCall]] = {}
+        self._open: list[Binding] = []
         self._buffers: dict[_Shapes, list[_Buffers]] = {}
 
     def run(self, shapes: _Shapes, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Compute the outputs of contiguous tensors of these shapes."""
         if self._session.has_cuda_graph:
             return self._replay(shapes, tensors)
+        if shapes.outputs is None:
+            return self._run_open(shapes, tensors)
         outputs = shapes.allocate()
         self.run_pointers(shapes, [t.data_ptr() for t in tensors], [t.data_ptr() for t in outputs])
         return outputs
@@ -345,10 +354,25 @@ class _Bound:
                 inputs = [*inputs, *(t.data_ptr() for t in weights)]
             call(inputs, outputs)
         except SessionError as err:
-            raise InputError(
-                f"hybridized block: ONNX Runtime does not take inputs of shapes {shapes.inputs}: {err}"
-            ) from err
+            raise _not_taken(shapes, err) from err
         idle.append(call)
+
+    def _run_open(self, shapes: _Shapes, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Run, and take the outputs where ONNX Runtime has put them."""
+        binding = self._open.pop() if self._open else self._binding()
+        names = [*self._input_names, *(name for name, _ in self._live)]
+        try:
+            for name, tensor in zip(names, [*tensors, *self._weights()], strict=True):
+                binding.bind_input_pointer(name, tensor.data_ptr(), tensor.shape, owner=tensor)
+            for name in self._output_names:
+                binding.allocate_output(name)
+            binding.run()
+        except SessionError as err:
+            raise _not_taken(shapes, err) from err
+        outputs = [torch.utils.dlpack.from_dlpack(binding.output(name)) for name in self._output_names]
+        binding.clear()
+        self._open.append(binding)
+        return outputs
 
     def forget(self, shapes: _Shapes) -> None:
         """Let go of the bindings of these shapes."""
@@ -365,7 +389,8 @@ class _Bound:
         inputs = dict(zip(self._input_names, shapes.inputs, strict=True))
         for (name, _), tensor in zip(self._live, self._weights(), strict=True):
             inputs[name] = tuple(tensor.shape)
-        return self._binding().pointer_call(inputs, dict(zip(self._output_names, shapes.outputs, strict=True)))
+        outputs = dict(zip(self._output_names, shapes.outputs or (), strict=True))
+        return self._binding().pointer_call(inputs, outputs)
 
     def _replay(self, shapes: _Shapes, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         idle = self._buffers.setdefault(shapes, [])
@@ -403,6 +428,10 @@ class _Buffers:
             target.copy_(source)
         self._binding.run()
         return [t.clone() for t in self._outputs]
+
+
+def _not_taken(shapes: _Shapes, err: SessionError) -> InputError:
+    return InputError(f"hybridized block: ONNX Runtime does not take inputs of shapes {shapes.inputs}: {err}")
 
 
 def kind_of(tensor: torch.Tensor) -> Kind:

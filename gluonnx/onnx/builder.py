@@ -229,8 +229,22 @@ class Call:
         return [self._read(name, inferred.get(name)) for name in outputs]
 
     def _infer_from_regions(self, probe: int) -> list[tuple[str, Dims]]:
-        """Shape and dtype of what a loop or branch gives, from the outputs of its nested graph."""
+        """Shape and dtype of what a loop or branch gives, from the outputs of its nested graphs.
+
+        Raises:
+            LoweringError: Nothing tells them, or two branches give different ranks.
+        """
         given = [(v.dtype, v.shapes[probe]) for v in next(iter(self.regions.values())).outputs]
+        for region in list(self.regions.values())[1:]:
+            for position, other in enumerate(region.outputs):
+                dtype, dims = given[position]
+                if len(dims) != len(other.shapes[probe]):
+                    raise LoweringError(
+                        f"ONNX {self.op_type} `{self.name}`: its branches give different shapes: expected one rank for "
+                        f"output {position}, got {dims} and {other.shapes[probe]}."
+                    )
+                same = zip(dims, other.shapes[probe], strict=True)
+                given[position] = dtype, tuple(a if a == b else None for a, b in same)
         match self.op_type:
             case "Scan":
                 states = len(self.inputs) - next(a.i for a in self.attributes if a.name == "num_scan_inputs")

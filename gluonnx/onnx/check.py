@@ -15,6 +15,7 @@ from gluonnx_runtime import Session, SessionError
 from gluonnx.errors import ExportError
 from gluonnx.onnx.arrays import Array
 from gluonnx.onnx.model import LoweredModel
+from gluonnx.onnx.quantized import QUANTIZED_TOLERANCE
 from gluonnx.onnx.samples import InputSpec, resized_samples, seeded_arrays
 
 Reference: TypeAlias = Callable[[list[Array]], list[Array]]
@@ -52,6 +53,7 @@ def prove(
     seed: int = 0,
     exact: Exactly | None = None,
     drawn: Sequence[bool] = (),
+    plain: Session | None = None,
 ) -> None:
     """Raise unless the model is sound and computes what the reference computes.
 
@@ -68,6 +70,8 @@ def prove(
         seed: Seed of the inputs.
         exact: The outputs in double precision and how far rounding moves them, for any batch size.
         drawn: Which outputs depend on random draws: of those only dtype, shape and that they are finite is compared.
+        plain: For a graph that rounds to integers: a session that runs the model as ONNX defines it, without integer
+            kernels. It is held to the tolerance, and the one that ships to a wider one.
 
     Raises:
         ExportError: The model is not valid ONNX, ONNX Runtime refuses it, or an output differs.
@@ -83,18 +87,26 @@ def prove(
         inputs = inputs_at(specs, batch, sample_inputs, seed, scale)
         expected = reference(inputs)
         truth: tuple[list[Array], list[float]] | None = None
+        feeds = dict(zip(model.input_names, inputs, strict=True))
         try:
-            got = session.run(dict(zip(model.input_names, inputs, strict=True)))
+            got = session.run(feeds)
+            unfused = None if plain is None else plain.run(feeds)
         except SessionError as err:
             raise ExportError(
                 f"{model.proto.graph.name}: ONNX Runtime fails at batch size {batch}: expected outputs, got {err}"
             ) from err
         kinds = drawn or [False] * len(expected)
         for position, (name, wanted, is_drawn) in enumerate(zip(model.output_names, expected, kinds, strict=True)):
-            fault = (difference_in_form if is_drawn else difference)(got[name], wanted)
-            if fault is not None and not is_drawn and exact is not None:
-                truth = truth or exact(inputs)
-                fault = _fault_of_both(got[name], wanted, truth[0][position], truth[1][position])
+            if is_drawn:
+                fault = difference_in_form(got[name], wanted)
+            else:
+                held = got if unfused is None else unfused
+                fault = difference(held[name], wanted)
+                if fault is not None and exact is not None:
+                    truth = truth or exact(inputs)
+                    fault = _fault_of_both(held[name], wanted, truth[0][position], truth[1][position])
+                if fault is None and unfused is not None:
+                    fault = difference(got[name], wanted, QUANTIZED_TOLERANCE)
             if fault is not None:
                 raise ExportError(
                     f"{model.proto.graph.name}: the ONNX model computes something else: output `{name}` at batch size "
@@ -190,7 +202,11 @@ def check_structure(model: LoweredModel) -> None:
     skeleton = model.typed_skeleton()
     try:
         onnx.checker.check_model(skeleton, full_check=True)
-        onnx.shape_inference.infer_shapes(skeleton, check_type=True, strict_mode=True, data_prop=True)
+        try:
+            onnx.shape_inference.infer_shapes(skeleton, check_type=True, strict_mode=True, data_prop=True)
+        except onnx.shape_inference.InferenceError:
+            # onnx takes every array of rank 1 for a shape, and refuses two of different lengths.
+            onnx.shape_inference.infer_shapes(skeleton, check_type=True, strict_mode=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as err:
         raise ExportError(
             f"{model.proto.graph.name}: not valid ONNX: expected a model that onnx.checker accepts, got {err}. "
@@ -199,7 +215,11 @@ def check_structure(model: LoweredModel) -> None:
 
 
 def open_session(
-    model: LoweredModel, source: Path | None = None, *, initializers: Mapping[str, Array] | None = None
+    model: LoweredModel,
+    source: Path | None = None,
+    *,
+    initializers: Mapping[str, Array] | None = None,
+    is_plain: bool = False,
 ) -> Session:
     """Return a session on the CPU, at the optimization level that ships.
 
@@ -207,6 +227,7 @@ def open_session(
         model: Names the model in messages.
         source: A file; the model itself if None.
         initializers: Weights that are read where they are, without a second, packed copy.
+        is_plain: Run quantized operators as ONNX defines them, without integer kernels.
 
     Raises:
         ExportError: ONNX Runtime refuses the model.
@@ -217,6 +238,7 @@ def open_session(
             device="cpu",
             prepacking=initializers is None,
             initializers=initializers,
+            optimization="basic" if is_plain else "all",
         )
     except SessionError as err:
         said = str(err).replace(str(source), "the file") if isinstance(source, Path) else str(err)
@@ -224,11 +246,21 @@ def open_session(
         raise ExportError(f"{model.proto.graph.name}: ONNX Runtime refuses the model in opset {opset}: {said}") from err
 
 
-def difference(got: Array, expected: Array) -> str | None:
-    """Return in words how an output differs from what it should be, None if it does not."""
+def difference(got: Array, expected: Array, tolerance: float | None = None) -> str | None:
+    """Return in words how an output differs from what it should be, None if it does not.
+
+    Args:
+        got: The output.
+        expected: What it should be.
+        tolerance: Largest difference relative to the largest magnitude, instead of the dtype's; integers, which follow
+            from numbers that may differ by as much, are not compared then.
+    """
     if got.dtype != expected.dtype or got.shape != expected.shape:
         return f"expected {expected.dtype} {expected.shape}, got {got.dtype} {got.shape}"
-    tolerance = TOLERANCE.get(expected.dtype.name)
+    plain = TOLERANCE.get(expected.dtype.name)
+    if plain is None and tolerance is not None:
+        return None
+    tolerance = tolerance or plain
     if tolerance is None:
         unequal = int((got != expected).sum())
         return f"expected equal values, got {unequal} of {got.size} different" if unequal else None

@@ -96,23 +96,23 @@ class _Rounding:
     """Moves what operators give; see `measure_rounding`.
 
     Args:
-        dtype: Takes the place of float64 inside of loops, whose inputs are widened already.
+        dtype: What float64 is in the graph, inside of loops, whose inputs are widened already.
     """
 
     def __init__(self, dtype: str | None = None) -> None:
-        self._dtype = dtype
+        self.dtype = dtype
         self._position = 0
 
-    def inside(self, dtype: str | None) -> "_Rounding":
-        """Return one for the subgraphs of an operator that gives this dtype."""
-        return _Rounding(self._dtype or dtype)
+    def inside(self, node: Node, inferred: Inference) -> "_Rounding":
+        """Return one for the subgraphs of an operator: what it reads or gives tells their dtype."""
+        entries = [*node.inputs, *((node, index) for index in range(node.output_count))]
+        return _Rounding(self.dtype or next((d for e in entries if (d := inferred.dtype(e)) in _UNITS), None))
 
     def __call__(self, node: Node, value: torch.Tensor, dtype: str | None) -> torch.Tensor:
-        name = self._dtype if dtype == "float64" and self._dtype is not None else dtype
         assert node.op is not None
-        if name not in _UNITS or not value.numel() or node.op.view or node.op.name in _MOVES:
+        if dtype not in _UNITS or not value.numel() or node.op.view or node.op.name in _MOVES:
             return value
-        unit, least = _UNITS[name]
+        unit, least = _UNITS[dtype]
         finite = value[value.isfinite()] if not value.isfinite().all() else value
         largest = float(finite.abs().max()) if finite.numel() else 0.0
         is_logistic = node.op.name in _LOGISTIC or node.typed.get("act_type") == "sigmoid"
@@ -130,7 +130,7 @@ def _compute(
     readers = _reader_counts(nodes, heads)
     tensors = {n: torch.as_tensor(v).detach().cpu() for n, v in values.items()}
     shapes = complete_shapes(heads, tensors)
-    own = None if rounding is None else _infer(heads, tensors)
+    own = None if rounding is None else _infer(heads, tensors, rounding.dtype)
     valued = {(id(n), 0) for n in nodes if n.op is None and tensors[n.name].is_floating_point()}
     with torch.no_grad():
         for node in nodes:
@@ -138,11 +138,11 @@ def _compute(
                 done[id(node), 0] = tensors[node.name]
                 continue
             given = [done[id(source), index] for source, index in node.inputs]
-            within = None if rounding is None or own is None else rounding.inside(own.dtype((node, 0)))
+            within = None if rounding is None or own is None else rounding.inside(node, own)
             try:
                 outputs = _run_exactly(node, given, shapes.get(id(node)), within)
             except (InputError, InputTypeError):
-                own = own or _infer(heads, tensors)
+                own = own or _infer(heads, tensors, None)
                 dtypes = [own.dtype(e) for e in node.inputs]
                 outputs = _run(node, [_narrow(v, d) for v, d in zip(given, dtypes, strict=True)], rounding=within)
             is_valued = any((id(source), index) in valued for source, index in node.inputs)
@@ -232,9 +232,11 @@ def _narrow(tensor: torch.Tensor, dtype: str | None) -> torch.Tensor:
     return tensor.to(torch_dtype(dtype)) if is_wide and dtype is not None else tensor
 
 
-def _infer(heads: Sequence[Entry], tensors: Mapping[str, torch.Tensor]) -> Inference:
+def _infer(heads: Sequence[Entry], tensors: Mapping[str, torch.Tensor], widened: str | None) -> Inference:
+    """Infer in the graph's dtypes: `widened` is what doubles among the values have there, None for their own."""
     shapes = {n: tuple(t.shape) for n, t in tensors.items()}
-    return infer(heads, shapes, {n: BY_TORCH[t.dtype].name for n, t in tensors.items()})
+    dtypes = {n: BY_TORCH[t.dtype].name for n, t in tensors.items()}
+    return infer(heads, shapes, {n: widened or d if d == "float64" else d for n, d in dtypes.items()})
 
 
 def _reader_counts(nodes: Sequence[Node], heads: Sequence[Entry]) -> dict[tuple[int, int], int]:

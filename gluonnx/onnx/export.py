@@ -25,6 +25,7 @@ from gluonnx.onnx.opset import at_opset
 from gluonnx.onnx.options import HALF_DTYPES, ExportOptions, half_parameters, renamed
 from gluonnx.onnx.probe import open_written
 from gluonnx.onnx.proof import check_record, make_record
+from gluonnx.onnx.quantized import is_quantized
 from gluonnx.onnx.samples import InputSpec, Samples, input_specs, listed_samples
 from gluonnx.ops.dtypes import torch_dtype
 from gluonnx.symbol.executor import GraphFunction
@@ -139,9 +140,9 @@ def _export(
     metadata = describe(model, dumps(heads), proof, input_names=[*given.names, *labels], external=external)
     model = model.with_metadata({**options.metadata, **metadata})
     staged = stage_model(files, path, model, external)
-    session = open_written(
-        path, model, staged, None if external is None else files.staged_path(Path(path).with_name(external.location))
-    )
+    data = None if external is None else files.staged_path(Path(path).with_name(external.location))
+    session = open_written(path, model, staged, data)
+    plain = open_written(path, model, staged, data, is_plain=True) if is_quantized(heads) else None
     drawn = drawn_heads(heads)
     prove(
         model,
@@ -152,6 +153,7 @@ def _export(
         seed=seed,
         exact=graph.exact,
         drawn=drawn,
+        plain=plain,
     )
     if any(drawn):
 
@@ -203,7 +205,7 @@ class ReferenceGraph:
         self._dtypes = dict(zip(model.input_names, input_dtypes, strict=True))
         self._names = [*model.input_names, *self._parameters, *self._unread]
         specs = [
-            InputSpec(name, dtype, tuple(shape), model.is_batched(name), None, model.open_axes.get(name, ()))
+            InputSpec(name, dtype, tuple(shape), model.batch_axes.get(name, ()), None, model.open_axes.get(name, ()))
             for name, shape, dtype in zip(model.input_names, input_shapes, input_dtypes, strict=True)
         ]
         self.reference = self.reference_of(heads)
@@ -213,7 +215,8 @@ class ReferenceGraph:
             FixedBatchError: The graph itself does not take this batch size.
             InputError: The same for a model whose batch size is fixed.
         """
-        self.specs = input_specs(heads, specs, self._infer({s.name: s.shape for s in specs}))
+        inference = self._infer({s.name: s.shape for s in specs})
+        self.specs = input_specs(heads, specs, inference)
 
     def reference_of(self, entries: Sequence[Entry]) -> Reference:
         """Return the function that computes some values of the graph, in its own precision; see `reference`."""
@@ -228,11 +231,11 @@ class ReferenceGraph:
             with torch.no_grad():
                 outputs, _ = function([values[n] for n in self._names], generator=lambda _: generator)
         except InputError as err:
-            sizes = [len(a) for a, s in zip(inputs, self.specs, strict=True) if s.is_batched]
+            sizes = [a.shape[s.batch_axes[0]] for a, s in zip(inputs, self.specs, strict=True) if s.batch_axes]
             self._check_values(inputs, err)
             if not sizes and not self._model.open_axes:
                 raise
-            if any(a.shape[1:] != s.shape[1:] for a, s in zip(inputs, self.specs, strict=True)):
+            if any(a.shape[k] != s.shape[k] for a, s in zip(inputs, self.specs, strict=True) for k in s.open_axes):
                 raise LoweringError(
                     f"{self._model.proto.graph.name}: the open axes are not free: expected a graph for any size of "
                     f"them, got one that does not take inputs of {', '.join(str(a.shape) for a in inputs)}: {err} "
@@ -277,7 +280,14 @@ class ReferenceGraph:
 
     def record(self) -> tuple[str, int] | None:
         """Make the proof that travels with the model, and its seed; see `make_record`."""
-        return make_record(self.specs, self._model.output_names, self.reference, self.exact, drawn_heads(self._heads))
+        return make_record(
+            self.specs,
+            self._model.output_names,
+            self.reference,
+            self.exact,
+            drawn_heads(self._heads),
+            is_quantized(self._heads),
+        )
 
     def _values(self, inputs: Sequence[Array]) -> dict[str, torch.Tensor]:
         values = {n: as_tensor(a) for n, a in zip(self._model.input_names, inputs, strict=True)}

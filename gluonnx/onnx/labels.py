@@ -42,6 +42,6 @@ def without_labels(model: LoweredModel, heads: Sequence[Entry]) -> LoweredModel:
         model,
         proto=proto,
         input_names=tuple(n for n in model.input_names if n not in dropped),
-        batched=model.batched - set(dropped),
+        batch_axes={n: axes for n, axes in model.batch_axes.items() if n not in dropped},
         open_axes={n: axes for n, axes in model.open_axes.items() if n not in dropped},
     )

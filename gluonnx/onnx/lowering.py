@@ -5,28 +5,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from onnx import ModelProto, helper
+import torch
+from onnx import GraphProto, ModelProto, helper
 
 from gluonnx._version import __version__
 from gluonnx.attribute import SUBGRAPH_MARK
 from gluonnx.errors import FixedBatchError, GraphError, InputError, LoweringError, ParameterError
 from gluonnx.onnx.arrays import Array, as_array, dtype_name
-from gluonnx.onnx.builder import BATCH, IR_VERSION, Call, GraphValue, ModelBuilder, Shapes, live_calls
+from gluonnx.onnx.axes import Axes, declared_axes, open_axes
+from gluonnx.onnx.builder import IR_VERSION, Call, GraphValue, ModelBuilder, Shapes, live_calls
 from gluonnx.onnx.model import LoweredModel
 from gluonnx.ops.builder import Value
 from gluonnx.ops.table import Wiring
 from gluonnx.symbol.bodies import wired
 from gluonnx.symbol.graph import Entry, Node, Subgraph, draws, topological
-from gluonnx.symbol.inference import Inference, Shape, infer, wanted_shape
+from gluonnx.symbol.inference import Inference, Shape, chosen_branch, infer, wanted_shape
 from gluonnx.symbol.partial import UNKNOWN
 
 PRODUCER = "gluonnx"
 _PROBES = (11, 13, 17, 19, 23, 29, 31, 37)
 """Batch sizes to try; one that is no other dimension of the inputs."""
 _FIXED_BATCH = "{}: the batch axis is fixed"
-
-Axes: TypeAlias = Mapping[str, Mapping[int, str]]
-"""Names of axes, by input and axis."""
 
 
 def lower(
@@ -45,9 +44,9 @@ def lower(
 ) -> LoweredModel:
     """Lower a graph to ONNX, at inference.
 
-    The batch axis is axis 0 of the first input, and of every other input that has the same size there; a graph whose
-    first input is a scalar has none. Variables that are neither inputs nor parameters may be there as long as the
-    outputs do not depend on them (labels of losses).
+    The batch axis is axis 0 of the first input; `gluonnx.onnx.axes.open_axes` tells which axes of other inputs are. A
+    graph whose first input is a scalar has none. Variables that are neither inputs nor parameters may be there as long
+    as the outputs do not depend on them (labels of losses).
 
     Args:
         heads: Outputs of the graph.
@@ -88,6 +87,10 @@ def lower(
     ).run()
 
 
+_Known: TypeAlias = tuple[torch.Tensor | None, torch.Tensor | None]
+"""The small array that a value is at each of the two probes, as far as it follows from shapes."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Scope:
     """What is known of the nodes of one graph: the model's, or a subgraph's.
@@ -105,6 +108,11 @@ class _Scope:
         first, second = self.inferences
         a, b, dtype = first.shape(entry), second.shape(entry), first.dtype(entry)
         return None if a is None or b is None or dtype is None else (dtype, (a, b))
+
+    def values_of(self, entry: Entry) -> _Known:
+        """The array that an entry is known to be at each probe, None if unknown."""
+        first, second = (inference.values.get((id(entry[0]), entry[1])) for inference in self.inferences)
+        return first, second
 
 
 class _Lowering:
@@ -137,7 +145,8 @@ class _Lowering:
         }
         _check_names(name, input_names, self.parameters, output_names, len(self.heads))
         self.output_names = output_names
-        self.axes, self.batch_name = open_axes(name, self.shapes, dynamic_batch, dynamic_axes)
+        self.declared = declared_axes(heads)
+        self.axes, self.batch_name = open_axes(name, self.shapes, dynamic_batch, dynamic_axes, self.declared)
         self.probes = _probes(self.shapes, self.parameters, self.axes, self.batch_name)
         self.batch = self.probes.get(self.batch_name)
         self.scope = _Scope(self._infer())
@@ -151,6 +160,7 @@ class _Lowering:
         self.named: dict[tuple[int, int], str] = {}
         self.missing: dict[int, str] = {}
         self.errors: dict[int, str] = {}
+        self.has_other_branches = False
 
     def run(self) -> LoweredModel:
         for name, shape in self.shapes.items():
@@ -182,6 +192,8 @@ class _Lowering:
         graph = self.builder.graph(self.name, [*self.inputs.values(), *live.values(), *self.drawn], outputs)
         proto = ModelProto(ir_version=IR_VERSION, producer_name=PRODUCER, producer_version=__version__, graph=graph)
         proto.opset_import.append(helper.make_opsetid("", self.builder.needed_opset))
+        if self.has_other_branches:
+            self._forget_sizes(proto.graph)
         frozen = {} if self.live_parameters else self.parameters
         return LoweredModel(
             proto,
@@ -192,13 +204,27 @@ class _Lowering:
             drawn_names=tuple(v.final_name for v in self.drawn),
             output_names=tuple(v.final_name for v in outputs),
             is_batch_dynamic=self.batch is not None,
-            batched=frozenset(n for n, axes in self.axes.items() if self.batch and axes.get(0) == self.batch_name),
+            batch_axes={
+                n: found
+                for n, axes in self.axes.items()
+                if self.batch and (found := tuple(a for a, axis in sorted(axes.items()) if axis == self.batch_name))
+            },
             open_axes={
                 n: opened
                 for n, axes in self.axes.items()
                 if (opened := tuple(a for a, axis in sorted(axes.items()) if axis != self.batch_name))
             },
         )
+
+    def _forget_sizes(self, graph: GraphProto) -> None:
+        """Leave the axes that a foreign file left open without a size in the file too.
+
+        From a size, ONNX Runtime would infer shapes in a branch that is not for that size, and refuse the model.
+        """
+        for info in graph.input:
+            for dim, said in zip(info.type.tensor_type.shape.dim, self.declared.get(info.name, ()), strict=False):
+                if said is not None and dim.HasField("dim_value"):
+                    dim.Clear()
 
     # Shapes -----------------------------------------------------------------------------------------------------------
 
@@ -284,10 +310,14 @@ class _Lowering:
             refused = self.builder.refuse(inputs, node.output_count)
             given: tuple[GraphValue, ...] = ()
             try:
-                bodies = [_Body(self, *pair) for pair in wired(node)]
-                given = self._lower_open(node, scope) or node.op.lower(
-                    self.builder, inputs, {**node.typed, "bodies": bodies}
-                )
+                known = [scope.values_of(entry) for entry in node.inputs]
+                bodies = [_Body(self, *pair, known) for pair in wired(node)]
+                if bodies and (branch := self._only_branch(node, scope)) is not None:
+                    given = bodies[branch]([inputs[p] for p in bodies[branch].wiring.inputs])
+                else:
+                    given = self._lower_open(node, scope) or node.op.lower(
+                        self.builder, inputs, {**node.typed, "bodies": bodies}
+                    )
                 for index, value in enumerate(given):
                     self._bind(node, index, value, scope)
             except LoweringError as err:
@@ -307,6 +337,11 @@ class _Lowering:
             found = scope.found((node, index))
             if found is not None:
                 value.settle(*found)
+
+    def _only_branch(self, node: Node, scope: _Scope) -> int | None:
+        """Return which subgraph of a branching operator runs whatever the open axes are, None if that is not known."""
+        first, second = ((chosen_branch(node, v)) for v in scope.values_of(node.inputs[0]))
+        return first if first == second else None
 
     def _lower_open(self, node: Node, scope: _Scope) -> tuple[GraphValue, ...]:
         """Lower an operator whose `shape` the operators after it decide; () if it is not one.
@@ -364,8 +399,15 @@ class _Lowering:
     def _refuse(self, node: Node, call: Call | None, reason: str) -> None:
         self.errors[id(call)] = f"{_label(node)}: {reason}"
 
-    def lower_subgraph(self, subgraph: Subgraph, inputs: Sequence[GraphValue]) -> tuple[GraphValue, ...]:
+    def lower_subgraph(
+        self, subgraph: Subgraph, inputs: Sequence[GraphValue], known: Sequence[_Known]
+    ) -> tuple[GraphValue, ...]:
         """Add the nodes of a subgraph, which reads these values, and return its outputs.
+
+        Args:
+            subgraph: The graph.
+            inputs: What its variables are.
+            known: The arrays that they are known to be, at each probe.
 
         Raises:
             LoweringError: The outputs need operators that ONNX cannot express; names them.
@@ -377,8 +419,17 @@ class _Lowering:
             {name: tuple(UNKNOWN if d is None else d for d in value.shapes[probe]) for name, value in told.items()}
             for probe in (0, 1)
         ]
-        first = infer(subgraph.heads, shapes[0], dtypes)
-        scope = _Scope((first, first if shapes[0] == shapes[1] else infer(subgraph.heads, shapes[1], dtypes)))
+        found: list[Inference] = []
+        for probe in (0, 1):
+            arrays = {n: k[probe] for n, k in zip(subgraph.input_names, known, strict=True)}
+            values = {n: a for n, a in arrays.items() if a is not None}
+            try:
+                found.append(infer(subgraph.heads, shapes[probe], dtypes, values=values))
+            except InputError:
+                # A branch for other inputs than these, which does not run.
+                self.has_other_branches = True
+                found.append(infer(subgraph.heads, {}, dtypes))
+        scope = _Scope((found[0], found[1]))
         for node in topological(subgraph.heads):
             if node.is_variable:
                 scope.values[id(node), 0] = given[node.name]
@@ -450,13 +501,14 @@ class _Lowering:
 class _Body:
     """A subgraph as its operator's lowering calls it (`gluonnx.ops.builder.LoweredBody`)."""
 
-    def __init__(self, lowering: _Lowering, subgraph: Subgraph, wiring: Wiring) -> None:
+    def __init__(self, lowering: _Lowering, subgraph: Subgraph, wiring: Wiring, known: Sequence[_Known]) -> None:
         self.wiring = wiring
         self._lowering = lowering
         self._subgraph = subgraph
+        self._known = [known[p] if p >= 0 else (None, None) for p in wiring.inputs]
 
     def __call__(self, values: Sequence[GraphValue]) -> tuple[GraphValue, ...]:
-        return self._lowering.lower_subgraph(self._subgraph, values)
+        return self._lowering.lower_subgraph(self._subgraph, values, self._known)
 
 
 def _variables(where: str, nodes: Sequence[Node]) -> list[str]:
@@ -484,44 +536,6 @@ def _check_names(
         raise GraphError(f"{where}: wrong number of output names: expected {heads}, got {len(outputs)}.")
     if clash := [n for n in outputs if n in inputs or n in parameters or list(outputs).count(n) > 1]:
         raise GraphError(f"{where}: output names clash: expected names of their own, got {', '.join(clash)}.")
-
-
-def open_axes(
-    where: str, shapes: Mapping[str, Shape], dynamic_batch: bool, requested: Axes
-) -> tuple[dict[str, dict[int, str]], str]:
-    """Return the names of the open axes by input and axis, and the name of the batch axis.
-
-    Raises:
-        GraphError: A requested axis is none of an input, or axes of one name have several sizes.
-    """
-    first = next(iter(shapes), "")
-    batch_name = requested.get(first, {}).get(0, BATCH)
-    axes: dict[str, dict[int, str]] = {n: {} for n in shapes}
-    if dynamic_batch and shapes.get(first):
-        for name, shape in shapes.items():
-            if shape and shape[0] == shapes[first][0]:
-                axes[name][0] = batch_name
-    sizes: dict[str, tuple[str, int]] = {}
-    for name, wanted in requested.items():
-        if name not in shapes:
-            raise GraphError(
-                f"{where}: dynamic_axes of another input: expected one of {', '.join(shapes)}, got {name!r}."
-            )
-        for axis, axis_name in wanted.items():
-            if not -len(shapes[name]) <= axis < len(shapes[name]):
-                raise GraphError(
-                    f"{where}: dynamic_axes of `{name}`: expected an axis of {shapes[name]}, got axis={axis}."
-                )
-            axes[name][axis % len(shapes[name])] = axis_name
-    for name, named in axes.items():
-        for axis, axis_name in named.items():
-            other, size = sizes.setdefault(axis_name, (name, shapes[name][axis]))
-            if size != shapes[name][axis]:
-                raise GraphError(
-                    f"{where}: dynamic axis `{axis_name}` has two sizes: expected one, got {size} in `{other}` and "
-                    f"{shapes[name][axis]} in `{name}`. Give them different names."
-                )
-    return axes, batch_name
 
 
 def _probes(

@@ -17,7 +17,7 @@ import binascii
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -127,7 +127,7 @@ def restore(model: ModelProto, where: str = "model", read_array: ReadArray | Non
         names = [
             n.name for n in parse_symbol_json(metadata[SYMBOL_KEY], f"{where}: {SYMBOL_KEY}").nodes if n.is_variable
         ]
-        input_names = _input_names(metadata[INPUTS_KEY], names)
+        input_names = _input_names(metadata[INPUTS_KEY], {*names, *(i.name for i in model.graph.input)})
         parameters = {n: _from_json(v) for n, v in json.loads(metadata[PARAMETERS_KEY]).items()}
         tensors = {t.name: t for t in model.graph.initializer}
         for name in names:
@@ -143,10 +143,10 @@ def restore(model: ModelProto, where: str = "model", read_array: ReadArray | Non
         ) from err
 
 
-def _input_names(text: str, variables: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the inputs, each one a variable of the graph."""
+def _input_names(text: str, known: Collection[str]) -> tuple[str, ...]:
+    """Return the names of the inputs: variables of the graph, or inputs of the model that nothing reads."""
     names = json.loads(text)
-    if not isinstance(names, list) or not all(isinstance(n, str) for n in names) or not set(names) <= set(variables):
+    if not isinstance(names, list) or not all(isinstance(n, str) for n in names) or not set(names) <= set(known):
         raise ValueError(f"inputs {shortened(names)}")
     return tuple(names)
 

@@ -58,7 +58,7 @@ class LoweredModel:
         live_names: Parameters that are graph inputs, in order, after `input_names`.
         output_names: In the order of the heads.
         is_batch_dynamic: Whether the batch axis is dynamic.
-        batched: Inputs whose axis 0 is the dynamic batch axis.
+        batch_axes: By input, its axes that are the dynamic batch axis.
         open_axes: Other axes that are dynamic, by input.
         metadata: What goes into `metadata_props`.
         drawn_names: What operators that draw would give and is fed instead, after all others.
@@ -71,14 +71,10 @@ class LoweredModel:
     live_names: tuple[str, ...]
     output_names: tuple[str, ...]
     is_batch_dynamic: bool
-    batched: frozenset[str] = frozenset()
+    batch_axes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     open_axes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     drawn_names: tuple[str, ...] = ()
-
-    def is_batched(self, input_name: str) -> bool:
-        """Tell whether axis 0 of an input is the dynamic batch axis."""
-        return input_name in self.batched
 
     def with_metadata(self, metadata: Mapping[str, str]) -> "LoweredModel":
         """Return the same model with other metadata."""

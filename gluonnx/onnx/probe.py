@@ -24,7 +24,9 @@ LARGE_MODEL_BYTES = 64 << 20
 _CHUNK_BYTES = 1 << 20
 
 
-def open_written(path: str | os.PathLike[str], model: LoweredModel, staged: Path, data: Path | None) -> Session:
+def open_written(
+    path: str | os.PathLike[str], model: LoweredModel, staged: Path, data: Path | None, *, is_plain: bool = False
+) -> Session:
     """Return a session on a model that will be `path`.
 
     Args:
@@ -32,12 +34,13 @@ def open_written(path: str | os.PathLike[str], model: LoweredModel, staged: Path
         model: What was written.
         staged: Where it is as yet.
         data: Where the file of its large weights is as yet, if it has one.
+        is_plain: As `open_session`.
 
     Raises:
         ExportError: ONNX Runtime refuses the model, or the files do not hold what was to be written.
     """
     if data is None and model.weight_bytes < LARGE_MODEL_BYTES:
-        return open_session(model, staged)
+        return open_session(model, staged, is_plain=is_plain)
     with ModelFile(staged) as file:
         proto, places = file.as_external(staged.name if data is None else data.name)
     source = staged if data is None else data
@@ -58,7 +61,7 @@ def open_written(path: str | os.PathLike[str], model: LoweredModel, staged: Path
     try:
         with failing(Path(path), "cannot be written"), probe.open("xb") as target:
             target.write(proto.SerializeToString())
-        return open_session(model, probe, initializers=given)
+        return open_session(model, probe, initializers=given, is_plain=is_plain)
     finally:
         probe.unlink(missing_ok=True)
 

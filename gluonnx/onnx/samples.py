@@ -80,7 +80,7 @@ class InputSpec:
         name: The variable.
         dtype: Canonical dtype name.
         shape: With the batch size that the graph was lowered for.
-        is_batched: Whether axis 0 is the batch axis.
+        batch_axes: The axes that are the batch axis.
         values: Range [low, high) of whole numbers; None for floats in [-1, 1).
         open_axes: Other axes of any size.
     """
@@ -88,14 +88,16 @@ class InputSpec:
     name: str
     dtype: str
     shape: Shape
-    is_batched: bool
+    batch_axes: tuple[int, ...] = ()
     values: Range | None = None
     open_axes: tuple[int, ...] = ()
 
     def shape_at(self, batch: int, scale: int = 1) -> Shape:
         """Return the shape at a batch size, the other open axes `scale` times as long."""
-        scaled = tuple(d * scale if axis in self.open_axes else d for axis, d in enumerate(self.shape))
-        return (batch, *scaled[1:]) if self.is_batched else scaled
+        return tuple(
+            batch if axis in self.batch_axes else d * scale if axis in self.open_axes else d
+            for axis, d in enumerate(self.shape)
+        )
 
 
 def input_specs(heads: Sequence[Entry], specs: Sequence[InputSpec], inference: Inference) -> list[InputSpec]:
@@ -137,8 +139,12 @@ def _inner_specs(node: Node, subgraph: Subgraph, wiring: Wiring, inference: Infe
         shape, dtype = inference.shape(node.inputs[position]), inference.dtype(node.inputs[position])
         if shape is not None and dtype is not None:
             shapes[name], dtypes[name] = wiring.inner_shape(place, shape), dtype
-    specs = [InputSpec(name, "float32", shapes.get(name, ()), False) for name in subgraph.input_names]
-    return input_specs(subgraph.heads, specs, infer(subgraph.heads, shapes, dtypes))
+    specs = [InputSpec(name, "float32", shapes.get(name, ())) for name in subgraph.input_names]
+    try:
+        inner = infer(subgraph.heads, shapes, dtypes)
+    except InputError:
+        inner = infer(subgraph.heads, {}, dtypes)  # a branch for other inputs than these, which does not run
+    return input_specs(subgraph.heads, specs, inner)
 
 
 def _narrow(ranges: dict[int, Range], node: Node, found: Range) -> None:
@@ -213,13 +219,16 @@ def resized_samples(specs: Sequence[InputSpec], samples: Sequence[Array], batch:
     """
     resized = []
     for spec, array in zip(specs, samples, strict=True):
-        wanted = spec.shape_at(array.shape[0]) if spec.is_batched and array.ndim else spec.shape
-        if array.dtype != BY_NAME[spec.dtype].numpy or array.shape != wanted or (spec.is_batched and not len(array)):
+        count = array.shape[spec.batch_axes[0]] if spec.batch_axes and array.ndim == len(spec.shape) else 1
+        wanted = spec.shape_at(count)
+        if array.dtype != BY_NAME[spec.dtype].numpy or array.shape != wanted or not count:
             raise InputError(
                 f"sample input `{spec.name}`: wrong array: expected {spec.dtype} {wanted} with at least one row, "
                 f"got {array.dtype} {array.shape}."
             )
-        rows = array[np.arange(batch) % len(array)] if spec.is_batched else array
+        rows = array
+        for axis in spec.batch_axes:
+            rows = rows.take(np.arange(batch) % count, axis=axis)
         times = [scale if axis in spec.open_axes else 1 for axis in range(rows.ndim)]
         resized.append(rows if set(times) <= {1} else np.tile(rows, times))
     return resized

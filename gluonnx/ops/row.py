@@ -350,6 +350,11 @@ class Operator:
         """Whether the shapes of its outputs may follow from values of its inputs that follow from shapes."""
         return False
 
+    @property
+    def is_branch(self) -> bool:
+        """Whether its first input, a condition, says which of its two subgraphs runs; only with `carries_values`."""
+        return False
+
     def infer_outputs(self, inputs: Sequence[Tensor | None], attrs: Attrs) -> Sequence[Tensor | None]:
         """Return outputs for an operator with `carries_values`: meta tensors, or arrays where values are known.
 

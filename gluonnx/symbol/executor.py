@@ -292,16 +292,24 @@ def _kept(node: Node, arguments: Sequence[torch.Tensor | None], result: Any) -> 
     """Return an operator's result, in the graph of its inputs even where no gradient goes through the operator."""
     is_single = isinstance(result, torch.Tensor)
     count = node.output_count
-    if (result.requires_grad if is_single else any(r.requires_grad for r in result[:count])) or not any(
-        t is not None and t.requires_grad for t in arguments
+    if (result.requires_grad if is_single else any(_is_tracked(r) for r in result[:count])) or not any(
+        _is_tracked(t) for t in arguments
     ):
         return result
     assert node.op is not None
     if node.op.refuses_gradient(node.typed):
         return result
+    given = [t for t in arguments if t is None or isinstance(t, torch.Tensor)]
     if is_single:
-        return blocked(result, arguments)
-    return (*(blocked(r, arguments) for r in result[:count]), *result[count:])
+        return blocked(result, given)
+    return (*(blocked(r, given) if isinstance(r, torch.Tensor) else r for r in result[:count]), *result[count:])
+
+
+def _is_tracked(value: Any) -> bool:
+    """Whether a gradient goes through a value: an array, or a sequence of arrays."""
+    if isinstance(value, torch.Tensor):
+        return value.requires_grad
+    return isinstance(value, list) and any(map(_is_tracked, value))
 
 
 def _runtime(step: _Step, training: bool, generator: Generator | None, device: torch.device) -> dict[str, object]:

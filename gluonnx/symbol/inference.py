@@ -67,6 +67,7 @@ def infer(
     *,
     default_dtype: str = "float32",
     only_variables: bool = False,
+    values: Mapping[str, torch.Tensor] | None = None,
 ) -> Inference:
     """Infer shapes and dtypes of every entry from those of some variables.
 
@@ -80,6 +81,7 @@ def infer(
         default_dtype: Dtype of a variable that nothing determines.
         only_variables: Whether only the variables are asked for: operators that tell nothing of them are left out, and
             so are the errors they would raise.
+        values: Small arrays that variables are known to be, on the CPU; only operators that carry values see them.
 
     Raises:
         InputError: An operator does not take the shapes that reach it; names the node.
@@ -104,6 +106,8 @@ def infer(
             dtype = dtypes.get(node.name) or _declared_dtype(node)
             if dtype is not None:
                 found.dtypes[id(node), 0] = dtype
+            if values is not None and node.name in values:
+                found.values[id(node), 0] = values[node.name]
             continue
         if node.op.carries_values:
             _infer_by_values(node, found, default_dtype)
@@ -296,6 +300,59 @@ def _infer_outputs(node: Node, found: Inference, default_dtype: str) -> None:
         found.dtypes[id(node), index] = dtype
 
 
+def chosen_branch(node: Node, condition: torch.Tensor | None) -> int | None:
+    """Return which subgraph of a branching operator runs, None if the condition is not known."""
+    if node.op is None or not node.op.is_branch or condition is None or condition.device.type == "meta":
+        return None
+    return None if condition.numel() != 1 else 0 if bool(condition) else 1
+
+
+def _outputs_of_branches(
+    node: Node, inputs: Sequence[torch.Tensor | None], default_dtype: str
+) -> list[torch.Tensor | None]:
+    """Return the outputs of a branching operator: of the branch that runs, or what both branches give alike.
+
+    Returns:
+        Meta tensors, arrays where values are known, None where unknown; nothing for other operators.
+    """
+    if node.op is None or not node.op.is_branch:
+        return []
+    chosen = chosen_branch(node, inputs[0])
+    found: list[list[torch.Tensor | None]] = []
+    for position, (subgraph, wiring) in enumerate(wired(node)):
+        if chosen in (None, position):
+            given = [inputs[p] for p in wiring.inputs]
+            known = {n: t for n, t in zip(subgraph.input_names, given, strict=True) if t is not None}
+            try:
+                inner = infer(
+                    subgraph.heads,
+                    {n: tuple(t.shape) for n, t in known.items()},
+                    {n: BY_TORCH[t.dtype].name for n, t in known.items()},
+                    default_dtype=default_dtype,
+                    values={n: t for n, t in known.items() if t.device.type != "meta"},
+                )
+            except InputError:
+                if chosen is not None:
+                    raise
+                return [None] * node.output_count  # the branch that does not run may not take such shapes
+            found.append([_told(inner, head) for head in subgraph.heads])
+    if len(found) == 1:
+        return found[0]
+    return [
+        a.to("meta") if a is not None and b is not None and a.shape == b.shape and a.dtype == b.dtype else None
+        for a, b in zip(*found, strict=True)
+    ]
+
+
+def _told(inference: Inference, entry: Entry) -> torch.Tensor | None:
+    """Return an entry as a meta tensor, or as the array that it is known to be; None if its shape is not known."""
+    shape, dtype = inference.shape(entry), inference.dtype(entry)
+    value = inference.values.get((id(entry[0]), entry[1]))
+    if value is not None or shape is None or dtype is None:
+        return value
+    return torch.empty(shape, dtype=torch_dtype(dtype), device="meta")
+
+
 def _infer_by_values(node: Node, found: Inference, default_dtype: str) -> None:
     """Find outputs of an operator whose shapes may follow from values, and the values that follow from shapes."""
     op = node.op
@@ -311,7 +368,7 @@ def _infer_by_values(node: Node, found: Inference, default_dtype: str) -> None:
         else:
             inputs.append(None)
     try:
-        outputs = op.infer_outputs(inputs, node.typed)
+        outputs = _outputs_of_branches(node, inputs, default_dtype) or op.infer_outputs(inputs, node.typed)
     except (RuntimeError, ValueError, IndexError, TypeError, ArithmeticError, StopIteration) as err:
         if isinstance(err, MXNetError) and not isinstance(err, InputError):
             raise

@@ -110,6 +110,13 @@ def test_what_means_the_same_is_mxnets():
     assert list(lifted.parameters) == ["w", "b", "g", "h", "m", "v", "u", "d"]
 
 
+LOOP_OF_A_COUNT = (
+    13,
+    "g (float[3] x, int64 m) => (float[n,3] s, bool[3] b, float[3] x2) { t = Constant<value=bool {1}>() "
+    "y, s = Loop (m, t, x) <body = b (int64 i, bool c, float[3] v) => (bool d, float[3] w, float[3] o) "
+    "{ d = Identity(c) w = Add(v, x) o = Mul(w, w) }> b = Greater(y, x) x2 = Identity(x) }",
+)
+"""As many rows as an input says; and a bool."""
 NET = (
     "g (float[N,3,8,8] x) => (float[N,4] y) "
     "{ c = Conv<pads=[1,1,1,1]>(x, w) a = Shrink(c) s = Shape<start=0, end=1>(a) "
@@ -235,19 +242,25 @@ def test_any_changed_byte_is_an_error_or_a_valid_model(data):
         lift(model, "net")
 
 
-@pytest.mark.parametrize("name", ["values_decide", "loop"])
-def test_outputs_whose_shapes_depend_on_values_run_on_torch_when_hybridized(name, tmp_path):
-    opset, text = MODELS[name]
+@pytest.mark.parametrize("name", ["values_decide", "loop", "loop_of_a_count"])
+def test_onnx_runtime_allocates_outputs_whose_shapes_depend_on_values(name, tmp_path):
+    opset, text = {**MODELS, "loop_of_a_count": LOOP_OF_A_COUNT}[name]
     model = model_of(text, opset)
     onnx.save(model, tmp_path / "net.onnx")
     inputs = inputs_of(model)
     net = SymbolBlock.imports(tmp_path / "net.onnx")
     net.hybridize()
-    with pytest.warns(UserWarning, match=r"runs on torch .*output `y_output\d?` has a shape that depends on values"):
-        outputs = net(*(mx.nd.array(a) for a in inputs.values()))
-    expected = Session(tmp_path / "net.onnx", device="cpu").run(inputs)
-    for got, want in zip(outputs if isinstance(outputs, list) else [outputs], expected.values(), strict=True):
-        np.testing.assert_allclose(got.asnumpy(), want, rtol=1e-6)
+    session = Session(tmp_path / "net.onnx", device="cpu")
+    earlier: list[tuple[mx.nd.NDArray, np.ndarray]] = []
+    for step in (1, 2, 3):
+        feeds = {n: np.asarray(step) if n == "m" else a * np.float32(step) for n, a in inputs.items()}
+        outputs = net(*(mx.nd.array(a, dtype=a.dtype) for a in feeds.values()))
+        outputs = outputs if isinstance(outputs, list) else [outputs]
+        earlier += zip(outputs, session.run(feeds).values(), strict=True)
+        for got, want in earlier:
+            assert got.shape == want.shape
+            assert got.dtype == want.dtype
+            np.testing.assert_allclose(got.asnumpy(), want, rtol=1e-6)
 
 
 def test_gradients_go_through_kept_operators():

@@ -123,4 +123,4 @@ def test_peaks(tmp_path):
     found = json.loads(done.stdout)
     assert list(found) == list(LARGEST)
     assert {name: size for name, size in found.items() if size > LARGEST[name]} == {}
-    assert min(found.values()) > 0.9  # the measure sees memory
+    assert min(found.values()) > 0.8  # the measure sees memory

@@ -31,9 +31,9 @@ def sessions(monkeypatch):
     opened = []
     real = probe.open_session
 
-    def note(model, source, *, initializers):
+    def note(model, source, *, initializers, is_plain):
         opened.append((source.suffix, sorted(initializers)))
-        return real(model, source, initializers=initializers)
+        return real(model, source, initializers=initializers, is_plain=is_plain)
 
     monkeypatch.setattr(probe, "open_session", note)
     return opened

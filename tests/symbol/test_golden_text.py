@@ -57,5 +57,7 @@ def test_each_style_of_saving_loads_and_is_written_again(style, tmp_path):
 
 
 def test_a_file_of_structural_names_needs_its_network():
-    with pytest.raises(ValueError, match=r"written by `save_parameters`: .* call `load_parameters` on it\."):
+    with pytest.raises(
+        ValueError, match=r"written by `save_parameters`: .* and call net\.load_parameters\('.*structural\.params'\)\."
+    ):
         SymbolBlock.imports(FILES / "style_model-symbol.json", "data", FILES / "style_structural.params")

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, helper, numpy_helper
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, helper
 
 from gluonnx.errors import FormatError, MXNetError
 from gluonnx.onnx.arrays import Array
+from gluonnx.onnx.axes import KEY, encode_axes
 from gluonnx.onnx.lift.folding import Folded, fold
 from gluonnx.onnx.lift.reading import graphs_of, prepare
 from gluonnx.onnx.lift.rules import RULES
 from gluonnx.onnx.lift.sizes import Dim
+from gluonnx.onnx.lift.weights import share, take_large, to_array
 from gluonnx.ops.dtypes import BY_NAME, BY_NUMPY, BY_ONNX
 from gluonnx.ops.foreign import foreign_operator
 from gluonnx.ops.foreign.table import COUNT_KEY, MASK_KEY, PREFIX, SUBGRAPHS, TYPES_KEY, WIRING_KEY, encode
@@ -66,10 +68,12 @@ def lift(
     Raises:
         FormatError: Not valid ONNX, or with operators or types that there is nothing for.
     """
+    weights = {**(arrays or {}), **take_large(model.graph, where)}
+    share(model.graph, set(weights))
     model = prepare(model, where)
-    lifter = _Lifter(where, keep_all, arrays or {})
+    lifter = _Lifter(where, keep_all, weights)
     try:
-        return lifter.run(model.graph, Folded() if keep_all else fold(model, arrays or {}))
+        return lifter.run(model.graph, Folded() if keep_all else fold(model, weights))
     except MXNetError as err:
         if isinstance(err, FormatError):
             raise
@@ -90,6 +94,7 @@ class Scope:
         outer: The scope around it.
         lifted: What MXNet operators read of constants, by name.
         captured: Variables that stand for values of the scope around it, by name.
+        aliases: Constants that are another constant under a second name, such as weights that layers share.
     """
 
     def __init__(self, outer: "Scope | None" = None) -> None:
@@ -101,6 +106,11 @@ class Scope:
         self.outer = outer
         self.lifted: dict[str, Entry] = {}
         self.captured: dict[str, Node] = {}
+        self.aliases: dict[str, str] = dict(outer.aliases) if outer else {}
+
+    def source_of(self, name: str) -> str:
+        """Return the first name of a constant."""
+        return self.aliases.get(name, name)
 
 
 class _Lifter:
@@ -135,7 +145,12 @@ class _Lifter:
         for info in inputs:
             self._check_type(info.name, info.type)
             dtype = scope.dtypes[info.name]
-            node = Node(None, info.name, annotations={"__dtype__": str(BY_NAME[dtype].flag)})
+            notes = {"__dtype__": str(BY_NAME[dtype].flag)}
+            if info.type.tensor_type.HasField("shape"):
+                notes[KEY] = encode_axes(
+                    [None if d.HasField("dim_value") else d.dim_param for d in info.type.tensor_type.shape.dim]
+                )
+            node = Node(None, info.name, annotations=notes)
             self.names.add(info.name)
             scope.entries[info.name] = (node, 0)
         for output in graph.output:
@@ -171,24 +186,7 @@ class _Lifter:
                         d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else None for d in tensor.shape.dim
                     )
         for tensor in graph.initializer:
-            self._constant(scope, tensor.name, self._array(tensor, tensor.name))
-
-    def _array(self, tensor: TensorProto, name: str) -> Array:
-        if tensor.data_type not in BY_ONNX:
-            kind = (
-                TensorProto.DataType.Name(tensor.data_type)
-                if tensor.data_type in TensorProto.DataType.values()
-                else "?"
-            )
-            raise FormatError(
-                f"{self.where}: `{name}` is no array of numbers: expected one of {', '.join(BY_NAME)}, got {kind}."
-            )
-        if tensor.data_location == TensorProto.EXTERNAL:
-            raise FormatError(
-                f"{self.where}: `{name}` lies in another file: expected its values in the model, got external data. "
-                "Read the model with gluonnx.onnx.read_model."
-            )
-        return np.asarray(numpy_helper.to_array(tensor))
+            self._constant(scope, tensor.name, to_array(tensor, self.where))
 
     def _constant(self, scope: Scope, name: str, array: Array) -> None:
         scope.constants[name] = array
@@ -201,6 +199,7 @@ class _Lifter:
                 self._constant(scope, node.output[0], self._constant_of(node))
             elif node.op_type == "Identity" and node.input[0] in scope.constants:
                 self._constant(scope, node.output[0], scope.constants[node.input[0]])
+                scope.aliases[node.output[0]] = scope.source_of(node.input[0])
             else:
                 call = Call(self, scope, node)
                 found = None if self.keep_all or scope.outer is not None else self._rule(call)
@@ -214,7 +213,7 @@ class _Lifter:
         value = helper.get_attribute_value(attribute)
         match attribute.name:
             case "value":
-                return self._array(value, node.output[0])
+                return to_array(value, self.where, name=node.output[0])
             case "value_float" | "value_floats":
                 return np.array(value, dtype=np.float32)
             case "value_int" | "value_ints":
@@ -237,6 +236,7 @@ class _Lifter:
             name: The ONNX value.
             as_value: Whether its values decide shapes, so that it is part of the graph.
         """
+        name = scope.source_of(name)
         found = scope.entries.get(name)
         if found is not None:
             return found
@@ -367,7 +367,7 @@ class _Lifter:
         value = helper.get_attribute_value(attribute)
         match attribute.type:
             case AttributeProto.TENSOR:
-                return encode(self._array(value, node.output[0]))
+                return encode(to_array(value, self.where, name=node.output[0]))
             case AttributeProto.STRING:
                 return encode(value.decode())
             case AttributeProto.STRINGS:
@@ -440,7 +440,7 @@ class Call:
         if isinstance(value, bytes):
             return value.decode()
         if isinstance(value, TensorProto):
-            return numpy_helper.to_array(value)
+            return to_array(value, self.proto.op_type)
         return (
             value
             if isinstance(value, (int, float))
@@ -525,9 +525,10 @@ class Call:
 
     def hold(self, names: Sequence[str]) -> bool:
         """Take constants as the state of this node; False if another node holds one of them."""
-        if self._lifter.held & set(names):
+        sources = {self.scope.source_of(n) for n in names}
+        if self._lifter.held & sources or len(sources) < len(names):
             return False
-        self._lifter.held.update(names)
+        self._lifter.held.update(sources)
         return True
 
     def parameter(self, label: str, array: Array) -> Entry:

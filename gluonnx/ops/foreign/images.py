@@ -3,7 +3,9 @@
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,15 +34,15 @@ def resize(
     over = [a % data.dim() for a in axes] if axes is not None else list(range(data.dim()))
     lengths = [data.shape[a] for a in over]
     if scales is not None and scales.numel():
-        factors = [float(s) for s in scales.reshape(-1).tolist()]
-        outputs = [math.floor(n * s) for n, s in zip(lengths, factors, strict=True)]
+        factors = [np.float32(s) for s in scales.reshape(-1).tolist()]
+        outputs = [math.floor(np.float32(n) * s) for n, s in zip(lengths, factors, strict=True)]
     elif sizes is not None:
         outputs = integers(sizes)
-        factors = [o / n for o, n in zip(outputs, lengths, strict=True)]
+        factors = [np.float32(o) / np.float32(n) for o, n in zip(outputs, lengths, strict=True)]
         if keep_aspect_ratio_policy != "stretch":
             factor = min(factors) if keep_aspect_ratio_policy == "not_larger" else max(factors)
             factors = [factor] * len(factors)
-            outputs = [math.floor(n * factor + 0.5) for n in lengths]
+            outputs = [math.floor(n * float(factor) + 0.5) for n in lengths]
     else:
         raise InputError("Resize: no size: expected scales or sizes, got neither.")
     bounds = [0.0] * len(over) + [1.0] * len(over)
@@ -65,7 +67,7 @@ def resize(
         if mode == "nearest":
             result = result.index_select(axis, _nearest(x, nearest_mode).clamp(0, size - 1))
             continue
-        shrink = min(factor, 1.0) if antialias else 1.0
+        shrink = min(float(factor), 1.0) if antialias else 1.0
         index, weight = _taps(x, size, mode, shrink, cubic_coeff_a, exclude_outside)
         result = _weighted(result, axis, index, weight)
     if is_outside is not None:
@@ -76,26 +78,35 @@ def resize(
     return result
 
 
-def _coordinates(out: int, size: int, factor: float, mode: str, start: float, end: float) -> Tensor:
-    """Where each output element lies in the input."""
-    i = torch.arange(out, dtype=torch.float64)
+def _coordinates(out: int, size: int, factor: np.float32, mode: str, start: float, end: float) -> Tensor:
+    """Where each output element lies in the input.
+
+    In float32, step by step as ONNX Runtime computes it: rounding decides which of two elements is the nearest.
+    """
+    return torch.from_numpy(_positions(out, size, factor, mode, start, end).astype(np.float64))
+
+
+def _positions(
+    out: int, size: int, factor: np.float32, mode: str, start: float, end: float
+) -> "np.ndarray[Any, np.dtype[np.floating[Any]]]":
+    i, half, one = np.arange(out, dtype=np.float32), np.float32(0.5), np.float32(1)
     match mode:
         case "half_pixel":
-            return (i + 0.5) / factor - 0.5
+            return (i + half) / factor - half
         case "half_pixel_symmetric":
-            adjustment = out / (factor * size)
-            return size / 2 * (1 - adjustment) + (i + 0.5) / factor - 0.5
+            adjustment = np.float32(out) / (factor * np.float32(size))
+            return np.float32(size) / 2 * (one - adjustment) + (i + half) / factor - half
         case "pytorch_half_pixel":
-            return (i + 0.5) / factor - 0.5 if out > 1 else i * 0
+            return (i + half) / factor - half if out > 1 else i * 0
         case "align_corners":
-            length = factor * size
-            return i * 0 if length == 1 else i * (size - 1) / (length - 1)
+            length = factor * np.float32(size)
+            return i * 0 if length == 1 else i * np.float32(size - 1) / (length - one)
         case "asymmetric":
             return i / factor
         case "tf_crop_and_resize":
             if out == 1:
-                return i * 0 + 0.5 * (start + end) * (size - 1)
-            return start * (size - 1) + i * (end - start) * (size - 1) / (out - 1)
+                return i * 0 + np.float64(0.5 * (start + end) * (size - 1))
+            return start * (size - 1) + i.astype(np.float64) * (end - start) * (size - 1) / (out - 1)
     raise InputError(f"Resize: unknown coordinate_transformation_mode: got {mode!r}.")
 
 

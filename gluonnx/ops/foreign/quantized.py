@@ -51,7 +51,8 @@ def quantize_linear(
     steps = (wide / _per_axis(scale, data, axis, block_size)).round()
     if zero_point is not None:
         steps = steps + _per_axis(zero_point, data, axis, block_size).to(steps.dtype)
-    return steps.clamp(low, high).to(dtype)
+    # No number is as far down as it goes, as in ONNX Runtime: x / scale of an infinite scale.
+    return steps.nan_to_num(nan=low).clamp(low, high).to(dtype)
 
 
 @onnx_operator("DequantizeLinear")

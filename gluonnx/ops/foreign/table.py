@@ -211,6 +211,11 @@ class ForeignOperator(Operator):
         return True
 
     @property
+    def is_branch(self) -> bool:
+        """True for If."""
+        return self.row.op_type == "If"
+
+    @property
     def subgraph_names(self) -> tuple[str, ...]:
         """ONNX names of the attributes that are subgraphs, in the order of the node's subgraphs."""
         return SUBGRAPHS.get(self.row.op_type, ())
