@@ -146,7 +146,7 @@ def _change_message(place: Message, field: Any, alike: list[Message], draws: ran
         del items[draws.randrange(len(items))]
     elif other and choice < 3:
         made = type(other[0])()
-        copy.CopyFrom(draws.choice(other))
+        made.CopyFrom(draws.choice(other))
         items.append(made)
     elif len(items) > 1:
         kept = [type(i)() for i in items]

@@ -12,7 +12,7 @@ Each row is a kind of file and a way to change it:
 in a random order until all are done or the seconds (default 20) of that row are over. The reads happen in child
 processes, so that a crash or a hang is an outcome. A row counts the reads and what came of them, and tells the largest
 resident memory that a read took beyond what the process had, and the longest read. Exit 1 after an unforeseen error, a
-crash, a hang (10 s), or a read of more memory than 48 MB and 12 times its file. ONNX Runtime itself (`session`) has
+crash, a hang (10 s), or a read of more memory than 64 MB and 12 times its file. ONNX Runtime itself (`session`) has
 crashes of its own; those of its rows are told, and not counted as failures.
 """
 
@@ -46,7 +46,7 @@ from mutations import mutated_json, mutated_message
 
 SECONDS = 20
 LIMIT_S = 10
-ROOM_BYTES = 48 << 20
+ROOM_BYTES = 64 << 20
 FACTOR = 12
 BATCH = 200
 """Files that are written at a time."""

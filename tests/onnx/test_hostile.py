@@ -1,6 +1,7 @@
 """ONNX files that were made to do harm are refused with the cause, or read; never anything else."""
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import hostile_onnx
@@ -297,3 +298,18 @@ def test_shapes_are_inferred_without_making_the_array(op, values, attrs, shape, 
     model = hostile_onnx._fed(op, values, len(values), 20, (1,), **attrs)
     graph = read_graph(hostile_onnx.onnx_case(model)(tmp_path)).symbol
     assert graph.infer_shape()[1] == [shape]
+
+
+def test_a_flatten_of_an_axis_that_is_not_there(tmp_path):
+    graph = read_graph(hostile_onnx.onnx_case(hostile_onnx._one("Flatten", axis=10**9))(tmp_path)).symbol
+    assert json.loads(graph.tojson())["nodes"][-1]["op"] == "_onnx.Flatten"
+
+
+def test_elements_of_a_long_vector_are_not_followed(tmp_path):
+    model = hostile_onnx._fed("Add", {1: np.float32([1])}, 2, 20, (1 << 40,))
+    tracemalloc.start()
+    try:
+        assert read_graph(hostile_onnx.onnx_case(model)(tmp_path)).input_names == ("x0",)
+        assert tracemalloc.get_traced_memory()[1] < LIMIT_BYTES
+    finally:
+        tracemalloc.stop()

@@ -18,9 +18,10 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 
 from gluonnx.errors import MXNetError
 from gluonnx.onnx.arrays import Array, as_array, as_tensor
+from gluonnx.onnx.lift.limits import is_followed
 from gluonnx.onnx.lift.sizes import Dim, Size, differ, divide
 from gluonnx.ops.dtypes import BY_ONNX
-from gluonnx.ops.foreign.table import ROWS, SUBGRAPHS, probe
+from gluonnx.ops.foreign.table import ROWS, SUBGRAPHS, may_grow, probe
 
 MAX_VALUE = 1024
 """Largest integer array that is followed element by element."""
@@ -67,7 +68,8 @@ def fold(model: ModelProto, arrays: Mapping[str, Array] | None = None) -> Folded
     told: dict[str, Sizes] = {}
     types = {i.name: i.type.tensor_type.elem_type for i in (*model.graph.value_info, *model.graph.output)}
     for _ in range(ROUNDS):
-        inferred = onnx.shape_inference.infer_shapes(_skeleton(model, told, types, symbols), data_prop=True)
+        skeleton = _skeleton(model, told, types, symbols)
+        inferred = onnx.shape_inference.infer_shapes(skeleton, data_prop=is_followed(skeleton.graph))
         types |= {i.name: i.type.tensor_type.elem_type for i in inferred.graph.value_info}
         work = _Fold(model, _shapes(inferred.graph, symbols), types, arrays or {})
         work.run()
@@ -364,7 +366,7 @@ class _Fold:
         try:
             with torch.no_grad():
                 tensors = [None if a is None else as_tensor(as_array("constant", a)) for a in given]
-                found = probe(row, tensors, attrs)
+                found = probe(row, tensors, attrs) if may_grow(row, tensors, limit) else None
                 if found is not None and any(isinstance(r, torch.Tensor) and r.numel() > limit for r in found):
                     return None
                 if "training" in row.asks:

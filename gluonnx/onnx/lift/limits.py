@@ -17,6 +17,9 @@ EXPANDED_ROOM_BYTES = 128 << 20
 EXPANDED_FACTOR = 16
 """How many times as large as the functions their calls may be beyond that."""
 
+MAX_FOLLOWED = 1 << 16
+"""Longest vector of a model in which the elements of vectors are followed; those that shapes are made of have few."""
+
 Key = tuple[str, str, str]
 
 
@@ -72,6 +75,21 @@ def check_counts(model: ModelProto, where: str) -> None:
                             f"{where}: Split `{next(iter(node.output), '')}`: expected num_outputs={len(node.output)}, "
                             f"as many as it has, got num_outputs={attribute.i}."
                         )
+
+
+def is_followed(graph: GraphProto) -> bool:
+    """Whether onnx's shape inference may follow the elements of vectors (`data_prop`) in a graph.
+
+    It keeps a record for each element of each vector that arithmetic reads, of whatever length its type tells.
+
+    Args:
+        graph: Its shapes inferred without that.
+    """
+    for info in (*graph.input, *graph.value_info, *graph.output):
+        dims = info.type.tensor_type.shape.dim
+        if len(dims) == 1 and dims[0].dim_value > MAX_FOLLOWED:
+            return False
+    return True
 
 
 def nodes_in(nodes: Iterable[NodeProto]) -> Iterable[NodeProto]:

@@ -18,7 +18,7 @@ from onnx import (
 )
 
 from gluonnx.errors import FormatError
-from gluonnx.onnx.lift.limits import check_counts, check_functions
+from gluonnx.onnx.lift.limits import check_counts, check_functions, is_followed
 from gluonnx.onnx.lift.modern import modernize
 from gluonnx.onnx.lift.narrow import widen
 from gluonnx.ops.foreign import foreign_operator
@@ -59,7 +59,8 @@ def prepare(model: ModelProto, where: str) -> ModelProto:
         ranks = _ranks(model)
         modernize(model, opset, ranks, where)
         widen(model, where)
-        return onnx.shape_inference.infer_shapes(model, data_prop=True)
+        inferred = onnx.shape_inference.infer_shapes(model)
+        return onnx.shape_inference.infer_shapes(inferred, data_prop=True) if is_followed(inferred.graph) else inferred
     except FormatError:
         raise
     except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError, MemoryError) as err:

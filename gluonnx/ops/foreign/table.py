@@ -14,6 +14,7 @@ ONNX attributes; `output_count`, `training`, `generator` and `bodies` are what a
 
 import inspect
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -43,6 +44,26 @@ MAX_RANK = 64
 """Of an array; torch's and numpy's limit."""
 SUBGRAPHS = {"If": ("then_branch", "else_branch"), "Loop": ("body",), "Scan": ("body",), "SequenceMap": ("body",)}
 """ONNX names of the subgraphs of operators that have any."""
+_KEEPS = frozenset(
+    {"CumSum", "Reshape", "Slice", "Split", "Squeeze", "TopK", "Transpose", "Unsqueeze"}
+    | {f"Reduce{n}" for n in ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")}
+)
+"""Operators that give no more elements than they get, though inputs decide which."""
+_GROWS = frozenset(
+    {
+        "AveragePool",
+        "Conv",
+        "ConvInteger",
+        "ConvTranspose",
+        "DeformConv",
+        "LpPool",
+        "MaxPool",
+        "MaxRoiPool",
+        "QLinearConv",
+    }
+    | {"MaxUnpool", "Multinomial", "RandomNormal", "RandomUniform", "RoiAlign"}
+)
+"""Operators whose attributes may ask for more elements than all inputs' elements in all combinations are."""
 _CALLER = frozenset({"output_count", "training", "generator", "bodies", "device"})
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -311,7 +332,10 @@ class ForeignOperator(Operator):
         keywords = {k: v for k, v in attrs.items() if k in self.row.attributes}
         if "output_count" in self.row.asks:
             keywords["output_count"] = attrs[COUNT_KEY]
-        found = probe(self.row, spread(own, attrs[MASK_KEY]), keywords)
+        given = spread(own, attrs[MASK_KEY])
+        if not may_grow(self.row, given, VALUE_LIMIT):
+            return None
+        found = probe(self.row, given, keywords)
         if found is None or all(r.numel() <= VALUE_LIMIT for r in found if isinstance(r, Tensor)):
             return None
         return [r.to("meta") if isinstance(r, Tensor) else r for r in found]
@@ -368,6 +392,14 @@ def _is_wiring(value: Any) -> bool:
     if not isinstance(value, list) or len(value) != 2 or not isinstance(value[0], list):
         return False
     return all(type(place) is int for place in value[0]) and type(value[1]) is int and 0 <= value[1] < MAX_OUTPUTS
+
+
+def may_grow(row: Row, given: Sequence[Tensor | None], limit: int) -> bool:
+    """Whether an operator may give more than `limit` elements, for all that its inputs' sizes tell."""
+    if row.op_type in _KEEPS:
+        return False
+    count = math.prod(max(t.numel(), 1) for t in given if isinstance(t, Tensor))
+    return bool(row.values) or row.op_type in _GROWS or count > limit
 
 
 def probe(row: Row, given: Sequence[Tensor | None], keywords: Attrs) -> tuple[Any, ...] | None:

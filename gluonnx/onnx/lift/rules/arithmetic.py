@@ -65,7 +65,8 @@ def _many(c: Call) -> Lifted:
     if op == "broadcast_add" and all(is_same(c.sizes(0), c.sizes(i)) for i in range(count)):
         total = c.make("add_n", [c.entry(i) for i in range(count)], {"num_args": count}, "_sum" * (c.op_type == "Mean"))
     else:
-        total, *rest = (of_rank(c, i, max(known)) for i in range(count))
+        rank = max(known)
+        total, *rest = (of_rank(c, i, rank) for i in range(count))
         for entry in rest:
             total = c.make(op, [total, entry], {})
     return c.make("_div_scalar", [total], {"scalar": float(count)}) if c.op_type == "Mean" else total

@@ -31,6 +31,8 @@ def _flatten(c: Call) -> Lifted:
         return None
     axis = c.attr("axis", 1)
     axis += len(sizes) if axis < 0 else 0
+    if not 0 <= axis <= len(sizes):
+        return None  # it stays, and says what is wrong when it runs
     if axis == 1 and len(sizes) > 1:
         return c.make("Flatten", [c.entry(0)], {})
     if axis in (0, len(sizes)):
