@@ -110,7 +110,8 @@ def prove(
             if fault is not None:
                 raise ExportError(
                     f"{model.proto.graph.name}: the ONNX model computes something else: output `{name}` at batch size "
-                    f"{batch}: {fault}. No file is kept. Report the operators of this net."
+                    f"{batch}: {fault}. No file is kept. Pass `sample_inputs` that the net is made for; if it "
+                    "differs on these too, report its operators."
                 )
             saw_numbers = saw_numbers or not wanted.size or bool(np.isfinite(wanted.astype(np.float64)).any())
     if not saw_numbers:

@@ -384,7 +384,8 @@ def _child(mode: str, path: Path) -> dict[str, Any]:
     if os.environ.get("FOREIGN_TRACE"):
         print(done.stderr, file=sys.stderr)
     if done.returncode:
-        return {"notes": [f"{mode}: {(done.stderr.strip().splitlines() or [str(done.returncode)])[-1]}"]}
+        said = (done.stderr.strip().splitlines() or [str(done.returncode)])[-1]
+        return {"notes": [f"{mode}: {said.replace(str(path), path.name)}"]}
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 

@@ -188,7 +188,7 @@ def test_a_branch_is_chosen_only_where_its_condition_is_known():
     )
     header = '<ir_version: 8, opset_import: ["" : 20]>\n'
     kept = [lift(parser.parse_model(header + text.format(n=n))).kept for n in "1N"]
-    assert kept == [{}, {"Identity": 1, "If": 1, "Neg": 1, "Shape": 1}]
+    assert kept == [{}, {"Equal": 1, "Identity": 1, "If": 1, "Neg": 1, "Shape": 1}]
 
 
 def test_weights_keep_their_names_and_stay_tied():

@@ -72,8 +72,10 @@ def _many(c: Call) -> Lifted:
     return c.make("_div_scalar", [total], {"scalar": float(count)}) if c.op_type == "Mean" else total
 
 
-@rule(*_COMPARISONS)
+@rule(*_COMPARISONS, stays="single integers, which may follow from shapes and decide branches")
 def _comparison(c: Call) -> Lifted:
+    if c.dtype(0) == "int64" and c.output_shape() in ((), (1,)):
+        return None
     spread, scalar = _COMPARISONS[c.op_type]
     value = _beside(c, 1)
     if value is not None and c.is_plain(0) and np.isfinite(value):
