@@ -14,6 +14,7 @@ from gluonnx.gluon.parameter import load_all
 from gluonnx.ndarray.files import from_numpy_values
 from gluonnx.ndarray.files import load as load_arrays
 from gluonnx.ndarray.ndarray import NDArray
+from gluonnx.onnx.labels import label_names
 from gluonnx.symbol.symbol import Symbol, var
 from gluonnx.symbol.text import load
 
@@ -88,7 +89,8 @@ def _block(
         else:
             arrays = fit_names(params, arrays) or arrays
     missing = [n for n in params if n not in arrays]
-    labels = [n for n in missing if n.endswith("label")]
+    known = label_names(graph._heads)
+    labels = [n for n in missing if n in known or n.endswith("label")]
     if labels == missing and labels and not allow_missing:
         raise ParameterFileError(
             f"{where}: the graph ends in a loss that reads {', '.join(labels)}: expected it among the inputs. Pass "

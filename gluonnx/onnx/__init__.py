@@ -8,8 +8,16 @@ all of that in order; `verify` a file against its digests and its proof; `lift` 
 MXNet's `export_model` and the way back.
 """
 
+from gluonnx.onnx import mx2onnx
 from gluonnx.onnx.check import prove
-from gluonnx.onnx.convert import ReadGraph, export_model, import_to_files, read_graph, read_restored
+from gluonnx.onnx.convert import (
+    ReadGraph,
+    export_model,
+    get_operator_support,
+    import_to_files,
+    read_graph,
+    read_restored,
+)
 from gluonnx.onnx.export import export_graph
 from gluonnx.onnx.files import write_model
 from gluonnx.onnx.lift import LiftedModel, lift
@@ -30,9 +38,11 @@ __all__ = [
     "Verified",
     "export_graph",
     "export_model",
+    "get_operator_support",
     "import_to_files",
     "lift",
     "lower",
+    "mx2onnx",
     "prove",
     "read_graph",
     "read_model",

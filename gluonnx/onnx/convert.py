@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from gluonnx.errors import EditedModelError, ExportError, FormatError, InputError
+from gluonnx.errors import EditedModelError, ExportError, FormatError, InputError, ParameterFileError
 from gluonnx.formats import FileSet, read_params, read_safetensors, serialize_params
 from gluonnx.formats.progress import Steps, write_chunks
+from gluonnx.formats.saved_names import hint, style_of, without_scope
 from gluonnx.onnx.arrays import Array
 from gluonnx.onnx.builder import BATCH
 from gluonnx.onnx.export import export_graph
@@ -21,6 +22,7 @@ from gluonnx.onnx.metadata import Restored, restore
 from gluonnx.onnx.options import ExportOptions
 from gluonnx.onnx.reading import ModelFile
 from gluonnx.onnx.samples import Samples
+from gluonnx.ops import TABLE
 from gluonnx.ops.dtypes import as_dtype
 from gluonnx.symbol.symbol import Symbol
 from gluonnx.symbol.text import load, load_json
@@ -32,7 +34,7 @@ _PREFIXES = ("arg:", "aux:")
 
 def export_model(
     sym: Symbol | str | os.PathLike[str],
-    params: Mapping[str, Any] | str | os.PathLike[str],
+    params: Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | os.PathLike[str],
     in_shapes: Sequence[Sequence[int]] | None = None,
     in_types: Any = np.float32,
     onnx_file_path: str | os.PathLike[str] = "model.onnx",
@@ -56,11 +58,13 @@ def export_model(
 
     Differs: The file is checked against the symbol, and kept only if it computes the same. Parameters are initializers,
     not inputs. `dynamic` opens the batch axis, and others that `dynamic_input_shapes` leaves open. Shape inference
-    always runs, so `run_shape_inference` changes nothing.
+    always runs, so `run_shape_inference` changes nothing. Outputs have the names that `list_outputs()` tells, in its
+    order (MXNet's are without `_output`, in the graph's order); `output_names` gives others.
 
     Args:
         sym: The symbol, or a symbol-json file.
-        params: Arrays by name, with or without `arg:` / `aux:`; or a .params or .safetensors file.
+        params: Arrays by name, with or without `arg:` / `aux:`; or several such mappings, as
+            `[arg_params, aux_params]`; or a .params or .safetensors file.
         in_shapes: Shape of each input, in the order of `list_inputs()` without the parameters. Inputs at the end that
             the outputs do not depend on (labels) may be left out.
         in_types: Dtype of all inputs, or a list.
@@ -92,8 +96,14 @@ def export_model(
     """
     symbol = sym if isinstance(sym, Symbol) else load(sym)
     where = str(onnx_file_path)
-    arrays = _plain_names(params if isinstance(params, Mapping) else _read_arrays(params))
-    shapes = [tuple(s) for s in (in_shapes if in_shapes is not None else input_shape or ())]
+    arrays = _plain_names(_mappings(params, symbol))
+    given = in_shapes if in_shapes is not None else input_shape or ()
+    if not all(isinstance(s, (list, tuple)) and all(isinstance(d, (int, np.integer)) for d in s) for s in given):
+        raise InputError(
+            "export_model: wrong input shapes: expected a list of shapes, as [(1, 3, 224, 224)], got "
+            f"in_shapes={given}."
+        )
+    shapes = [tuple(int(d) for d in s) for s in given]
     free = [n for n in symbol.list_inputs() if n not in arrays]
     if not shapes or len(shapes) > len(free):
         raise InputError(
@@ -134,6 +144,19 @@ def export_model(
     if verbose:
         logger.info("%s: %s -> %s", where, ", ".join(model.input_names), ", ".join(model.output_names))
     return where
+
+
+def get_operator_support(opset_version: int | None = None) -> list[str]:
+    """Return the names of the operators that ONNX can express, in alphabetical order.
+
+    Differs: The names are those of all operators that have an ONNX form, in every opset that can be exported.
+
+    Args:
+        opset_version: Accepted.
+
+    Source: MXNet 1.9.1 python/mxnet/onnx/mx2onnx/_export_model.py, `get_operator_support`.
+    """
+    return sorted(name for name, op in TABLE.items() if op.unsupported_reason is None)
 
 
 def import_to_files(
@@ -236,15 +259,42 @@ def read_restored(path: str | os.PathLike[str]) -> Restored:
     return restored
 
 
-def _read_arrays(path: str | os.PathLike[str]) -> Mapping[str, Any]:
+def _read_arrays(path: str | os.PathLike[str], symbol: Symbol) -> Mapping[str, Any]:
     if os.fspath(path).lower().endswith(".safetensors"):
-        return read_safetensors(path)
-    return read_params(path).as_dict()
+        arrays: Mapping[str, Any] = read_safetensors(path)
+    else:
+        arrays = read_params(path).as_dict()
+    variables = symbol.list_inputs()
+    if arrays and {without_scope(name) for name in arrays}.isdisjoint(variables):
+        told = hint(arrays, variables, str(path)) if style_of(arrays) == "paths" else ""
+        raise ParameterFileError(
+            f"{path}: no parameter of the graph: expected names such as {variables[-1] if variables else 'none'!r}, "
+            f"got {next(iter(arrays))!r}. {told or 'Pass the file of parameters that was written with the graph.'}"
+            + (" Then net.export writes the ONNX file." if told else "")
+        )
+    return arrays
 
 
-def _plain_names(params: Mapping[str, Any]) -> dict[str, Array]:
+def _mappings(params: Any, symbol: Symbol) -> Sequence[Mapping[str, Any]]:
+    """Return parameters, however they were given, as mappings.
+
+    Raises:
+        InputError: They are none of the forms that `export_model` takes.
+    """
+    if isinstance(params, (str, os.PathLike)):
+        return [_read_arrays(params, symbol)]
+    listed = [params] if isinstance(params, Mapping) else params
+    if not isinstance(listed, (list, tuple)) or not all(isinstance(p, Mapping) for p in listed):
+        raise InputError(
+            "export_model: wrong params: expected arrays by name, a list of such mappings, or a file, got "
+            f"{type(params).__name__}."
+        )
+    return listed
+
+
+def _plain_names(mappings: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
     plain: dict[str, Any] = {}
-    for name, value in params.items():
+    for name, value in (item for mapping in mappings for item in mapping.items()):
         bare = name[4:] if name.startswith(_PREFIXES) else name
         if bare in plain:
             raise InputError(f"export_model: parameter `{bare}` is there twice: expected it as `arg:` or as `aux:`.")

@@ -80,12 +80,16 @@ def verify(path: str | os.PathLike[str], *, device: str = "cpu") -> Verified:
 
 def _external_digest(path: Path, model: ModelProto, metadata: dict[str, str]) -> dict[str, str]:
     """Return name and SHA-256 of the file of external data, if there is one."""
+    outside = [t for t in model.graph.initializer if t.data_location == t.EXTERNAL]
+    places = {e.value for t in outside for e in t.external_data if e.key == "location"}
     if EXTERNAL_KEY not in metadata:
-        if any(t.data_location == t.EXTERNAL for t in model.graph.initializer):
+        if outside:
             raise EditedModelError(
                 f"{path}: edited since gluonnx wrote it: expected its parameters inside, got external data."
             )
         return {}
+    if not outside:
+        return {}  # another tool put them inside; the digest of the initializers covers them
     try:
         record = json.loads(metadata[EXTERNAL_KEY])
         location, size, expected = str(record["location"]), int(record["size_bytes"]), str(record["sha256"])
@@ -93,6 +97,11 @@ def _external_digest(path: Path, model: ModelProto, metadata: dict[str, str]) ->
         raise FormatError(f"{path}: metadata is damaged: expected {EXTERNAL_KEY} as JSON, got {err!r}.") from err
     if Path(location).name != location:
         raise FormatError(f"{path}: data outside of the model's folder: expected a name, got location={location!r}.")
+    if places != {location}:
+        raise EditedModelError(
+            f"{path}: edited since gluonnx wrote it: expected its parameters in {location}, got them in "
+            f"{', '.join(sorted(places))}."
+        )
     target = path.parent / location
     digest = hashlib.sha256()
     try:

@@ -94,6 +94,29 @@ def test_what_is_not_as_it_was_written(gluonnx, exported, change, file, message)
     assert message in result.stderr
 
 
+def test_parameters_that_another_tool_moved(gluonnx, exported):
+    model = onnx.load("big-0000.onnx")
+    onnx.save(model, "inside.onnx")
+    onnx.save(model, "moved.onnx", save_as_external_data=True, location="other.data", size_threshold=0)
+    Path("big-0000.onnx.data").unlink()
+    assert gluonnx("verify", "inside.onnx").exit_code == 0
+    result = gluonnx("verify", "moved.onnx")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "expected its parameters in big-0000.onnx.data, got them in other.data" in result.stderr
+
+
+def test_a_model_without_a_proof(gluonnx, exported):
+    net = convnet(prefix="net_")
+    net.hybridize()
+    net(images())
+    net.export("sampled", sample_inputs=[images()])
+    result = gluonnx("verify", "sampled-0000.onnx")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert (
+        "no proof in the model: expected metadata `gluonnx.proof`, got none. Models that were checked" in result.stderr
+    )
+
+
 def test_the_library_function(exported):
     found = verify("net-0000.onnx")
     assert found.device == "cpu"

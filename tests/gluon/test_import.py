@@ -113,6 +113,17 @@ def test_labels_of_losses_are_inputs_or_the_error_says_so():
         SymbolBlock.imports(MODELS / "module-symbol.json", ["data"], MODELS / "module-0000.params")
 
 
+def test_labels_are_known_by_what_reads_them(tmp_path):
+    data, target = mx.sym.var("data"), mx.sym.var("target")
+    heads = mx.sym.Group([mx.sym.SoftmaxOutput(data, mx.sym.var("y")), mx.sym.LinearRegressionOutput(data, target)])
+    mx.sym.Group([heads]).save(str(tmp_path / "net-symbol.json"))
+    nd.save(str(tmp_path / "net.params"), {"arg:unused": nd.ones(1)})
+    with pytest.raises(
+        ParameterFileError, match=r"a loss that reads y, target: .*input_names=\['data', 'y', 'target'\]"
+    ):
+        SymbolBlock.imports(tmp_path / "net-symbol.json", ["data"], tmp_path / "net.params", ignore_extra=True)
+
+
 # Files that are not what they should be -------------------------------------------------------------------------------
 
 

@@ -1,17 +1,14 @@
-"""`mx.contrib.onnx`: ONNX under the names and signatures of MXNet 1.9.1."""
+"""ONNX files as symbols, and what they take and give."""
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 from gluonnx import onnx as _onnx
-from gluonnx.context import Context
 from gluonnx.gluon.block import SymbolBlock
 from gluonnx.ndarray import NDArray
-from gluonnx.onnx import export_model
 from gluonnx.symbol import Symbol
 
-__all__ = ["export_model", "get_model_metadata", "import_model", "import_to_gluon"]
+__all__ = ["get_model_metadata", "import_model"]
 
 Arrays = dict[str, NDArray]
 
@@ -39,21 +36,6 @@ def import_model(model_file: str | os.PathLike[str]) -> tuple[Symbol, Arrays, Ar
         {n: a for n, a in arrays.items() if n not in auxiliary},
         {n: a for n, a in arrays.items() if n in auxiliary},
     )
-
-
-def import_to_gluon(model_file: str | os.PathLike[str], ctx: Context | Sequence[Context] | None) -> SymbolBlock:
-    """Read an ONNX file as a block.
-
-    Args:
-        model_file: The file.
-        ctx: Where its parameters go: a context, or several.
-
-    Raises:
-        FormatError: Not an ONNX file that can be imported.
-
-    Source: MXNet 1.9.1 python/mxnet/contrib/onnx/onnx2mx/import_to_gluon.py.
-    """
-    return SymbolBlock.imports(model_file, ctx=ctx)
 
 
 def get_model_metadata(model_file: str | os.PathLike[str]) -> dict[str, Any]:
