@@ -98,10 +98,10 @@ def _block(
             f"{where}: the graph ends in a loss that reads {', '.join(labels)}: expected it among the inputs. Pass "
             f"input_names={[*names, *labels]}, or cut the loss off with `get_internals()`."
         )
+    integers = [n for n, a in arrays.items() if n in params and np.dtype(a.dtype).kind in "iub"]
     load_all(params, arrays, where, ctx, allow_missing, ignore_extra, True, "saved", takes_over=True)
-    for name, array in arrays.items():
-        if name in params and np.dtype(array.dtype).kind in "iub":  # indices and masks, which nothing trains
-            params[name].grad_req = "null"
+    for name in integers:  # indices and masks, which nothing trains
+        params[name].grad_req = "null"
     return block
 
 
