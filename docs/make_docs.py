@@ -1,4 +1,5 @@
-"""Write the generated documents: docs/operators.md from the operator table, docs/differences.md from docstrings.
+"""Write the generated documents: docs/operators.md from the operator table, docs/differences.md from docstrings,
+docs/onnx_operators.md from the rules of the ONNX import.
 
     python docs/make_docs.py [--check]
 
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import onnx_operators
 import operator_coverage as coverage
 
 from gluonnx.ops import TABLE, Operator
@@ -129,7 +131,12 @@ def _differs(tree: ast.AST, owner: str = "") -> list[tuple[str, str]]:
 def main() -> int:
     """Write or check the documents."""
     stale = []
-    for name, text in (("operators.md", operators()), ("differences.md", differences())):
+    documents = {
+        "operators.md": operators(),
+        "differences.md": differences(),
+        "onnx_operators.md": onnx_operators.document(),
+    }
+    for name, text in documents.items():
         path = DOCS / name
         if not path.exists() or path.read_text() != text:
             stale.append(name)

@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 from gluonnx import ndarray, symbol
 from gluonnx.errors import FormatError
+from gluonnx.formats import FileSet
 from gluonnx.formats.saved_names import hint, style_of
 from gluonnx.kvstore import training
 from gluonnx.ndarray import NDArray
+from gluonnx.ndarray.files import write_into
 from gluonnx.symbol import Symbol
 
 __all__ = ["BatchEndParam", "load_checkpoint", "load_params", "save_checkpoint"]
@@ -41,6 +43,8 @@ def save_checkpoint(
 ) -> None:
     """Write `prefix-symbol.json` (unless `symbol` is None) and `prefix-0000.params`, with the epoch in four digits.
 
+    Both files appear, or none.
+
     Args:
         prefix: Path without the ends.
         epoch: Number of the epoch.
@@ -49,11 +53,13 @@ def save_checkpoint(
         aux_params: Values of its auxiliary states by name.
         remove_amp_cast: Leave out the casts that mixed precision put in.
     """
-    if symbol is not None:
-        symbol.save(f"{prefix}-symbol.json", remove_amp_cast=remove_amp_cast)
     arrays = {f"arg:{name}": value.as_in_context(ndarray.cpu()) for name, value in arg_params.items()}
     arrays |= {f"aux:{name}": value.as_in_context(ndarray.cpu()) for name, value in aux_params.items()}
-    ndarray.save(_params_path(prefix, epoch), arrays)
+    path = _params_path(prefix, epoch)
+    with FileSet() as files:
+        if symbol is not None:
+            files.create(f"{prefix}-symbol.json").write(symbol.tojson(remove_amp_cast).encode())
+        write_into(files.create(path), arrays, path)
 
 
 def load_params(prefix: str, epoch: int) -> tuple[Arrays, Arrays]:

@@ -1,5 +1,8 @@
 """Small ONNX models that other tools could have written: opset and text form of each."""
 
+import numpy as np
+from onnx import helper
+
 MODELS = {
     "conv": (
         13,
@@ -87,3 +90,21 @@ MODELS = {
     ),
     "values_decide": (13, "g (float[3,4] x) => (int64[2,n] y) { r = Relu(x) y = NonZero(r) }"),
 }
+
+
+def inputs_of(model, seed=0):
+    """Numbers for every input of a model; an open dimension is 2."""
+    random = np.random.default_rng(seed)
+    found = {}
+    for info in model.graph.input:
+        if info.name in {t.name for t in model.graph.initializer}:
+            continue
+        dtype = helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type)
+        shape = [d.dim_value or 2 for d in info.type.tensor_type.shape.dim]
+        if dtype == np.bool_:
+            found[info.name] = random.random(shape) < 0.5
+        elif dtype.kind == "f":
+            found[info.name] = np.asarray(random.standard_normal(shape), dtype=dtype)
+        else:
+            found[info.name] = np.asarray(random.integers(0, 3, shape), dtype=dtype)
+    return found

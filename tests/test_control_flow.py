@@ -85,7 +85,7 @@ def both(cls, *inputs):
 
 def assert_equal(found, expected):
     for a, b in zip(found, expected, strict=True):
-        np.testing.assert_allclose(a.asnumpy(), b.asnumpy(), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(a.asnumpy(), b.asnumpy(), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -195,3 +195,8 @@ def test_sentences_in_buckets(layout, caplog):
     assert len(list(batches)) == 4
     with pytest.raises(ArgumentError, match="BucketSentenceIter: Invalid layout CT"):
         mx.rnn.BucketSentenceIter(sentences, 2, layout="CT")
+
+
+def test_shapes_of_states():
+    assert mx.rnn.LSTMCell(4).state_shape == [(0, 4), (0, 4)]
+    assert mx.rnn.GRUCell(3).state_shape == [(0, 3)]

@@ -55,9 +55,9 @@ def read_model_info(path: Path) -> ModelInfo:
     try:
         model = onnx.load_model_from_string(content)
     except Exception as err:
-        raise _not_onnx(path, "bytes that are no protobuf message, or are cut short") from err
+        raise _not_onnx(path, "bytes that are no protobuf message, or are cut short", content) from err
     if not model.ir_version or not model.opset_import:
-        raise _not_onnx(path, "a file without IR version or opset")
+        raise _not_onnx(path, "a file without IR version or opset", content)
     graph = model.graph
     initializers = {tensor.name for tensor in graph.initializer}
     floats = {onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16}
@@ -72,8 +72,15 @@ def read_model_info(path: Path) -> ModelInfo:
     )
 
 
-def _not_onnx(path: Path, got: str) -> CommandError:
-    return CommandError(f"{path}: not an ONNX model: expected an .onnx file, got {got}. Check that it is complete.")
+def _not_onnx(path: Path, got: str, content: bytes) -> CommandError:
+    """The error, with the kind of file that the content is instead, if the library knows it."""
+    from gluonnx.formats.signatures import HEAD_BYTES, ONNX, describe_kind, remedy_for
+
+    kind = describe_kind(content[:HEAD_BYTES])
+    remedy = "Check that it is complete"
+    if kind != ONNX:
+        got, remedy = kind or got, remedy_for(kind, remedy)
+    return CommandError(f"{path}: not an ONNX model: expected an .onnx file, got {got}. {remedy}.")
 
 
 def _describe(value: Any) -> TensorDescription:

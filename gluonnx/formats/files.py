@@ -27,6 +27,9 @@ from gluonnx.formats.journal import (
 
 __all__ = ["FileSet", "atomic_write", "publish", "read_bytes", "write_bytes_atomic"]
 
+CANNOT_READ = "cannot be read"
+"""What an error says of a file to be read."""
+
 
 class FileSet:
     """Several files that are published together, or not at all.
@@ -132,7 +135,7 @@ class FileSet:
                 staged.path = staged.path.replace(target.parent / random_name())
         if has_journal:
             folder = next(iter(self._staged)).parent
-            with failing(folder, "cannot be read"):
+            with failing(folder, CANNOT_READ):
                 sweep(folder, {staged.path for staged in self._staged.values()})
         published: list[tuple[Path, Path | None]] = []
         try:
@@ -201,7 +204,7 @@ def read_bytes(path: str | os.PathLike[str], limit: int) -> bytes:
         FormatError: The file is larger than `limit`.
     """
     settle(Path(path))
-    with failing(Path(path), "cannot be read"), Path(path).open("rb", buffering=0) as file:
+    with failing(Path(path), CANNOT_READ), Path(path).open("rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         chunks: list[bytes] = []
         if size <= limit:
@@ -360,11 +363,10 @@ def failing(path: Path, what: str) -> Iterator[None]:
     except FileNotFoundError as err:
         missing = path if path.parent.is_dir() else path.parent
         kind = "file" if missing == path else "folder"
-        remedy = "Check the path" if kind == "file" else "Create the folder first"
+        remedy = "Create the folder first" if kind == "folder" and what != CANNOT_READ else "Check the path"
         raise FileAccessError(f"{path}: {what}: expected a {kind} {missing}, got none. {remedy}.", err.errno) from err
     except OSError as err:
         reason = err.strerror or str(err)
-        raise FileAccessError(
-            f"{path}: {what}: the system says `{reason}`. Check the permissions and free space of {path.parent}.",
-            err.errno,
-        ) from err
+        checks = "permissions" if what == CANNOT_READ else "permissions and free space"
+        remedy = "Name a file in it" if isinstance(err, IsADirectoryError) else f"Check the {checks} of {path.parent}"
+        raise FileAccessError(f"{path}: {what}: the system says `{reason}`. {remedy}.", err.errno) from err

@@ -97,7 +97,7 @@ def settle(path: Path) -> None:
         FileAccessError: Some files of the publication are new and some old, and it cannot be finished here.
     """
     target = Path(os.path.realpath(path))
-    if not _journal_path(target).exists():
+    if not target.name or not os.path.lexists(_journal_path(target)):
         return
     with folder_lock(target.parent) as is_locked:
         if is_locked:

@@ -6,9 +6,9 @@ A file is, all little-endian:
 
 and an array, by the era of MXNet that wrote it:
 
-    before 0.12  u32 rank, u32 dims...                                                     then context, flag, values
-    V1 (0.12)    u32 0xF993FAC8, i32 rank, i64 dims...                                     then context, flag, values
-    V2 (1.x)     u32 0xF993FAC9, i32 storage, [storage shape], shape                       then context, flag, ...
+    before 0.11  u32 rank, u32 dims...                                                     then context, flag, values
+    V1 (0.11)    u32 0xF993FAC8, i32 rank, i64 dims...                                     then context, flag, values
+    V2 (0.12+)   u32 0xF993FAC9, i32 storage, [storage shape], shape                       then context, flag, ...
     V3 (1.5+)    as V2 with 0xF993FACA: a scalar or a size of 0 means what it says (numpy shape semantics)
 
 where a shape is i32 rank and i64 dims, the context two i32 (ignored: the arrays are always numpy), the flag an i32
@@ -16,7 +16,8 @@ dtype. Storage is 0 dense, 1 row_sparse, 2 csr; the sparse ones put, after the f
 array, then the values (of the storage shape), then the index arrays. In all but V3 a rank of 0 is an array that was
 never allocated, and nothing follows it.
 
-Source: the bytes MXNet 1.9.1 writes and accepts (tests/golden/make_files.py); its src/ndarray/ndarray.cc defines them.
+Source: the bytes MXNet 1.9.1 writes and accepts (tests/golden/make_files.py), and those that 0.9.5 to 1.8.0 wrote
+(tests/golden/make_eras.py); its src/ndarray/ndarray.cc defines them.
 """
 
 import io
@@ -32,12 +33,12 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
-from gluonnx.errors import FileAccessError, FormatError, InputError
-from gluonnx.formats.files import atomic_write
+from gluonnx.errors import FormatError, InputError
+from gluonnx.formats.files import CANNOT_READ, atomic_write, failing
 from gluonnx.formats.journal import settle
 from gluonnx.formats.memory import empty_array
 from gluonnx.formats.progress import Steps, write_chunks
-from gluonnx.formats.signatures import HEAD_BYTES, JSON, ONNX, PICKLE, SAFETENSORS, describe_kind
+from gluonnx.formats.signatures import HEAD_BYTES, describe_kind, remedy_for
 
 __all__ = [
     "Array",
@@ -68,15 +69,6 @@ _DTYPE_OF_FLAG: dict[int, np.dtype[Any]] = {
     )
 }
 _FLAG_OF_DTYPE = {dtype: flag for flag, dtype in _DTYPE_OF_FLAG.items() if flag <= 7 or flag == 12}
-_REMEDIES = {
-    SAFETENSORS: "Give it a name that ends in `.safetensors`; then net.load_parameters, SymbolBlock.imports and "
-    "mx.nd.load read it",
-    JSON: "A graph is read by mx.sym.load('...-symbol.json') or SymbolBlock.imports; its parameters are in the "
-    "`.params` file beside it",
-    PICKLE: "An optimizer's `.states` file is one and holds no parameters; pass the `.params` file beside it",
-    ONNX: "It holds its parameters: read it with SymbolBlock.imports('model.onnx')",
-}
-"""What to do with another kind of file."""
 _CPU_CONTEXT = struct.pack("<ii", 1, 0)
 
 Dense: TypeAlias = npt.NDArray[Any]
@@ -212,18 +204,11 @@ def read_params(path: str | os.PathLike[str]) -> ArrayFile:
         FormatError: Not a .params file, truncated, or damaged; carries the path and byte offset.
     """
     settle(Path(path))
-    try:
-        with Path(path).open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if file.seekable():
-                return _parse(_Source(file, size, str(path)))
-            return parse_params(file.read(), str(path))
-    except FileAccessError:
-        raise
-    except OSError as err:
-        raise FileAccessError(
-            f"{path}: cannot be read: the system says `{err.strerror or err}`. Check the path.", err.errno
-        ) from err
+    with failing(Path(path), CANNOT_READ), Path(path).open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if file.seekable():
+            return _parse(_Source(file, size, str(path)))
+        return parse_params(file.read(), str(path))
 
 
 def parse_params(data: bytes, where: str) -> ArrayFile:
@@ -359,7 +344,7 @@ def _parse(source: _Source) -> ArrayFile:
     if head[:8] != struct.pack("<Q", LIST_MAGIC):
         kind = describe_kind(head)
         got = kind if kind else f"first bytes {head[:8].hex(' ')}"
-        remedy = _REMEDIES.get(kind or "", "Pass the file that `save_parameters`, `export` or `mx.nd.save` wrote")
+        remedy = remedy_for(kind, "Pass the file that `save_parameters`, `export` or `mx.nd.save` wrote")
         raise FormatError(
             f"{source.where}: not an MXNet .params file: expected list magic 0x112 at 0x0, got {got}. {remedy}."
         )
@@ -406,7 +391,11 @@ def _read_array(source: _Source) -> tuple[Array | None, bool]:
     elif magic <= MAX_RANK:
         shape = source.unpack(f"<{magic}I")
     else:
-        raise source.error(f"expected an array of a known era, got magic={magic:#x}", back=4)
+        raise source.error(
+            f"expected an array of a known era, got magic={magic:#x}",
+            "The file is damaged, or of an MXNet later than those that read it",
+            back=4,
+        )
     return (_read_dense(source, shape) if shape else None), False
 
 

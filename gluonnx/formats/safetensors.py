@@ -18,13 +18,13 @@ from typing import Any, BinaryIO
 import ml_dtypes
 import numpy as np
 
-from gluonnx.errors import FileAccessError, FormatError, InputError
-from gluonnx.formats.files import atomic_write
+from gluonnx.errors import FormatError, InputError
+from gluonnx.formats.files import CANNOT_READ, atomic_write, failing
 from gluonnx.formats.journal import settle
 from gluonnx.formats.memory import empty_array
 from gluonnx.formats.params import Dense
 from gluonnx.formats.progress import Steps, write_chunks
-from gluonnx.formats.signatures import HEAD_BYTES, describe_kind
+from gluonnx.formats.signatures import HEAD_BYTES, describe_kind, remedy_for
 
 __all__ = ["read_safetensors", "serialize_safetensors", "write_safetensors"]
 
@@ -102,15 +102,8 @@ def read_safetensors(path: str | os.PathLike[str]) -> dict[str, Dense]:
         FormatError: Not a safetensors file, truncated or damaged, or an array of a dtype that MXNet lacks.
     """
     settle(Path(path))
-    try:
-        with Path(path).open("rb") as file:
-            return _read(file, os.fstat(file.fileno()).st_size, str(path))
-    except FileAccessError:
-        raise
-    except OSError as err:
-        raise FileAccessError(
-            f"{path}: cannot be read: the system says `{err.strerror or err}`. Check the path.", err.errno
-        ) from err
+    with failing(Path(path), CANNOT_READ), Path(path).open("rb") as file:
+        return _read(file, os.fstat(file.fileno()).st_size, str(path))
 
 
 def _read(file: BinaryIO, size: int, where: str) -> dict[str, Dense]:
@@ -160,11 +153,12 @@ def _read(file: BinaryIO, size: int, where: str) -> dict[str, Dense]:
 def _header(file: BinaryIO, size: int, where: str) -> tuple[dict[str, Any], int]:
     """Read the header; also return where the values begin."""
     head = file.read(HEAD_BYTES)
-    kind = describe_kind(head) or f"first bytes {head[:9].hex(' ')}"
+    kind = describe_kind(head)
     if len(head) < _HEADER_LENGTH.size or head[_HEADER_LENGTH.size : _HEADER_LENGTH.size + 1] != b"{":
         raise FormatError(
-            f"{where}: not a safetensors file: expected a length and a JSON header at 0x0, got {kind}. "
-            "Pass a file that `save_parameters` wrote."
+            f"{where}: not a safetensors file: expected a length and a JSON header at 0x0, got "
+            f"{kind or 'first bytes ' + head[:9].hex(' ')}. "
+            f"{remedy_for(kind, 'Pass a file that `save_parameters` wrote')}."
         )
     (length,) = _HEADER_LENGTH.unpack_from(head)
     left = size - _HEADER_LENGTH.size

@@ -11,11 +11,24 @@ Source: MXNet 0.11 to 1.9.1, the files that they write (tests/golden/make_eras.p
 from collections.abc import Collection, Mapping
 from typing import Literal, TypeAlias, TypeVar
 
-__all__ = ["Style", "fit_names", "hint", "missing_prefix", "style_of", "without_scope"]
+__all__ = ["READ_BY", "WRITTEN_BY", "Style", "fit_names", "hint", "missing_prefix", "style_of", "without_scope"]
 
 Style: TypeAlias = Literal["scoped", "paths", "plain"]
 
 SCOPES = ("arg:", "aux:")
+
+WRITTEN_BY: dict[Style, str] = {
+    "scoped": "export, save_checkpoint",
+    "paths": "save_parameters",
+    "plain": "collect_params().save, save_params, nd.save",
+}
+"""The calls that write names of a style."""
+READ_BY: dict[Style, str] = {
+    "scoped": "SymbolBlock.imports, mx.model.load_checkpoint, mx.mod.Module.load, net.load_parameters",
+    "paths": "net.load_parameters",
+    "plain": "net.load_parameters, SymbolBlock.imports",
+}
+"""The calls that read them; `mx.nd.load` reads all."""
 
 T = TypeVar("T")
 

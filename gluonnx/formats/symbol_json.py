@@ -3,7 +3,7 @@
 The text is one object: `nodes`, `arg_nodes` (the variables' ids), `heads` (the outputs), and since 0.9 `node_row_ptr`
 (the id of each node's first output, and the number of outputs) and `attrs`. A node has `op` ("null" for a variable),
 `name`, `inputs` ([node id, output index, version]; before 0.9 without the version), optional `control_deps` and
-`subgraphs`, and its attributes as strings: in `attrs` since 1.3, in `attr` before, and up to 0.8 split into `param`
+`subgraphs`, and its attributes as strings: in `attrs` since 1.0, in `attr` before, and up to 0.8 split into `param`
 (the operator's own) and `attr` (the user's; it wins over `param`).
 
 Parsing changes nothing but that spelling; `symbol_upgrade` does what an old graph needs beyond it.
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 from gluonnx.errors import FormatError, InputError
 from gluonnx.formats.files import read_bytes
-from gluonnx.formats.signatures import HEAD_BYTES, describe_kind
+from gluonnx.formats.signatures import HEAD_BYTES, JSON, describe_kind, remedy_for
 
 __all__ = [
     "MXNET_VERSION",
@@ -45,6 +45,7 @@ OLDEST_VERSION = 800
 MAX_TEXT_BYTES = 1 << 28  # graphs of a thousand layers take about 1 MB
 MAX_SUBGRAPH_DEPTH = 32
 MAX_INDEX = (1 << 32) - 1  # MXNet keeps output indices and versions in 32 bits
+WRITTEN_BY = "Pass the `-symbol.json` file that `export` or `Symbol.save` wrote"
 INLINE_ITEMS = 10  # longer lists get one line per item
 
 _GRAPH_FIELDS = ("nodes", "arg_nodes", "node_row_ptr", "heads", "attrs")
@@ -136,10 +137,11 @@ def parse_symbol_json(text: str | bytes, where: str) -> GraphRecord:
         value = json.loads(text, strict=False, object_pairs_hook=place.unique, parse_constant=place.constant)
     except json.JSONDecodeError as err:
         kind = describe_kind(text[:HEAD_BYTES].encode("utf-8", "surrogatepass"))
-        got = "damaged JSON" if kind == "a JSON text" else kind or "something else"
+        got = "damaged JSON" if kind == JSON else kind or "something else"
+        remedy = WRITTEN_BY if kind == JSON else remedy_for(kind, WRITTEN_BY)
         raise FormatError(
             f"{where}: not JSON: expected {_lower_first(err.msg)} at line {err.lineno} column {err.colno}, got {got}. "
-            f"Pass the `-symbol.json` file that `export` or `Symbol.save` wrote."
+            f"{remedy}."
         ) from err
     except RecursionError as err:
         raise FormatError(f"{where}: nested too deeply: expected a graph, got lists in lists. It is damaged.") from err
@@ -247,10 +249,10 @@ def _decode(text: str | bytes, where: str) -> str:
     try:
         return text.decode("utf-8-sig")
     except UnicodeDecodeError as err:
-        kind = describe_kind(text[:HEAD_BYTES]) or "other bytes"
+        kind = describe_kind(text[:HEAD_BYTES])
         raise FormatError(
-            f"{where}: not JSON: expected UTF-8 text, got {kind} (byte {err.start:#x} is {text[err.start]:#04x}). "
-            f"Pass the `-symbol.json` file that `export` or `Symbol.save` wrote."
+            f"{where}: not JSON: expected UTF-8 text, got {kind or 'other bytes'} (byte {err.start:#x} is "
+            f"{text[err.start]:#04x}). {remedy_for(kind, WRITTEN_BY)}."
         ) from err
 
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gluonnx.context import Context
 from gluonnx.errors import FormatError, GraphError, ParameterFileError
 from gluonnx.formats.saved_names import fit_names, style_of, without_scope
@@ -95,6 +97,9 @@ def _block(
             f"input_names={[*names, *labels]}, or cut the loss off with `get_internals()`."
         )
     load_all(params, arrays, where, ctx, allow_missing, ignore_extra, True, "saved", takes_over=True)
+    for name, array in arrays.items():
+        if name in params and np.dtype(array.dtype).kind in "iub":  # indices and masks, which nothing trains
+            params[name].grad_req = "null"
     return block
 
 

@@ -14,7 +14,7 @@ from gluonnx.gluon.hybrid_block import HybridBlock
 from gluonnx.gluon.nesting import NOTHING
 from gluonnx.gluon.parameter import Parameter
 from gluonnx.gluon.tracing import Trace
-from gluonnx.ndarray.files import serialize
+from gluonnx.ndarray.files import write_into
 from gluonnx.symbol.text import load_json
 
 __all__ = ["load_model", "save_model"]
@@ -35,7 +35,7 @@ def save_model(block: Block, prefix: str | os.PathLike[str]) -> None:
     arrays = named_arrays(block, deduplicate=False)
     with FileSet() as files:
         files.create(graphs).write(json.dumps(described).encode())
-        files.create(params).write(serialize(arrays))
+        write_into(files.create(params), arrays, str(params))
 
 
 def _describe(block: Block, numbers: Iterator[int], parent: dict[str, Any]) -> None:

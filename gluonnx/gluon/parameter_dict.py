@@ -415,7 +415,7 @@ def select(params: ParameterDict, pattern: str) -> ParameterDict:
 def _quote(names: Any, limit: int = 24) -> str:
     listed = [f"'{n}'" for n in names]
     more = f", and {len(listed) - limit} more" if len(listed) > limit else ""
-    return ", ".join(listed[:limit]) + more
+    return (", ".join(listed[:limit]) + more) or "none"
 
 
 def _indent(text: str) -> str:

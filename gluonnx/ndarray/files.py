@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -17,8 +17,10 @@ from gluonnx.formats.params import (
     parse_params,
     read_params,
     serialize_params,
+    size_of,
     write_params,
 )
+from gluonnx.formats.progress import Steps, write_chunks
 from gluonnx.formats.safetensors import read_safetensors, write_safetensors
 from gluonnx.ndarray.ndarray import NDArray
 from gluonnx.ndarray.sparse_array import BaseSparseNDArray, CSRNDArray, RowSparseNDArray
@@ -65,6 +67,19 @@ def save(fname: str | os.PathLike[str], data: NDArray | Sequence[NDArray] | Mapp
         write_params(fname, contents, np_shape=is_np_shape())
     else:
         write_params(fname, [_content(value) for value in data], np_shape=is_np_shape())
+
+
+def write_into(file: BinaryIO, arrays: Mapping[str, NDArray], where: str) -> None:
+    """Write what `save` writes into a file that is open, as one of several that appear together.
+
+    Args:
+        file: The file.
+        arrays: Arrays by name.
+        where: Its name, to show how far the work has come.
+    """
+    contents = {name: _content(value) for name, value in arrays.items()}
+    chunks = serialize_params(contents, np_shape=is_np_shape())
+    write_chunks(file, chunks, Steps(f"writing {where}", size_of(contents)))
 
 
 def load(fname: str | os.PathLike[str]) -> Arrays:

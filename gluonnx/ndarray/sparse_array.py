@@ -379,8 +379,12 @@ class CSRNDArray(BaseSparseNDArray):
         Raises:
             ImportError: Scipy is not installed.
         """
-        import scipy.sparse
-
+        try:
+            import scipy.sparse
+        except ImportError as err:
+            raise ImportError(
+                "CSRNDArray.asscipy: scipy could not be imported: expected it to be installed. Run `pip install scipy`."
+            ) from err
         held = self._s
         parts = (held.values.detach().cpu().numpy(), held.indices.cpu().numpy(), held.indptr.cpu().numpy())
         return scipy.sparse.csr_matrix(tuple(p.copy() for p in parts), shape=held.shape, dtype=self.dtype)

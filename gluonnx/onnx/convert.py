@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from gluonnx.errors import EditedModelError, ExportError, FormatError, InputError
+from gluonnx.errors import EditedModelError, ExportError, FormatError, InputError, ParameterFileError
 from gluonnx.formats import FileSet, read_params, read_safetensors, serialize_params
 from gluonnx.formats.progress import Steps, write_chunks
+from gluonnx.formats.saved_names import hint, style_of, without_scope
 from gluonnx.onnx.arrays import Array
 from gluonnx.onnx.builder import BATCH
 from gluonnx.onnx.export import export_graph
@@ -95,7 +96,7 @@ def export_model(
     """
     symbol = sym if isinstance(sym, Symbol) else load(sym)
     where = str(onnx_file_path)
-    arrays = _plain_names(_mappings(params))
+    arrays = _plain_names(_mappings(params, symbol))
     given = in_shapes if in_shapes is not None else input_shape or ()
     if not all(isinstance(s, (list, tuple)) and all(isinstance(d, (int, np.integer)) for d in s) for s in given):
         raise InputError(
@@ -258,20 +259,30 @@ def read_restored(path: str | os.PathLike[str]) -> Restored:
     return restored
 
 
-def _read_arrays(path: str | os.PathLike[str]) -> Mapping[str, Any]:
+def _read_arrays(path: str | os.PathLike[str], symbol: Symbol) -> Mapping[str, Any]:
     if os.fspath(path).lower().endswith(".safetensors"):
-        return read_safetensors(path)
-    return read_params(path).as_dict()
+        arrays: Mapping[str, Any] = read_safetensors(path)
+    else:
+        arrays = read_params(path).as_dict()
+    variables = symbol.list_inputs()
+    if arrays and {without_scope(name) for name in arrays}.isdisjoint(variables):
+        told = hint(arrays, variables, str(path)) if style_of(arrays) == "paths" else ""
+        raise ParameterFileError(
+            f"{path}: no parameter of the graph: expected names such as {variables[-1] if variables else 'none'!r}, "
+            f"got {next(iter(arrays))!r}. {told or 'Pass the file of parameters that was written with the graph.'}"
+            + (" Then net.export writes the ONNX file." if told else "")
+        )
+    return arrays
 
 
-def _mappings(params: Any) -> Sequence[Mapping[str, Any]]:
+def _mappings(params: Any, symbol: Symbol) -> Sequence[Mapping[str, Any]]:
     """Return parameters, however they were given, as mappings.
 
     Raises:
         InputError: They are none of the forms that `export_model` takes.
     """
     if isinstance(params, (str, os.PathLike)):
-        return [_read_arrays(params)]
+        return [_read_arrays(params, symbol)]
     listed = [params] if isinstance(params, Mapping) else params
     if not isinstance(listed, (list, tuple)) or not all(isinstance(p, Mapping) for p in listed):
         raise InputError(

@@ -17,7 +17,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
 from gluonnx.errors import FileAccessError, FormatError
 from gluonnx.formats import empty_array, read_bytes
 from gluonnx.formats.journal import settle
-from gluonnx.formats.signatures import HEAD_BYTES, describe_kind
+from gluonnx.formats.signatures import HEAD_BYTES, ONNX, describe_kind, remedy_for
 from gluonnx.onnx.arrays import Array
 from gluonnx.onnx.model import MAX_MODEL_BYTES, set_external
 from gluonnx.onnx.wire import LARGE_BYTES, Span, split_large
@@ -168,11 +168,11 @@ def _parsed(data: bytes, path: Path) -> ModelProto:
     try:
         model = onnx.load_model_from_string(data)
     except DecodeError as err:
-        got = "a damaged or truncated one" if kind == "an ONNX model" else kind or "an unknown kind of file"
-        raise FormatError(f"{path}: not an ONNX model: expected one, got {got}. Check where it came from.") from err
+        got = "a damaged or truncated one" if kind == ONNX else kind or "an unknown kind of file"
+        raise FormatError(f"{path}: not an ONNX model: expected one, got {got}. {_remedy(kind)}.") from err
     if not model.ir_version or not model.HasField("graph") or not (model.opset_import or model.ir_version < 3):
-        got = kind if kind not in (None, "an ONNX model") else "one without a graph or version"
-        raise FormatError(f"{path}: not an ONNX model: expected one, got {got}. Check where it came from.")
+        got = kind if kind not in (None, ONNX) else "one without a graph or version"
+        raise FormatError(f"{path}: not an ONNX model: expected one, got {got}. {_remedy(kind)}.")
     if (field := _undecoded(model)) is not None:
         raise FormatError(f"{path}: damaged: expected UTF-8 text in field `{field}`, got other bytes. Copy it again.")
     return model
@@ -190,6 +190,11 @@ def _load_external(model: ModelProto, path: Path) -> None:
 
 def _typed(tensor: TensorProto) -> ValueInfoProto:
     return helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
+
+
+def _remedy(kind: str | None) -> str:
+    otherwise = "Check where it came from"
+    return otherwise if kind == ONNX else remedy_for(kind, otherwise)
 
 
 def _undecoded(message: Message) -> str | None:

@@ -488,10 +488,24 @@ def _(g: GraphBuilder, data: Value, *, dtype: DTypeName) -> Value:
     return g.cast(data, dtype)
 
 
+_ROUNDED = {"int8": (-128.0, 127.0), "uint8": (0.0, 255.0), "int32": (-(2.0**31), 2.0**31 - 128)}
+"""Dtypes that `amp_cast` rounds to, and their least and largest float32."""
+
+
 @operator("amp_cast", view=True, source="MXNet 1.9.1 src/operator/tensor/amp_cast.h", shapes="same")
 def amp_cast(data: Tensor, *, dtype: DTypeName) -> Tensor:
-    """Floating-point `data` in another dtype; anything else as it is."""
-    return data.to(torch_dtype(dtype)) if data.is_floating_point() else data
+    """Floating-point `data` in another dtype; anything else as it is.
+
+    float32 and bfloat16 become int8, uint8 and int32 by rounding, halves to even, and stay within the dtype (NaN is its
+    largest number); of float16 the fraction is cut off, as `Cast` does.
+    """
+    if not data.is_floating_point():
+        return data
+    kind = torch_dtype(dtype)
+    bounds = _ROUNDED.get(dtype)
+    if bounds is None or data.dtype not in (torch.float32, torch.bfloat16):
+        return data.to(kind)
+    return data.float().round().nan_to_num(bounds[1], bounds[1], bounds[0]).clamp(*bounds).to(kind)
 
 
 @amp_cast.dtypes
@@ -501,7 +515,14 @@ def _(data: str | None, *, dtype: str) -> dict[str, str | None]:
 
 @amp_cast.onnx
 def _(g: GraphBuilder, data: Value, *, dtype: DTypeName) -> Value:
-    return g.cast(data, dtype) if g.dtype(data) in FLOATS else data
+    if g.dtype(data) not in FLOATS:
+        return data
+    bounds = _ROUNDED.get(dtype)
+    if bounds is None or g.dtype(data) not in ("float32", "bfloat16"):
+        return g.cast(data, dtype)
+    whole = g.op("Round", g.cast(data, "float32"))
+    whole = g.op("Where", g.op("IsNaN", whole), g.const(bounds[1]), whole)
+    return g.cast(g.op("Clip", whole, g.const(bounds[0]), g.const(bounds[1])), dtype)
 
 
 class _LossHead(torch.autograd.Function):

@@ -8,6 +8,7 @@ kept within the integer's bounds. Operators with a calibrated range take that in
 from collections.abc import Mapping
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -25,6 +26,9 @@ WIDE_STEPS = {"int8": 127.5, "uint8": 255.5}
 INT32_STEPS = float(2**31 - 1)
 BOUNDS = {"int8": (-128.0, 127.0), "uint8": (0.0, 255.0)}
 TORCH = {"int8": torch.int8, "uint8": torch.uint8}
+
+BYTE_RANGES = {torch.int8: (-WIDE_STEPS["int8"], WIDE_STEPS["int8"]), torch.uint8: (0.0, WIDE_STEPS["uint8"])}
+"""Range of data that is of 8 bits already. Source: MXNet 1.9.1 by experiment."""
 
 Byte = Literal["int8", "uint8"]
 AutoByte = Literal["auto", "int8", "uint8"]
@@ -116,12 +120,21 @@ def quantize_v2(
 ) -> Triple:
     """Quantize float32 `data` by a calibrated range, or by its least and largest element.
 
+    Data that is of 8 bits already is handed through, its bits as `out_type`, with the calibrated range or that of its
+    dtype.
+
     Raises:
         AttributeValueError: Half a range is given.
+        InputTypeError: `data` is neither float32 nor of 8 bits.
     """
-    _check_float("_contrib_quantize_v2", data)
     chosen = _resolved(out_type, min_calib_range)
-    if _calibrated("_contrib_quantize_v2", min_calib_range, max_calib_range):
+    is_calibrated = _calibrated("_contrib_quantize_v2", min_calib_range, max_calib_range)
+    if data.dtype in BYTE_RANGES:
+        own = (min_calib_range, max_calib_range) if is_calibrated else BYTE_RANGES[data.dtype]
+        low, high = (torch.tensor([end], dtype=torch.float32, device=data.device) for end in own)
+        return data.view(TORCH[chosen]).clone(), low, high
+    _check_float("_contrib_quantize_v2", data)
+    if is_calibrated:
         minimum, maximum = data.new_tensor([min_calib_range]), data.new_tensor([max_calib_range])
     else:
         minimum, maximum = torch.aminmax(data)
@@ -202,8 +215,14 @@ def _(
     min_calib_range: float | None,
     max_calib_range: float | None,
 ) -> Values:
+    chosen = _resolved(out_type, min_calib_range)
+    if g.dtype(data) in TORCH:
+        is_calibrated = min_calib_range is not None and max_calib_range is not None
+        own = (min_calib_range, max_calib_range) if is_calibrated else BYTE_RANGES[TORCH[g.dtype(data)]]
+        given = g.cast(data, chosen) if g.dtype(data) != chosen else g.op("Identity", data)
+        return given, g.const(np.array(own[:1]), "float32"), g.const(np.array(own[1:]), "float32")
     minimum, maximum = _lower_range(g, data, min_calib_range, max_calib_range)
-    return _lower_quantized(g, data, minimum, maximum, _resolved(out_type, min_calib_range), WIDE_STEPS)
+    return _lower_quantized(g, data, minimum, maximum, chosen, WIDE_STEPS)
 
 
 @dequantize.onnx

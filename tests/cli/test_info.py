@@ -54,18 +54,20 @@ def test_weights_among_the_inputs_and_open_shapes(gluonnx, folder):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"no model", "got bytes that are no protobuf message, or are cut short"),
-        (b"", "got a file without IR version or opset"),
-        (ModelProto(ir_version=9).SerializeToString(), "got a file without IR version or opset"),
+        (b"no model", "got a text file. Check that it is complete"),
+        (b"\xff\x01", "got bytes that are no protobuf message, or are cut short. Check that it is complete"),
+        (b"", "got an empty file. Copy or download it again"),
+        (
+            ModelProto(ir_version=9).SerializeToString(),
+            "got a file without IR version or opset. Check that it is complete",
+        ),
     ],
 )
 def test_not_onnx(gluonnx, folder, content, message):
     Path("bad.onnx").write_bytes(content)
     result = gluonnx("info", "bad.onnx")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == (
-        f"error: bad.onnx: not an ONNX model: expected an .onnx file, {message}. Check that it is complete.\n"
-    )
+    assert result.stderr == f"error: bad.onnx: not an ONNX model: expected an .onnx file, {message}.\n"
 
 
 def test_missing(gluonnx, folder):

@@ -70,7 +70,7 @@ def test_a_folder_that_cannot_be_written_is_told(stopped, monkeypatch):
     monkeypatch.setattr(Path, "replace", deny)
     with pytest.raises(
         FileAccessError,
-        match=r"stopped before all of them were in place: .* got new a and old b; .*`Permission denied`\. Make the folder",
+        match=r"stopped before all of them were in place: .* got new a and old b; .*`Permission denied`\. Make ",
     ) as caught:
         read_bytes(stopped / "a", 10)
     assert caught.value.errno == errno.EACCES
@@ -188,6 +188,13 @@ def test_retarget_and_outdate(tmp_path):
         files.create(tmp_path / ".x.data")
         with pytest.raises(FileAccessError, match=r"x\.4\.data: cannot be replaced: expected a file, got a folder"):
             files.retarget(tmp_path / ".x.data", "x.4.data")
+
+
+def test_a_path_without_a_name():
+    with pytest.raises(FileAccessError, match="Is a directory"):
+        read_bytes("/", 10)
+    with pytest.raises(FileAccessError, match="/: cannot be replaced: expected a file, got a folder"):
+        write_bytes_atomic("/", b"x")
 
 
 def test_a_pipe_is_not_replaced(tmp_path):

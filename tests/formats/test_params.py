@@ -4,6 +4,7 @@ import os
 import struct
 import threading
 import tracemalloc
+import zipfile
 from contextlib import suppress
 
 import ml_dtypes
@@ -175,6 +176,13 @@ class TestOldEras:
         assert digests == about["digests"]
 
 
+def zipped(name):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(name, b"content")
+    return stream.getvalue()
+
+
 class TestErrors:
     good = v2((2,), 0, b"\0" * 8)
 
@@ -182,16 +190,21 @@ class TestErrors:
         ("data", "message"),
         [
             (b"", "net.params: not an MXNet .params file: .* got an empty file"),
-            (b"<!DOCTYPE html><html>", "got an HTML or XML page"),
+            (b"<!DOCTYPE html><html>", "got an HTML or XML page .* download it again"),
             (b"\n  <html>404", "got an HTML or XML page"),
             (b"Not found\n", "got a text file"),
-            (b'{"nodes": []}', "got a JSON text"),
-            (b"PK\x03\x04....", "got a zip archive"),
-            (b"\x80\x04\x95\x00", "got a Python pickle"),
-            (struct.pack("<Q", 30) + b'{"weight":', "got a safetensors file"),
-            (b"\x08\x08\x12\x07pytorch", "got an ONNX model"),
-            (b"\x1f\x8b\x08", "got a gzip archive"),
-            (b"version https://git-lfs.github.com/spec/v1\n", "got a Git LFS pointer"),
+            (b'{"nodes": []}', r"got a JSON text\. If it is a graph of MXNet, mx\.sym\.load .* read it"),
+            (b"PK\x03\x04....", r"got a zip archive\. Unpack it first"),
+            (zipped("model/data.pkl"), r"got a PyTorch checkpoint\. Load it with torch"),
+            (zipped("arr_0.npy"), r"got an \.npz file of numpy\. Load it with numpy"),
+            (zipped("net.params"), "got a zip archive"),
+            (b"\x80\x04\x95\x00", r"got a Python pickle\. An optimizer's `\.states` file is one"),
+            (struct.pack("<Q", 30) + b'{"weight":', r"got a safetensors file\. Give it a name that ends in"),
+            (b"\x08\x08\x12\x07pytorch", r"got an ONNX model\. SymbolBlock\.imports\('model\.onnx'\)"),
+            (b"\x1f\x8b\x08", r"got a gzip archive\. Unpack it first"),
+            (b"BZh9", r"got a bzip2 archive\. Unpack it first"),
+            (b"\x89HDF\r\n\x1a\n", r"got an HDF5 file .*\. Convert the network to ONNX"),
+            (b"version https://git-lfs.github.com/spec/v1\n", r"got a Git LFS pointer .*\. Run `git lfs pull`"),
             (b"\x01\x02\x03\x04\xff", "got first bytes 01 02 03 04 ff"),
         ],
     )
@@ -242,7 +255,10 @@ class TestErrors:
             parse_params(bytes(data), "sparse")
 
     def test_missing_file(self, tmp_path):
-        with pytest.raises(FileAccessError, match=r"none\.params: cannot be read: .*No such file") as caught:
+        with pytest.raises(
+            FileAccessError,
+            match=r"none\.params: cannot be read: expected a file .*none\.params, got none\. Check the path",
+        ) as caught:
             read_params(tmp_path / "none.params")
         assert caught.value.errno == 2
 

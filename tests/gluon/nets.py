@@ -5,8 +5,6 @@ import numpy as np
 import gluonnx as mx
 from gluonnx.gluon import nn
 
-TOLERANCE = 1e-5
-
 
 def initialized(net, *, seed=7):
     """Initialize from a seed, with running statistics and gammas that are not their defaults."""
@@ -55,11 +53,11 @@ def rows(count=2, width=3, seed=1):
     return mx.nd.array(np.random.default_rng(seed).normal(size=(count, width)))
 
 
-def near(got, expected, tolerance=TOLERANCE):
+def near(got, expected, rtol=1e-5, atol=1e-6):
     got, expected = (np.asarray(v.asnumpy() if hasattr(v, "asnumpy") else v) for v in (got, expected))
     assert got.dtype == expected.dtype
     assert got.shape == expected.shape
-    np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(got, expected, rtol=rtol, atol=atol)
 
 
 def eager(net, *inputs):

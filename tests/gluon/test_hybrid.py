@@ -190,13 +190,13 @@ def test_batches_of_none_and_one(shape):
 
 
 def test_float16_and_float64_nets():
-    for dtype, tolerance in (("float16", 1e-2), ("float64", 1e-6)):
+    for dtype, tolerance in (("float16", 1e-3), ("float64", 1e-12)):
         net = mlp()
         net.cast(dtype)
         x = rows().astype(dtype)
         expected = net(x)
         net.hybridize()
-        near(net(x), expected, tolerance)
+        near(net(x), expected, tolerance, tolerance)
 
 
 # Sessions -------------------------------------------------------------------------------------------------------------
@@ -670,7 +670,8 @@ def test_a_write_through_another_library_is_seen(export_first):
     x = mx.nd.ones((1, 3))
     if not export_first:
         assert net(x).asnumpy().tolist() == [[3, 3]]
-    for view in (np.from_dlpack(net.weight.data()), torch.from_dlpack(net.weight.data()[0:1]).numpy()):
+    # numpy 1 hands DLPack memory out for reading only; torch's view of it is numpy's to write through.
+    for view in (torch.from_dlpack(net.weight.data()).numpy(), torch.from_dlpack(net.weight.data()[0:1]).numpy()):
         for value in (2.0, 5.0):
             for _ in range(50):  # long enough for weights that stay to be frozen
                 net(x)

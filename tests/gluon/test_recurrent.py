@@ -57,20 +57,20 @@ def test_a_language_model_trains_alike_and_exports(tmp_path):
     assert losses[-1] < losses[0] - 0.1
     words = sentences()[:, :-1]
     expected = imperative(words).asnumpy()
-    np.testing.assert_allclose(net(words).asnumpy(), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(net(words).asnumpy(), expected, rtol=1e-6, atol=5e-7)
     symbol, params, model = net.export(tmp_path / "words")
     feeds = {"data": words.asnumpy()}
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    np.testing.assert_allclose(session.run(None, feeds)[0], expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(session.run(None, feeds)[0], expected, rtol=1e-6, atol=5e-7)
     (answer,) = Session(model).run(feeds).values()
-    np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(answer, expected, rtol=1e-6, atol=5e-7)
     for files in ((symbol, params), (model, None)):
         again = mx.gluon.SymbolBlock.imports(files[0], ["data"], files[1])
-        np.testing.assert_allclose(again(words).asnumpy(), expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(again(words).asnumpy(), expected, rtol=1e-6, atol=5e-7)
     more = np.tile(words.asnumpy(), (3, 1))
-    np.testing.assert_allclose(session.run(None, {"data": more})[0], np.tile(expected, (3, 1, 1)), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(session.run(None, {"data": more})[0], np.tile(expected, (3, 1, 1)), rtol=1e-6, atol=5e-7)
 
 
 def test_exported_parameters_keep_their_names_and_order(tmp_path):
@@ -98,10 +98,10 @@ def test_a_hybridized_layer_gives_states_where_they_are_wanted():
     plain, (outputs, states) = layer(x), layer(x, h)
     layer.hybridize()
     for _ in range(2):
-        np.testing.assert_allclose(layer(x).asnumpy(), plain.asnumpy(), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(layer(x).asnumpy(), plain.asnumpy(), rtol=1e-6, atol=5e-7)
         again, last = layer(x, h)
-        np.testing.assert_allclose(again.asnumpy(), outputs.asnumpy(), rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(last[0].asnumpy(), states[0].asnumpy(), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(again.asnumpy(), outputs.asnumpy(), rtol=1e-6, atol=5e-7)
+        np.testing.assert_allclose(last[0].asnumpy(), states[0].asnumpy(), rtol=1e-6, atol=5e-7)
 
 
 @pytest.mark.parametrize("kind", [rnn.RNN, rnn.LSTM, rnn.GRU])
@@ -115,7 +115,7 @@ def test_a_layer_that_knows_lengths(kind, hybridize):
     assert not outputs[0, 2:].any()
     assert not outputs[2, 1:].any()
     alone = layer(x[0:1, 0:2], None, mx.nd.array([2])).asnumpy()
-    np.testing.assert_allclose(outputs[0:1, 0:2], alone, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(outputs[0:1, 0:2], alone, rtol=1e-6, atol=5e-7)
 
 
 def test_a_network_with_lengths_exports(tmp_path):
@@ -133,10 +133,10 @@ def test_a_network_with_lengths_exports(tmp_path):
     net = prepared(Encoder(), x, lengths)
     expected = net(x, lengths).asnumpy()
     net.hybridize()
-    np.testing.assert_allclose(net(x, lengths).asnumpy(), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(net(x, lengths).asnumpy(), expected, rtol=1e-6, atol=5e-7)
     model = net.export(tmp_path / "encoder")[2]
     feeds = {"data0": x.asnumpy(), "data1": lengths.asnumpy()}
-    np.testing.assert_allclose(*Session(model).run(feeds).values(), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(*Session(model).run(feeds).values(), expected, rtol=1e-6, atol=5e-7)
 
 
 @pytest.mark.parametrize("kind", [rnn.RNN, rnn.LSTM, rnn.GRU])
@@ -144,7 +144,7 @@ def test_the_cells_of_a_layer_do_the_same(kind):
     x = mx.nd.random.uniform(shape=(5, 2, 3))
     layer = prepared(kind(4, 2, bidirectional=True, input_size=3), x)
     outputs, _ = layer._unfuse().unroll(5, x, layout="TNC", merge_outputs=True)
-    np.testing.assert_allclose(outputs.asnumpy(), layer(x).asnumpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(outputs.asnumpy(), layer(x).asnumpy(), rtol=1e-6, atol=5e-7)
 
 
 def test_files_of_a_layer_have_the_names_of_its_cells(tmp_path):

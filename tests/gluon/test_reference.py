@@ -412,10 +412,10 @@ def test_features_of_alexnet(tmp_path):
     features = feat_model(x)
     assert [f.shape for f in features] == [(16, 4096), (16, 4096)]
     fc1 = alexnet.features[:10](x).asnumpy()
-    np.testing.assert_allclose(features[0].asnumpy(), fc1, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(alexnet.output(features[1]).asnumpy(), alexnet(x).asnumpy(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(features[0].asnumpy(), fc1, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(alexnet.output(features[1]).asnumpy(), alexnet(x).asnumpy(), rtol=1e-5, atol=1e-6)
     feat_model.hybridize()
-    np.testing.assert_allclose(feat_model(x)[0].asnumpy(), fc1, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(feat_model(x)[0].asnumpy(), fc1, rtol=1e-5, atol=1e-6)
     alexnet.features[9].bias.set_data(mx.nd.full((4096,), -1e3))
     np.testing.assert_array_equal(feat_model(x)[0].asnumpy(), np.zeros((16, 4096)))
 
@@ -431,9 +431,9 @@ def test_imports(tmp_path, monkeypatch):
 
     net2 = gluon.SymbolBlock.imports("net1-symbol.json", ["data"], "net1-0001.params")
     out2 = net2(x)
-    np.testing.assert_allclose(out2.asnumpy(), out1.asnumpy(), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(out2.asnumpy(), out1.asnumpy(), rtol=1e-5, atol=1e-6)
     net3 = gluon.SymbolBlock.imports("net1-0001.onnx", ["data"])
-    np.testing.assert_allclose(net3(x).asnumpy(), out1.asnumpy(), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(net3(x).asnumpy(), out1.asnumpy(), rtol=1e-5, atol=1e-6)
 
 
 # Containers -----------------------------------------------------------------------------------------------------------

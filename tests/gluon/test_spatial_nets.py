@@ -102,4 +102,4 @@ def test_hybridized_nets_train_as_imperative_ones(net):
             trainer.step(2)
         results.append({name: p.data().asnumpy() for name, p in block.collect_params().items()})
     for name, value in results[0].items():
-        np.testing.assert_allclose(results[1][name], value, rtol=1e-4, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(results[1][name], value, rtol=1e-6, atol=1e-7, err_msg=name)

@@ -69,7 +69,7 @@ def test_is_the_cell_step_by_step(layout, lengths, hybridize):
     given = inputs(layout) + ([] if lengths is None else [lengths])
     for found in (net(*given), _recorded(net, given)):
         for a, b in zip(found, step_by_step(net.cell, layout, *given), strict=True):
-            np.testing.assert_allclose(a.asnumpy(), b, rtol=1e-4, atol=1e-6)
+            np.testing.assert_allclose(a.asnumpy(), b, rtol=1e-5, atol=1e-6)
 
 
 def _recorded(net, given):
@@ -91,7 +91,7 @@ def test_gradients_are_the_same_either_way():
         _recorded(net, [*inputs("NTC"), LENGTHS])
         grads.append([p.grad().asnumpy() for p in net.collect_params().values()])
     for a, b in zip(*grads, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
 def test_exported_loop_takes_any_length(tmp_path):
@@ -105,7 +105,7 @@ def test_exported_loop_takes_any_length(tmp_path):
     arrays = {"data0": longer, "data1": given[1], "data2": given[2]}
     found = Session(tmp_path / "net-0000.onnx").run({k: v.asnumpy() for k, v in arrays.items()})
     for a, b in zip(found.values(), net(longer, *given[1:]), strict=True):
-        np.testing.assert_allclose(a, b.asnumpy(), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(a, b.asnumpy(), rtol=1e-5, atol=1e-6)
 
 
 def test_a_list_of_steps_is_a_sequence():

@@ -84,7 +84,7 @@ def check_call(path):
     with np.load(path) as call:
         values = {name: call[name] for name in call.files}
     count = sum(name.startswith("output") for name in values)
-    inputs = {name: mx.nd.array(value) for name, value in values.items() if not name.startswith("output")}
+    inputs = {name: mx.nd.array(value, dtype=value.dtype) for name, value in values.items() if not name.startswith("output")}
     rows = next(iter(inputs.values())).shape[0]
     for name in mx.sym.load(prefix + "-symbol.json").list_arguments():
         if name.endswith("_label"):
@@ -101,6 +101,8 @@ def check_call(path):
         want = values["output%d" % i]
         if output.shape != want.shape:
             faults.append("output%d: shape %s instead of %s" % (i, output.shape, want.shape))
+        elif np.dtype(output.dtype) != want.dtype:
+            faults.append("output%d: %s instead of %s" % (i, np.dtype(output.dtype), want.dtype))
         elif not np.abs(output.asnumpy() - want).max() <= 1e-5:
             faults.append("output%d: differs by %g" % (i, np.abs(output.asnumpy() - want).max()))
     return faults

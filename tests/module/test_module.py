@@ -18,7 +18,7 @@ SPEC.loader.exec_module(cases)
 
 
 def close(ours, theirs):
-    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=2e-6)
 
 
 def bound(case="sgd", **kwargs):

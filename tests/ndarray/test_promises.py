@@ -65,7 +65,7 @@ def values(array):
         (lambda: nd.add("a", nd.ones(1)), TypeError, r"nd\.add: wrong types: .* got str and NDArray"),
         (lambda: nd.save("x", [3]), TypeError, r"nd\.save: wrong element: expected an NDArray, got int"),
         (lambda: nd.ones(2).__index__(), TypeError, r"not an index: expected an integer dtype, got dtype=float32"),
-        (lambda: np.asarray(nd.ones(2), copy=False), ValueError, r"numpy gets a copy"),
+        (lambda: nd.ones(2).__array__(copy=False), ValueError, r"numpy gets a copy"),
         (lambda: mx.random.seed(1, "everything"), ValueError, r'expected a Context or "all"'),
         (
             lambda: mx.Context("tpu"),

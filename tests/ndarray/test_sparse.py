@@ -1,5 +1,7 @@
 """Every case of sparse storage against MXNet's recorded answer, and what only gluonnx promises."""
 
+import sys
+
 import numpy as np
 import pytest
 from answers import check, recorded
@@ -196,3 +198,20 @@ def test_errors_say_what_to_do(run, kind, message):
     with pytest.raises(kind, match=message) as caught:
         run()
     assert isinstance(caught.value, (mx.base.MXNetError, TypeError, IndexError))
+
+
+def test_csr_as_scipy_has_memory_of_its_own():
+    array = nd.array([[0, 1, 0], [2, 0, 3]]).tostype("csr")
+    matrix = array.asscipy()
+    assert matrix.format == "csr"
+    assert matrix.dtype == np.float32
+    assert matrix.toarray().tolist() == [[0, 1, 0], [2, 0, 3]]
+    matrix.data[:] = 7
+    assert array.asnumpy().tolist() == [[0, 1, 0], [2, 0, 3]]
+
+
+def test_csr_without_scipy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    monkeypatch.setitem(sys.modules, "scipy.sparse", None)
+    with pytest.raises(ImportError, match=r"CSRNDArray.asscipy: scipy could not .*`pip install scipy`"):
+        nd.ones((2, 3)).tostype("csr").asscipy()

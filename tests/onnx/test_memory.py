@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 CODE = """
-import json, sys, threading
+import gc, json, sys, threading
 from pathlib import Path
 sys.path[:0] = [{root!r}, {root!r} + "/runtime"]
 import numpy as np
@@ -31,6 +31,7 @@ def held():
 
 class Peak:
     def __init__(self, start=None):
+        gc.collect()
         self.start = self.top = held() if start is None else start
     def __enter__(self):
         self.done = threading.Event()
@@ -92,17 +93,17 @@ print(json.dumps(found))
 """
 
 LARGEST = {
-    "export, one file": 1.7,  # a layer of 16 MB in doubles, and what has not been given back
-    "export, two files": 1.7,
-    "import, one file": 1.3,
-    "import, two files": 1.3,
-    "import, .params": 1.3,
-    "import, safetensors": 1.3,
-    "import and call on torch": 1.3,
-    "first hybridized call": 2.5,  # torch's weights, ONNX Runtime's, and one layer in between
-    "after hybridized calls": 2.2,
-    "save_parameters": 2.3,
-    "verify": 1.5,
+    "export, one file": 1.5,  # beyond the parameters: the doubles of exact answers, 48 MB for a model of any size
+    "export, two files": 1.5,
+    "import, one file": 1.1,
+    "import, two files": 1.1,
+    "import, .params": 1.1,
+    "import, safetensors": 1.1,
+    "import and call on torch": 1.1,
+    "first hybridized call": 2.4,  # torch's weights, ONNX Runtime's, and one layer in between
+    "after hybridized calls": 2.1,
+    "save_parameters": 2.1,
+    "verify": 1.4,
 }
 
 
@@ -111,7 +112,8 @@ def test_peaks(tmp_path):
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", CODE.format(root=str(ROOT))],
         cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        # What is freed goes back to the system at once, so that what is held is measured.
+        env={**os.environ, "OMP_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": str(1 << 20)},
         capture_output=True,
         text=True,
         check=False,
@@ -121,4 +123,4 @@ def test_peaks(tmp_path):
     found = json.loads(done.stdout)
     assert list(found) == list(LARGEST)
     assert {name: size for name, size in found.items() if size > LARGEST[name]} == {}
-    assert found["import, one file"] > 0.9  # the measure sees memory
+    assert min(found.values()) > 0.9  # the measure sees memory

@@ -358,7 +358,7 @@ def assert_recorded(answers, recorded, name, size):
     expected = [a for key, a in recorded.items() if key.startswith(f"{name}/{size}/")]
     assert len(answers) == len(expected)
     for answer, wanted in zip(answers, expected, strict=True):
-        np.testing.assert_allclose(answer, wanted, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(answer, wanted, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", detection_cases.CASES)

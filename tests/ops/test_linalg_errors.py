@@ -23,7 +23,7 @@ REFUSED = [
     (nd.contrib.quantize, (ONES, nd.ones((2,)), nd.ones((1,))), {}, InputError, r"one float32, got min_range=\(2,\)"),
     (nd.contrib.quantize, (ONES, nd.ones((1,)), nd.ones((1,))), {"out_type": "int4"}, AttributeValueError, "'int4'"),
     (nd.contrib.quantize_v2, (ONES,), {"min_calib_range": 1.0}, AttributeValueError, "expected both or neither"),
-    (nd.contrib.quantize_v2, (ONES.astype("int8"),), {}, InputTypeError, "expected float32, got int8"),
+    (nd.contrib.quantize_v2, (ONES.astype("int32"),), {}, InputTypeError, "expected float32, got int32"),
     (nd.contrib.dequantize, (ONES, nd.ones((1,)), nd.ones((1,))), {}, InputTypeError, "int8 or uint8, got float32"),
     (nd.contrib.requantize, (ONES, nd.ones((1,)), nd.ones((1,))), {}, InputTypeError, "expected int32, got float32"),
     (

@@ -3,6 +3,7 @@ import contextlib
 import os
 import re
 
+import ml_dtypes
 import numpy as np
 import onnx
 import pytest
@@ -359,6 +360,29 @@ class TestInitializers:
         np.testing.assert_array_equal(session(DATA), DATA @ weight)
         del weight
         np.testing.assert_array_equal(session(DATA), DATA @ np.full((4, 3), 2, np.float32))
+
+    @pytest.mark.parametrize("source", ["bytes", "file"])
+    @pytest.mark.parametrize("dtype", [*"fdegbhilBHILq?"])
+    def test_each_dtype(self, dtype, source, tmp_path):
+        dtype = np.dtype(ml_dtypes.bfloat16 if dtype == "g" else dtype)
+        code = TensorProto.BFLOAT16 if dtype.name == "bfloat16" else helper.np_dtype_to_tensor_dtype(dtype)
+        weight = (np.arange(12).reshape(3, 4) % 2).astype(dtype)
+        tensor = TensorProto(name="w", data_type=code, dims=[3, 4], data_location=TensorProto.EXTERNAL)
+        for key, value in (("location", "weights"), ("offset", "0"), ("length", str(weight.nbytes))):
+            tensor.external_data.append(onnx.StringStringEntryProto(key=key, value=value))
+        graph = helper.make_graph(
+            [helper.make_node("Gather", ["w", "i"], ["row"]), helper.make_node("Cast", ["row"], ["y"], to=1)],
+            "g",
+            [helper.make_tensor_value_info("i", 7, [1])],
+            [helper.make_tensor_value_info("y", 1, [1, 4])],
+            [tensor],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+        (tmp_path / "weights").write_bytes(bytes(weight.nbytes))
+        onnx.save(model, tmp_path / "m.onnx")
+        given = model.SerializeToString() if source == "bytes" else tmp_path / "m.onnx"
+        session = Session(given, device="cpu", initializers={"w": weight})
+        np.testing.assert_array_equal(session(np.array([1])), weight[1:2].astype(np.float32))
 
     def test_what_cannot_be_read_in_place(self):
         model = self.model().SerializeToString()

@@ -1,6 +1,6 @@
 """The walk over an ONNX model that makes the nodes of a graph."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,19 +9,26 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 
 from gluonnx.errors import FormatError, MXNetError
 from gluonnx.onnx.arrays import Array
-from gluonnx.onnx.lift.reading import prepare
+from gluonnx.onnx.lift.folding import Folded, fold
+from gluonnx.onnx.lift.reading import graphs_of, prepare
 from gluonnx.onnx.lift.rules import RULES
+from gluonnx.onnx.lift.sizes import Dim
 from gluonnx.ops.dtypes import BY_NAME, BY_NUMPY, BY_ONNX
 from gluonnx.ops.foreign import foreign_operator
-from gluonnx.ops.foreign.table import COUNT_KEY, MASK_KEY, SUBGRAPHS, TYPES_KEY, WIRING_KEY, encode
+from gluonnx.ops.foreign.table import COUNT_KEY, MASK_KEY, PREFIX, SUBGRAPHS, TYPES_KEY, WIRING_KEY, encode
 from gluonnx.ops.table import TABLE
 from gluonnx.symbol.bodies import check_subgraphs
-from gluonnx.symbol.graph import Entry, Node, Subgraph
+from gluonnx.symbol.graph import Entry, Node, Subgraph, topological
 
 SMALL = 256
 """Integer arrays up to this many elements are part of the graph, not parameters."""
 MAX_CONSTANT = 1 << 16
 """Largest array of values (a list of axes, the sizes of a split) that may be part of the graph."""
+
+PLAIN = ("float32", "float16")
+"""Dtypes that MXNet's operators and ONNX's compute alike."""
+MOVABLE = (*PLAIN, "float64", "int8", "uint8", "int32", "int64")
+"""Dtypes whose values MXNet's operators move."""
 
 Shape = tuple[int | None, ...]
 
@@ -62,7 +69,7 @@ def lift(
     model = prepare(model, where)
     lifter = _Lifter(where, keep_all, arrays or {})
     try:
-        return lifter.run(model.graph)
+        return lifter.run(model.graph, Folded() if keep_all else fold(model, arrays or {}))
     except MXNetError as err:
         if isinstance(err, FormatError):
             raise
@@ -79,7 +86,9 @@ class Scope:
         constants: Arrays by the name of the ONNX value.
         shapes: Shapes by name, None for a dimension that is open.
         dtypes: Canonical dtype names by name.
+        sizes: Shapes by name, with what is known of open dimensions.
         outer: The scope around it.
+        lifted: What MXNet operators read of constants, by name.
         captured: Variables that stand for values of the scope around it, by name.
     """
 
@@ -88,7 +97,9 @@ class Scope:
         self.constants: dict[str, Array] = dict(outer.constants) if outer else {}
         self.shapes: dict[str, Shape] = dict(outer.shapes) if outer else {}
         self.dtypes: dict[str, str] = dict(outer.dtypes) if outer else {}
+        self.sizes: dict[str, tuple[Dim, ...]] = {}
         self.outer = outer
+        self.lifted: dict[str, Entry] = {}
         self.captured: dict[str, Node] = {}
 
 
@@ -98,15 +109,27 @@ class _Lifter:
         self.keep_all = keep_all
         self.arrays = arrays
         self.parameters: dict[str, Array] = {}
-        self.kept: dict[str, int] = {}
+        self.folded = Folded()
         self.names: set[str] = set()
+        self.used: set[str] = set()
+        self.outputs: set[str] = set()
         self.held: set[str] = set()
 
-    def run(self, graph: GraphProto) -> LiftedModel:
+    def run(self, graph: GraphProto, folded: Folded) -> LiftedModel:
         scope = Scope()
+        self.folded = folded
+        self.used = {n for g in graphs_of(graph) for node in g.node for n in node.input}
+        self.used |= {o.name for g in graphs_of(graph) for o in g.output}
+        self.outputs = {o.name for o in graph.output}
         self._describe(graph, scope)
         for name, array in self.arrays.items():
             self._constant(scope, name, array)
+        for name, sizes in folded.shapes.items():
+            scope.sizes[name] = sizes
+            scope.shapes[name] = tuple(d if isinstance(d, int) else None for d in sizes)
+        for name, number in folded.types.items():
+            if number in BY_ONNX:
+                scope.dtypes.setdefault(name, BY_ONNX[number].name)
         inputs = [i for i in graph.input if i.name not in scope.constants]
         for info in inputs:
             self._check_type(info.name, info.type)
@@ -118,12 +141,13 @@ class _Lifter:
             self._check_type(output.name, output.type)
         self._walk(graph, scope)
         heads = tuple(self.entry(scope, o.name) for o in graph.output)
+        reached = {n.name for n in topological(heads) if n.op is None}
         return LiftedModel(
             heads,
             tuple(i.name for i in inputs),
             tuple(o.name for o in graph.output),
-            self.parameters,
-            dict(sorted(self.kept.items())),
+            {n: a for n, a in self.parameters.items() if n in reached},
+            _kept(heads),
         )
 
     def _check_type(self, name: str, value_type: TypeProto) -> None:
@@ -182,7 +206,7 @@ class _Lifter:
                 if found is None:
                     self._keep(call)
                 else:
-                    scope.entries[node.output[0]] = found
+                    scope.entries.update((o, e) for o, e in zip(node.output, found, strict=False) if o)
 
     def _constant_of(self, node: NodeProto) -> Array:
         attribute = node.attribute[0]
@@ -196,9 +220,11 @@ class _Lifter:
                 return np.array(value, dtype=np.int64)
         raise FormatError(f"{self.where}: constant `{node.output[0]}` is no array of numbers: got {attribute.name}.")
 
-    def _rule(self, call: "Call") -> Entry | None:
+    def _rule(self, call: "Call") -> Sequence[Entry] | None:
         rule = RULES.get(call.op_type)
-        return None if rule is None or len([o for o in call.proto.output if o]) != 1 else rule(call)
+        found = None if rule is None else rule(call)
+        made = [found] if isinstance(found, tuple) else found
+        return made if made is not None and not any(map(call.is_used, range(len(made), call.count))) else None
 
     # Values -----------------------------------------------------------------------------------------------------------
 
@@ -225,7 +251,7 @@ class _Lifter:
             elif scope.outer is not None:
                 entry = (self._captured(scope, self._outermost(scope, name)), 0)
             else:
-                entry = (self._parameter(name, array), 0)
+                entry = (self.parameter(name, array), 0)
             scope.entries[name] = entry
             return entry
         if scope.outer is not None:
@@ -239,12 +265,34 @@ class _Lifter:
             return True
         return array.dtype.kind != "f" and array.dtype != BY_NAME["bfloat16"].numpy and array.size <= SMALL
 
+    def lifted(self, scope: Scope, name: str) -> Entry:
+        """Return the entry for what an MXNet operator reads: MXNet's own nodes and parameters for constants."""
+        if name not in scope.constants or name in scope.entries:
+            found = self.entry(scope, name)
+            if found[0].op is None or found[0].op.name != PREFIX + "Constant":
+                return found
+        if name not in scope.lifted:
+            array = scope.constants[name]
+            if array.size == 1 and array.dtype.kind == "f":
+                attrs = {
+                    "shape": array.shape or (1,),
+                    "value": float(array.reshape(-1)[0]),
+                    "dtype": scope.dtypes[name],
+                }
+                operator = TABLE["_full"]
+                node = Node(operator, self.unique(name), [], operator.to_text(attrs))
+            else:
+                node = self.parameter(name if name not in self.names else self.unique(name), array)
+            scope.lifted[name] = (node, 0)
+        return scope.lifted[name]
+
     def _constant_node(self, name: str, array: Array) -> Node:
         operator = foreign_operator("Constant")
         little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(array.shape)
         return Node(operator, self.unique(name), attrs={"value": encode(little)})
 
-    def _parameter(self, name: str, array: Array) -> Node:
+    def parameter(self, name: str, array: Array) -> Node:
+        """Return the variable of an array that trains."""
         self.parameters[name] = array
         dtype = BY_NUMPY[array.dtype.newbyteorder("=")]
         notes = {"__shape__": str(tuple(array.shape)), "__dtype__": str(dtype.flag)}
@@ -309,7 +357,6 @@ class _Lifter:
         made = Node(operator, name, given, attrs, subgraphs=subgraphs)
         operator.check_count(len(given), made.typed)
         check_subgraphs(made)
-        self.kept[node.op_type] = self.kept.get(node.op_type, 0) + 1
         for index, output in enumerate(outputs):
             if output:
                 scope.entries[output] = (made, index)
@@ -352,6 +399,20 @@ class _Lifter:
         return subgraph, [places[name] for name in subgraph.input_names]
 
 
+def _kept(heads: Sequence[Entry]) -> dict[str, int]:
+    """Return the ONNX operators of a graph, with how many nodes there are of each."""
+    counts: dict[str, int] = {}
+    graphs = [heads]
+    while graphs:
+        for node in topological(graphs.pop()):
+            graphs += [s.heads for s in node.subgraphs]
+            if node.op is not None and node.op.name.startswith(PREFIX):
+                name = node.op.name.removeprefix(PREFIX)
+                counts[name] = counts.get(name, 0) + 1
+    constants = counts.pop("Constant", 0)  # they belong to the operators that read them
+    return dict(sorted(counts.items())) or ({"Constant": constants} if constants else {})
+
+
 class Call:
     """An ONNX node that is being lifted: what a rule may ask.
 
@@ -369,14 +430,20 @@ class Call:
         self._attributes = {a.name: a for a in proto.attribute}
 
     def attr(self, name: str, default: Any = None) -> Any:
-        """Return an attribute; strings as text, lists as tuples."""
+        """Return an attribute; strings as text, lists as tuples, tensors as arrays."""
         found = self._attributes.get(name)
         if found is None:
             return default
         value = helper.get_attribute_value(found)
         if isinstance(value, bytes):
             return value.decode()
-        return value if isinstance(value, (int, float, str)) else tuple(value)
+        if isinstance(value, TensorProto):
+            return numpy_helper.to_array(value)
+        return (
+            value
+            if isinstance(value, (int, float))
+            else tuple(v.decode() if isinstance(v, bytes) else v for v in value)
+        )
 
     @property
     def inputs(self) -> list[str]:
@@ -388,8 +455,8 @@ class Call:
         return index < len(self.proto.input) and bool(self.proto.input[index])
 
     def entry(self, index: int) -> Entry:
-        """Return an input as an entry of the graph."""
-        return self._lifter.entry(self.scope, self.proto.input[index])
+        """Return an input as an entry that an MXNet operator reads."""
+        return self._lifter.lifted(self.scope, self.proto.input[index])
 
     def constant(self, index: int) -> Array | None:
         """Return the array of an input that is constant."""
@@ -399,9 +466,43 @@ class Call:
         """Return the shape of an input, None where its rank is not known."""
         return self.scope.shapes.get(self.proto.input[index])
 
-    def output_shape(self) -> Shape | None:
-        """Return the shape of the output, None where its rank is not known."""
-        return self.scope.shapes.get(self.proto.output[0])
+    def sizes(self, index: int) -> tuple[Dim, ...] | None:
+        """Return the shape of an input with what is known of open dimensions."""
+        return self.scope.sizes.get(self.proto.input[index])
+
+    def value(self, index: int) -> "np.ndarray[Any, Any] | None":
+        """Return the elements of an input that follows from shapes: numbers, or sizes."""
+        return self._lifter.folded.values.get(self.proto.input[index]) if self.has(index) else None
+
+    def alike(self, index: int) -> Entry | None:
+        """Return an array whose shape an input lists, where one is known."""
+        name = self._lifter.folded.sources.get(self.proto.input[index])
+        return None if name is None else self._lifter.lifted(self.scope, name)
+
+    def fill(self, index: int) -> float | None:
+        """Return the number that all elements of an input are, None where nothing says so."""
+        return self._lifter.folded.fills.get(self.proto.input[index]) if self.has(index) else None
+
+    @property
+    def count(self) -> int:
+        """How many outputs the node has."""
+        return len(self.proto.output)
+
+    def is_used(self, index: int) -> bool:
+        """Whether anything reads an output."""
+        return bool(self.proto.output[index]) and self.proto.output[index] in self._lifter.used
+
+    def output_shape(self, index: int = 0) -> Shape | None:
+        """Return the shape of an output, None where its rank is not known."""
+        return self.scope.shapes.get(self.proto.output[index])
+
+    def output_sizes(self) -> tuple[Dim, ...] | None:
+        """Return the shape of the output with what is known of open dimensions."""
+        return self.scope.sizes.get(self.proto.output[0])
+
+    def output_dtype(self) -> str | None:
+        """Return the dtype name of the output."""
+        return self.scope.dtypes.get(self.proto.output[0])
 
     def dtype(self, index: int) -> str | None:
         """Return the dtype name of an input."""
@@ -409,9 +510,13 @@ class Call:
 
     def is_plain(self, *positions: int) -> bool:
         """Whether these inputs (all, if none are named) are float32 or float16 arrays such as MXNet's classic ones."""
+        return self.is_array(*positions, dtypes=PLAIN)
+
+    def is_array(self, *positions: int, dtypes: Collection[str] = MOVABLE) -> bool:
+        """Whether these inputs (all, if none are named) have axes, none of them empty, and one of some dtypes."""
         for i in positions or range(len(self.proto.input)):
             shape = self.shape(i)
-            if self.dtype(i) not in ("float32", "float16") or not shape or 0 in shape:
+            if self.dtype(i) not in dtypes or not shape or 0 in shape:
                 return False
         shape = self.output_shape()
         return bool(shape) and 0 not in (shape or ())
@@ -422,6 +527,24 @@ class Call:
             return False
         self._lifter.held.update(names)
         return True
+
+    def parameter(self, label: str, array: Array) -> Entry:
+        """Add a parameter that the node needs in a form of its own, named after the output."""
+        name = self._lifter.unique(self.proto.output[0] + label)
+        return self._lifter.parameter(name, array), 0
+
+    def full(self, shape: Sequence[int], value: float, dtype: str) -> Entry:
+        """Add an array of one number."""
+        return self.make("_full", [], {"shape": tuple(shape), "value": value, "dtype": dtype}, "_full")
+
+    def make_many(self, op: str, inputs: Sequence[Entry], attrs: Mapping[str, Any], count: int) -> list[Entry]:
+        """Add an MXNet operator of several outputs."""
+        node, _ = self.make(op, inputs, attrs)
+        return [(node, i) for i in range(count)]
+
+    def same(self, entry: Entry) -> Entry:
+        """Return an array as it is; what the model gives has a node of its own."""
+        return self.make("_copy", [entry], {}) if self.proto.output[0] in self._lifter.outputs else entry
 
     def make(self, op: str, inputs: Sequence[Entry], attrs: Mapping[str, Any], label: str = "") -> Entry:
         """Add an MXNet operator, named after the output."""

@@ -213,8 +213,22 @@ def _resize_by_corner(r: _Rewriter) -> None:
 
 @_before(9, "BatchNormalization")
 def _batch_norm_spatial(r: _Rewriter) -> None:
-    if not r.take("spatial", 1):
-        raise r.refuse("normalizes each element by itself: expected spatial=1, got spatial=0")
+    """Without `spatial`, each element of a sample is normalized by statistics of its own."""
+    if r.take("spatial", 1):
+        return
+    label, (data, gamma, beta, mean, variance) = r.node.output[0], r.node.input
+    epsilon = r.typed("epsilon", r.take("epsilon", 1e-5))
+    r.take("momentum")
+    for op, given, name in (
+        ("Sub", [data, mean], "centered"),
+        ("Add", [variance, epsilon], "variance"),
+        ("Sqrt", [f"{label}/variance"], "deviation"),
+        ("Div", [f"{label}/centered", f"{label}/deviation"], "normal"),
+        ("Mul", [f"{label}/normal", gamma], "scaled"),
+    ):
+        r.made.append(helper.make_node(op, given, [f"{label}/{name}"]))
+    r.node.op_type = "Add"
+    r.inputs(f"{label}/scaled", beta)
 
 
 @_before(14, "BatchNormalization")
@@ -266,4 +280,25 @@ def _group_norm(r: _Rewriter) -> None:
 
 @_before(9, "Scan")
 def _scan_of_batches(r: _Rewriter) -> None:
-    raise r.refuse("scans batches as opset 8 defines it: expected opset 9 or later. Convert the model")
+    """It scanned each element of a batch, along axis 1: a scan over the batch of scans."""
+    if r.node.input[0]:
+        raise r.refuse("has sequences of different lengths: expected none, got sequence_lens. Convert it to opset 9")
+    body, count, directions = r.take("body"), r.take("num_scan_inputs"), r.take("directions")
+    names = list(r.node.input[1:])
+    outer = GraphProto(name=f"{r.node.output[0]}/batch")
+    label = f"{r.node.output[0]}/sample"
+    inner = helper.make_node(
+        "Scan",
+        [f"{label}/{i}" for i in range(len(names))],
+        [f"{label}/output{i}" for i in range(len(body.output))],
+        body=body,
+        num_scan_inputs=count,
+        scan_input_directions=list(directions or [0] * count),
+    )
+    outer.node.append(inner)
+    for values, infos, made in ((inner.input, body.input, outer.input), (inner.output, body.output, outer.output)):
+        for name, info in zip(values, infos, strict=True):
+            made.append(helper.make_tensor_value_info(name, info.type.tensor_type.elem_type, None))
+    r.inputs(*names)
+    r.set("body", outer)
+    r.set("num_scan_inputs", len(names))

@@ -17,6 +17,7 @@ from onnx import (
 
 from gluonnx.errors import FormatError
 from gluonnx.onnx.lift.modern import modernize
+from gluonnx.onnx.lift.narrow import widen
 from gluonnx.ops.foreign import foreign_operator
 
 OLDEST_OPSET = 7
@@ -48,6 +49,7 @@ def prepare(model: ModelProto, where: str) -> ModelProto:
         _check_operators(model, where)
         ranks = _ranks(model)
         modernize(model, opset, ranks, where)
+        widen(model, where)
         return onnx.shape_inference.infer_shapes(model, data_prop=True)
     except FormatError:
         raise

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gluonnx.errors import InputError
+from gluonnx.errors import InputError, MXNetError
 from gluonnx.ops.foreign.table import onnx_operator
 
 Body = Callable[..., list[Any]]
@@ -35,7 +35,8 @@ def loop(
     """A subgraph run up to so many times while it gives a true condition: last states, then stacked outputs.
 
     Raises:
-        InputError: A loop without steps, whose stacked outputs have no shape.
+        InputError: A loop without steps, whose body does not run either, so that nothing tells the shapes of what its
+            steps would give.
     """
     (body,) = bodies
     limit = None if most is None else int(most)
@@ -51,11 +52,21 @@ def loop(
         count += 1
     stacked = [torch.stack(items) for items in zip(*steps, strict=True)]
     if len(held) + len(stacked) < output_count:
-        raise InputError(
-            f"Loop: no steps: expected at least one, whose outputs can be stacked, got {count}. Nothing else tells the "
-            "shapes of what the steps give."
-        )
+        outputs = _tried("Loop", body, [torch.tensor(0), torch.tensor(True), *held])[1 + len(states) :]
+        stacked = [o.new_empty((0, *o.shape)) for o in outputs]
     return (*held, *stacked)
+
+
+def _tried(name: str, body: Body, formal: Sequence[Any]) -> list[Any]:
+    """Return what a step would give, where there is none, for the shapes of it."""
+    try:
+        with torch.no_grad():
+            return body(*formal)
+    except (MXNetError, RuntimeError, ValueError, IndexError) as err:
+        raise InputError(
+            f"{name}: no steps: expected at least one, whose outputs can be stacked, or a body that runs on the first "
+            f"states, got 0 steps and a body that fails: {err}"
+        ) from err
 
 
 def _scan_inputs(g: Any, region: Any, inputs: Sequence[Any]) -> list[Any]:
@@ -88,12 +99,19 @@ def scan(
         outputs = body(*states, *parts)
         states, rest = outputs[:count], outputs[count:]
         steps.append(rest)
-    if not steps:
-        raise InputError("Scan: no steps: expected data of length 1 or more along the scanned axis, got 0.")
+    is_empty = not steps
+    if is_empty:
+        parts = tuple(
+            v.new_zeros([n for a, n in enumerate(v.shape) if a != x % v.dim()])
+            for v, x in zip(scanned, axes, strict=True)
+        )
+        steps.append(_tried("Scan", body, [*states, *parts])[count:])
     out_axes = scan_output_axes or [0] * (output_count - count)
     out_backwards = scan_output_directions or [0] * (output_count - count)
     stacked = [
         torch.stack(items[::-1] if is_backwards else items, axis)
         for items, axis, is_backwards in zip(zip(*steps, strict=True), out_axes, out_backwards, strict=True)
     ]
+    if is_empty:
+        stacked = [s.narrow(axis, 0, 0) for s, axis in zip(stacked, out_axes, strict=True)]
     return (*states, *stacked)

@@ -20,6 +20,8 @@ _FAMILIES = (
     "sequences",
     "signals",
     "draws",
+    "ngrams",
+    "decoding",
 )
 
 

@@ -149,6 +149,7 @@ def _casts():
     yield Sample("amp_cast", "float", (Array(SHAPE),), {"dtype": "float16"}, derivative=COARSE)
     yield Sample("amp_cast", "int", (Array((3,), "int32", kind="ints"),), {"dtype": "float16"})
     yield Sample("amp_cast", "to_int", (Array(SHAPE),), {"dtype": "int32"}, grad=False)
+    yield Sample("amp_cast", "to_uint8", (Array(SHAPE),), {"dtype": "uint8"}, grad=False)
 
 
 def _heads():
