@@ -259,18 +259,7 @@ class Block:
                     "the one that was exported."
                 )
             if fitted is not None or style_of(params) == "paths":
-                load_all(
-                    by_name,
-                    arrays if fitted is None else fitted,
-                    str(filename),
-                    ctx,
-                    allow_missing,
-                    ignore_extra,
-                    cast_dtype,
-                    dtype_source,
-                    takes_over=True,
-                )
-                return
+                params, arrays = by_name, arrays if fitted is None else fitted
         aliases: dict[int, list[str]] = {}
         for name, param in params.items():
             aliases.setdefault(id(param), []).append(name)

@@ -10,10 +10,11 @@ from onnx import TensorProto, helper, numpy_helper, parser
 
 import gluonnx as mx
 from gluonnx import autograd
-from gluonnx.errors import FormatError
+from gluonnx.errors import ExportError, FormatError
 from gluonnx.gluon import SymbolBlock
-from gluonnx.onnx import read_graph, replay
+from gluonnx.onnx import export, read_graph, replay
 from gluonnx.onnx.axes import open_axes
+from gluonnx.onnx.probe import open_written
 
 
 def save(path, text, opset=17, **arrays):
@@ -233,6 +234,26 @@ def test_resized_images_are_rounded_as_onnx_runtime_rounds(by, mode, nearest, le
 TWENTY = np.array(20, np.float32)
 
 
+class Wrong:
+    """A session whose outputs are too large by a factor."""
+
+    def __init__(self, session, factor):
+        self.session, self.factor = session, factor
+
+    def run(self, feeds):
+        return {name: array * self.factor for name, array in self.session.run(feeds).items()}
+
+
+def opening_wrong(is_wrong_plain, factor):
+    """Return what opens the sessions of a proof: the plain one is wrong, or the one that ships."""
+
+    def opened(*args, is_plain=False):
+        session = open_written(*args, is_plain=is_plain)
+        return Wrong(session, factor) if is_plain == is_wrong_plain else session
+
+    return opened
+
+
 class TestProof:
     def test_half_precision_inside_is_held_to_its_own_tolerance(self, tmp_path):
         save(
@@ -245,7 +266,7 @@ class TestProof:
         path, _ = exported(net, tmp_path)
         replay(path)
 
-    def test_integer_kernels_are_compared_as_onnx_defines_the_file(self, tmp_path):
+    def test_integer_kernels_are_compared_as_onnx_defines_the_file(self, tmp_path, monkeypatch):
         text = "g (float[N,16] x) => (float[N,16] y) { "
         for k, (source, target) in enumerate([("x", "a"), ("a", "b"), ("b", "y")]):
             text += (
@@ -270,6 +291,12 @@ class TestProof:
         net(mx.nd.array(x))
         path, _ = exported(net, tmp_path)
         replay(path)
+
+        for is_wrong, factor in ((True, 1.002), (False, 1.2)):
+            monkeypatch.setattr(export, "open_written", opening_wrong(is_wrong, np.float32(factor)))
+            with pytest.raises(ExportError, match="computes something else"):
+                net.export(str(tmp_path / "wrong"))
+            assert not list(tmp_path.glob("wrong*"))
 
     def test_sigmoids_far_below_1_are_as_exact_as_at_1(self, tmp_path):
         save(tmp_path / "net.onnx", "g (float[N,64] x) => (float[N,64] y) { t = Sub(x, c) y = Sigmoid(t) }", c=TWENTY)
